@@ -1,0 +1,38 @@
+"""Classify images.
+
+    python recipes/classify_images.py                                 # embedded 8x8 digits, TIME_DIGITS
+    python recipes/classify_images.py --dataset mnist --model cnn:base --epochs 12
+
+SCORES
+"""
+
+import zoo
+
+DEFAULTS = zoo.TrainConfig(model="cnn:base").replace(
+    dataset="digits", batch_size=64, epochs=20, learning_rate=5e-3, schedule="one_cycle"
+)
+
+
+def main(config):
+    with zoo.start_run(config) as run:
+        config = run.config
+        splits = zoo.load_dataset(**zoo.data_options(config))
+        preparation = zoo.prepare(splits)
+        splits = splits.mapped(preparation)
+        with run.strategy.scope():
+            model = zoo.build(
+                config.model,
+                input_shape=splits.info.input_shape,
+                num_classes=splits.info.num_outputs,
+                **config.model_args,
+            )
+            zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        history = zoo.fit_model(model, splits, run)
+        report = zoo.evaluate_model(model, splits, preparation, run, history)
+        export = zoo.export_model(model, splits, preparation, run)
+    print(report)
+    print(f"exported {export}; predict with: zoo predict {run.folder} image.png")
+
+
+if __name__ == "__main__":
+    zoo.command(main, DEFAULTS, __doc__)

@@ -1,0 +1,38 @@
+"""Classify the rows of a table, or predict a number from them.
+
+    python recipes/classify_table.py                                 # 178 wines of three growers, TIME_DIGITS
+    python recipes/classify_table.py --dataset diabetes        # regression
+
+SCORES
+"""
+
+import zoo
+
+DEFAULTS = zoo.TrainConfig(model="dense:small").replace(
+    dataset="wine", batch_size=16, epochs=40, learning_rate=5e-3, schedule="one_cycle"
+)
+
+
+def main(config):
+    with zoo.start_run(config) as run:
+        config = run.config
+        splits = zoo.load_dataset(**zoo.data_options(config))
+        preparation = zoo.prepare(splits)
+        splits = splits.mapped(preparation)
+        with run.strategy.scope():
+            model = zoo.build(
+                config.model,
+                input_shape=splits.info.input_shape,
+                num_classes=splits.info.num_outputs,
+                **config.model_args,
+            )
+            zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        history = zoo.fit_model(model, splits, run)
+        report = zoo.evaluate_model(model, splits, preparation, run, history)
+        export = zoo.export_model(model, splits, preparation, run)
+    print(report)
+    print(f"exported {export}; predict with: zoo predict {run.folder} rows.csv")
+
+
+if __name__ == "__main__":
+    zoo.command(main, DEFAULTS, __doc__)

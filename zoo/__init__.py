@@ -1,0 +1,72 @@
+"""A zoo of small Keras 3 models: builders, one shared recipe, and SavedModels that prove themselves.
+
+>>> import zoo
+>>> model = zoo.build("cnn:small", input_shape=(28, 28, 1), num_classes=10)
+
+Importing `zoo` does not import TensorFlow; the first use of a name does.
+"""
+
+import contextlib
+import importlib
+import os
+
+_HOMES = {
+    "FAMILIES": "zoo.families",
+    "InputError": "zoo.models.checks",
+    "TrainConfig": "zoo.training.config",
+    "build": "zoo.api",
+    "build_cnn": "zoo.models.cnn",
+    "build_dense": "zoo.models.dense",
+    "compile_model": "zoo.training.compile",
+    "data_options": "zoo.api",
+    "evaluate_model": "zoo.training.evaluate",
+    "export_model": "zoo.saving.export",
+    "fit_model": "zoo.training.fit",
+    "list_models": "zoo.families",
+    "load": "zoo.saving.load",
+    "load_dataset": "zoo.data.pipeline",
+    "make_strategy": "zoo.training.strategy",
+    "prepare": "zoo.data.prepare",
+    "command": "zoo.cli",
+    "publish": "zoo.saving.store",
+    "start_run": "zoo.training.run",
+    "train": "zoo.api",
+    "verify": "zoo.saving.load",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("keras-zoo")
+    if name not in _HOMES:
+        raise AttributeError(
+            f"module 'zoo' has no attribute {name!r}. It has: {', '.join(__all__)}"
+        )
+    if _HOMES[name] in ("zoo.models.checks", "zoo.training.config"):  # need no TensorFlow
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        with _without_chatter():
+            value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return [*globals(), *__all__]
+
+
+@contextlib.contextmanager
+def _without_chatter():
+    """Hides what TensorFlow's C++ code prints to standard error while it is imported, which no setting hides."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)

@@ -1,0 +1,227 @@
+"""The few public calls that join the parts: build (with weights) and train."""
+
+import dataclasses
+import inspect
+
+import keras
+
+from zoo import families
+from zoo.data.pipeline import load_dataset, make_splits
+from zoo.data.prepare import prepare
+from zoo.data.user import from_user
+from zoo.models import checks
+from zoo.saving import card as cards
+from zoo.saving import store
+from zoo.saving.export import export_model
+from zoo.saving.load import load, load_weights
+from zoo.training.compile import compile_model
+from zoo.training.config import OWN, TrainConfig
+from zoo.training.evaluate import Report, evaluate_model
+from zoo.training.fit import fit_model
+from zoo.training.run import start_run
+
+
+def build(model=None, *, size=None, weights=None, **arguments):
+    """Builds an uncompiled Keras model by name, or from a trained model's card and weights.
+
+    Args:
+        model: Family and perhaps size: `"cnn"`, `"cnn:small"`. Leave it out with `weights`.
+        size: The size, where the name has none; `"base"` by default.
+        weights: Name or path of a SavedModel of this project. Size and arguments come from its card; only
+            `num_classes` and `name` may differ. With another `num_classes` the last layer starts anew.
+        **arguments: Arguments of the family's builder: `input_shape`, `num_classes` and hyperparameters.
+
+    Returns:
+        A `keras.Model`. Models with weights take prepared inputs, as their card's `preprocessing` says.
+
+    Raises:
+        InputError: A name or an argument is unknown (with the nearest ones) or out of range.
+
+    Example:
+
+    >>> model = build("cnn", size="small", input_shape=(28, 28, 1), num_classes=10)
+    >>> model.count_params()
+    421642
+    """
+    if weights is not None:
+        return _build_trained(model, size, weights, arguments)
+    if model is None:
+        raise checks.InputError(
+            "Pass a family, for example zoo.build('cnn', ...), or weights='mnist_cnn'."
+        )
+    name = model if size is None else f"{model}:{size}"
+    row = families.family(families.split_name(name)[0])
+    wanted = [key for key in ("input_shape", "num_classes") if key not in arguments]
+    if wanted:
+        raise checks.InputError(
+            f"Building {name} needs {' and '.join(wanted)}, for example input_shape=(28, 28, 1), num_classes=10."
+        )
+    return row.build(**families.arguments(name, arguments))
+
+
+def _build_trained(model, size, weights, arguments):
+    card = cards.read(store.find(weights))
+    builder = card["builder"]
+    if builder is None:
+        raise checks.InputError(
+            f"{weights} was made from a model of its maker's own: load it with zoo.load."
+        )
+    if model not in (
+        None,
+        builder["family"],
+        f"{builder['family']}:{builder['size']}",
+    ) or size not in (None, builder["size"]):
+        raise checks.InputError(
+            f"{weights} is a {builder['family']}:{builder['size']}: leave family and size out."
+        )
+    for key in arguments:
+        checks.one_of("argument together with weights", key, ("num_classes", "name"))
+    saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder["arguments"].items()}
+    built = families.family(builder["family"]).build(**{**saved, **arguments})
+    new_head = arguments.get("num_classes", saved["num_classes"]) != saved["num_classes"]
+    load_weights(built, weights, skip=("logits",) if new_head else ())
+    return built
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What `zoo.train` returns.
+
+    Attributes:
+        model: The trained Keras model; it takes prepared inputs and returns logits.
+        history: Keras's `History`.
+        report: Test scores and where the report is.
+        export: The folder of the SavedModel, which takes raw inputs: `zoo.load(trained.export)`.
+    """
+
+    model: keras.Model
+    history: keras.callbacks.History
+    report: Report
+    export: object
+
+
+def train(
+    model,
+    data="digits",
+    *,
+    validation=None,
+    test=None,
+    target=None,
+    task=None,
+    config=None,
+    callbacks=(),
+    **options,
+):
+    """Trains, evaluates and exports a model with the shared recipe.
+
+    Args:
+        model: A name such as `"cnn:base"`, a builder function `(input_shape, num_classes) → keras.Model`, or an
+            uncompiled Keras model whose output is logits (one number for a regression).
+        data: A data set's name, a pair of arrays `(x, y)`, a DataFrame (with `target`), or a `tf.data.Dataset` of
+            pairs. Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images.
+        validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
+        test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
+        target: The DataFrame's target column.
+        task: `"classification"` or `"regression"`; told from the targets where it is `None`.
+        config: A `TrainConfig` to start from.
+        callbacks: More Keras callbacks.
+        **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`.
+
+    Returns:
+        A `Trained`: the model, its history, the report and the exported SavedModel.
+
+    Raises:
+        InputError: Data, model or options cannot be used; raised before training starts.
+        NotFiniteError: The loss or a weight became NaN or infinite.
+
+    Example:
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(200, 4))
+    >>> trained = train("dense:tiny", (x, x[:, 0] > 0), epochs=3, quiet=True)
+    >>> trained.report.num_test
+    40
+    """
+    is_named_data = isinstance(data, str)
+    is_named_model = isinstance(model, str)
+    model_name = (
+        model
+        if is_named_model
+        else OWN + getattr(model, "name", getattr(model, "__name__", "model"))
+    )
+    if is_named_model:
+        families.split_name(model)
+    dataset = data if is_named_data else "own_data"
+    config = (
+        (config or TrainConfig())
+        .replace(**{"dataset": dataset, **options, "model": model_name})
+        .check()
+    )
+    if not is_named_data:
+        info, examples = from_user(data, validation=validation, test=test, target=target, task=task)
+    with start_run(config) as run:
+        config = run.config
+        if is_named_data:
+            splits = load_dataset(**data_options(config))
+        else:
+            splits = make_splits(
+                info,
+                examples,
+                batch_size=config.data.batch_size,
+                validation_fraction=config.data.validation_fraction,
+                limit=config.data.limit,
+                policy=config.data.augment,
+                seed=config.run.seed,
+            )
+        preparation = prepare(splits)
+        splits = splits.mapped(preparation)
+        with run.strategy.scope():
+            built = _make_model(model, config, splits.info)
+            compile_model(built, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        history = fit_model(built, splits, run, extra_callbacks=callbacks)
+        report = evaluate_model(built, splits, preparation, run, history)
+        export = export_model(built, splits, preparation, run)
+    return Trained(built, history, report, export)
+
+
+def data_options(config):
+    """The arguments of `load_dataset` that a `TrainConfig` holds."""
+    options = dataclasses.asdict(config.data)
+    return {"name": options.pop("dataset"), "seed": config.run.seed, **options}
+
+
+def _make_model(model, config, info):
+    if isinstance(model, keras.Model):
+        return model
+    shapes = {"input_shape": info.input_shape, "num_classes": info.num_outputs}
+    if isinstance(model, str):
+        return build(config.model, **shapes, **config.model_args)
+    if not callable(model):
+        raise checks.InputError(
+            f"`model` must be a name, a builder function or a Keras model. Received: {model!r}"
+        )
+    known = inspect.signature(model).parameters
+    for key in config.model_args:
+        checks.one_of(f"argument of {model.__name__}", key, known)
+    built = model(**shapes, **config.model_args)
+    if not isinstance(built, keras.Model):
+        raise checks.InputError(
+            f"The builder {model.__name__} must return a keras.Model. It returned: {built!r}"
+        )
+    return built
+
+
+__all__ = [
+    "Trained",
+    "build",
+    "compile_model",
+    "data_options",
+    "evaluate_model",
+    "export_model",
+    "fit_model",
+    "load",
+    "load_dataset",
+    "prepare",
+    "start_run",
+    "train",
+]

@@ -1,0 +1,213 @@
+"""The `zoo` command, and what turns a recipe into one: reads tables, runs verbs, holds no logic of its own.
+
+Imports TensorFlow inside the verbs only, so that `zoo --help` answers at once.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+from zoo.models import checks
+
+
+def main(arguments=None):
+    """Runs the `zoo` command; returns nothing, exits with 2 on input that cannot be used."""
+    parser = argparse.ArgumentParser(
+        prog="zoo", description="Small, trained Keras models: list, train, predict, verify."
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    add = verbs.add_parser(
+        "models", help="list families and sizes, and the trained models that ship"
+    )
+    add.add_argument("pattern", nargs="?", default="*", help="for example 'cnn*' or '*:tiny'")
+    add.add_argument("--task", help="only families for this task")
+    add.add_argument("--family", help="only this family")
+    add.set_defaults(run=_models)
+
+    add = verbs.add_parser(
+        "info", help="layers, parameters and FLOPs of a size, or the card of a trained model"
+    )
+    add.add_argument("model", help="for example cnn:small, or mnist_cnn")
+    add.add_argument("--input-shape", type=int, nargs="+", metavar="N", help="shape of one example")
+    add.add_argument("--num-classes", type=int, default=10)
+    add.add_argument(
+        "--plot", metavar="PNG", help="draw the layers (needs graphviz and the extra `plot`)"
+    )
+    add.set_defaults(run=_info)
+
+    add = verbs.add_parser(
+        "train",
+        help="train, evaluate and export; `zoo train --help` lists every option",
+        add_help=False,
+    )
+    add.set_defaults(run=_train)
+
+    add = verbs.add_parser(
+        "predict", help="predict images, CSV rows or arrays with a trained model"
+    )
+    add.add_argument(
+        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
+    )
+    add.add_argument(
+        "inputs",
+        nargs="+",
+        help="images, folders of images, .csv, .npy; - reads an image or CSV from stdin",
+    )
+    add.add_argument("--out", metavar="CSV", help="write a CSV file instead of printing")
+    add.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON object per example, with all probabilities",
+    )
+    add.set_defaults(run=_predict)
+
+    add = verbs.add_parser(
+        "verify", help="prove models: hashes, signatures, golden outputs with TensorFlow alone"
+    )
+    add.add_argument("models", nargs="*", help="names or folders")
+    add.add_argument("--all", action="store_true", help="every model that ships")
+    add.set_defaults(run=_verify)
+
+    add = verbs.add_parser(
+        "publish", help="copy a run's export into saved_models/ as the next version of a model"
+    )
+    add.add_argument("folder", metavar="RUN", help="the run's folder")
+    add.add_argument("name", help="the model's name")
+    add.add_argument(
+        "--also",
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="runs with other seeds, for the card's scores",
+    )
+    add.set_defaults(run=_publish)
+
+    with _clean_exit():
+        options, rest = parser.parse_known_args(arguments)
+        if options.verb == "train":
+            options.rest = rest
+        elif rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.run(options)
+
+
+def command(recipe, defaults, description):
+    """Runs a recipe's `main(config)` with a config from the command line.
+
+    Args:
+        recipe: Function of a `TrainConfig`.
+        defaults: The recipe's own `TrainConfig`.
+        description: What `--help` says first.
+    """
+    from zoo.training.config import from_command_line
+
+    with _clean_exit():
+        recipe(from_command_line(defaults, description))
+
+
+class _clean_exit:
+    """Turns what a user can mend into a message and exit code 2; everything else keeps its traceback."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if isinstance(error, checks.InputError):
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+        if isinstance(error, BrokenPipeError):  # `zoo models | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
+        if isinstance(error, KeyboardInterrupt):
+            print("interrupted", file=sys.stderr)
+            sys.exit(130)
+
+
+def _models(options):
+    import zoo
+    from zoo.saving import card, store
+
+    names = zoo.list_models(options.pattern, task=options.task, family=options.family)
+    for name in names:
+        print(f"{name:<14} {zoo.FAMILIES[name.partition(':')[0]].reference}")
+    if options.pattern == "*" and not options.task and not options.family:
+        print("\ntrained:")
+        for name in store.names():
+            shipped = card.read(store.find(name))
+            print(
+                f"{name:<14} {card.describe_model(shipped)} on {shipped['data']['name']}: {card.headline(shipped)}"
+            )
+    if not names:
+        raise checks.InputError(f"No model matches {options.pattern!r}. `zoo models` lists all.")
+
+
+def _info(options):
+    from zoo import summary
+    from zoo.saving import store
+
+    if options.model in store.names() or os.path.isdir(options.model):
+        print((store.find(options.model) / "assets.extra" / "card.md").read_text())
+        return
+    model = summary.build_for_info(options.model, options.input_shape, options.num_classes)
+    print(summary.describe(model))
+    if options.plot:
+        summary.plot(model, options.plot)
+        print(f"drawn: {options.plot}")
+
+
+def _train(options):
+    import zoo
+    from zoo.training.config import TrainConfig, from_command_line
+
+    description = "Train a model of the zoo on a data set: load, prepare, build, compile, fit, evaluate, export."
+    config = from_command_line(TrainConfig(), description, options.rest)
+    trained = zoo.train(config.model, config.data.dataset, config=config)
+    print(trained.report)
+    print(f"exported {trained.export}")
+
+
+def _predict(options):
+    import zoo
+    from zoo.saving import inputs
+
+    model = zoo.load(options.model)
+    rows = inputs.predict_files(model, options.inputs)
+    if options.out:
+        count = inputs.write_csv(rows, options.out)
+        print(f"{count} predictions in {options.out}")
+        return
+    for row in rows:
+        print(json.dumps(row) if options.json else inputs.as_text(row), flush=True)
+
+
+def _verify(options):
+    import zoo
+    from zoo.saving import store
+
+    names = list(store.names()) if options.all else options.models
+    if not names:
+        raise checks.InputError("Name the models to verify, or pass --all.")
+    failed = []
+    for name in names:
+        try:
+            result = zoo.verify(name)
+            print(
+                f"ok      {name}: largest difference {result['largest_difference']:.1e}, {', '.join(result['signatures'])}"
+            )
+        except checks.InputError as error:
+            failed.append(name)
+            print(f"FAILED  {name}: {error}")
+    if failed:
+        raise checks.InputError(f"{len(failed)} of {len(names)} models failed: {', '.join(failed)}")
+
+
+def _publish(options):
+    import zoo
+
+    print(f"published {zoo.publish(options.folder, options.name, also=options.also)}")
+
+
+if __name__ == "__main__":
+    main()

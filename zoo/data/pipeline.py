@@ -1,0 +1,243 @@
+"""From examples to batches: shuffled by (seed, epoch), batched by the global batch size, augmented, prefetched."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import augment, datasets, sources
+from zoo.models import checks
+
+SHUFFLE_BUFFER_MB = 64  # of decoded examples, for data that do not fit into the cache
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """Train, validation and test of one data set, as batches of (inputs, targets).
+
+    Iterating `train`, `validation` or `test` gives one epoch. `train` is in another order each time; the last
+    examples that do not fill a batch are left out of an epoch (others in each epoch), so that every step is alike.
+    """
+
+    info: sources.DataInfo
+    examples: dict  # split → Arrays or Stream
+    batch_size: int
+    seed: int = 0
+    policy: str = "none"
+    transform: Callable | None = None  # (inputs, targets) of a batch → what the model takes
+
+    @property
+    def steps_per_epoch(self):
+        """Training steps in an epoch."""
+        return len(self.examples["train"]) // self.batch_size
+
+    @property
+    def train(self):
+        """One epoch of shuffled training batches; another order at each iteration."""
+        epochs = tf.data.Dataset.random(seed=self.seed, rerandomize_each_iteration=True).take(1)
+        return self._train(epochs, self.steps_per_epoch)
+
+    def train_forever(self, first_epoch=0):
+        """Training batches without end: epoch after epoch, in an order that (seed, epoch) determine."""
+        epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
+        return self._train(epochs, tf.data.INFINITE_CARDINALITY)
+
+    @property
+    def validation(self):
+        """The validation batches, in a fixed order."""
+        return self._in_order("validation")
+
+    @property
+    def test(self):
+        """The test batches, in a fixed order."""
+        return self._in_order("test")
+
+    def mapped(self, transform):
+        """The same splits with a function (inputs, targets) → (inputs, targets) applied to every batch."""
+        return dataclasses.replace(self, transform=transform)
+
+    def targets(self, split):
+        """All targets of a split as they are stored, as a NumPy array."""
+        data = self.examples[split]
+        if isinstance(data, sources.Arrays):
+            return data.targets
+        return np.concatenate(
+            list(data.examples.map(lambda _, y: y).batch(1024).as_numpy_iterator())
+        )
+
+    def pick(self, split, indices):
+        """The raw inputs of some examples of a split, in rising order of `indices`, as a NumPy array."""
+        data, wanted = self.examples[split], np.sort(indices)
+        if isinstance(data, sources.Arrays):
+            return data.inputs[wanted]
+        found = data.examples.enumerate().filter(lambda i, _: tf.reduce_any(i == wanted))
+        inputs = [pair[0] for _, pair in found.as_numpy_iterator()]
+        return (
+            np.stack(inputs)
+            if inputs
+            else np.zeros((0, *self.info.input_shape), self.info.input_dtype)
+        )
+
+    def _train(self, epochs, cardinality):
+        """The batches of a data set of epoch numbers."""
+        data, noise = self.examples["train"], augment.augmenter(self.policy, self.seed)
+        batches_of = self._gathered if isinstance(data, sources.Arrays) else self._streamed
+
+        def batches(epoch):
+            epoch %= 2**20  # keeps the number of a step within 32 bits, for the seeds
+            ordered = batches_of(data, tf.stack([tf.constant(self.seed, tf.int64), epoch]))
+            if noise is None:
+                return ordered
+            first = epoch * self.steps_per_epoch
+            return ordered.enumerate().map(
+                lambda i, pair: (noise(pair[0], first + i), pair[1]), num_parallel_calls=2
+            )
+
+        return self._finish(epochs.flat_map(batches), cardinality)
+
+    def _gathered(self, data, seed):
+        inputs, targets = data.tensors
+        last = len(data) - 1
+
+        def batch(step):
+            positions = step * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
+            picked = tf.random.experimental.index_shuffle(positions, seed=seed, max_index=last)
+            return tf.gather(inputs, picked), tf.gather(targets, picked)
+
+        return tf.data.Dataset.range(self.steps_per_epoch).map(batch, num_parallel_calls=2)
+
+    def _streamed(self, data, seed):
+        spec = tf.nest.flatten(data.examples.element_spec)
+        example_bytes = sum(s.shape.num_elements() * s.dtype.size for s in spec)
+        buffer = max(self.batch_size, min(len(data), SHUFFLE_BUFFER_MB * 2**20 // example_bytes))
+        shuffled = data.examples.shuffle(
+            buffer, seed=tf.random.experimental.stateless_fold_in(seed, 1)[0]
+        )
+        return self._checked(shuffled).batch(
+            self.batch_size, drop_remainder=True, num_parallel_calls=2
+        )
+
+    def _in_order(self, split):
+        data = self.examples[split]
+        if isinstance(data, sources.Arrays):
+            examples = tf.data.Dataset.from_tensor_slices(data.tensors)
+        else:
+            examples = self._checked(data.examples)
+        return self._finish(examples.batch(self.batch_size), -(-len(data) // self.batch_size))
+
+    def _checked(self, examples):
+        """Stops at the first streamed label that is no class: under XLA and on GPUs it would be a silent NaN."""
+        if self.info.task != "classification":
+            return examples
+        classes = len(self.info.labels)
+
+        def check(inputs, label):
+            message = f"a label of {self.info.name} is not in 0..{classes - 1}"
+            with tf.control_dependencies(
+                [
+                    tf.debugging.assert_less(
+                        tf.cast(label, tf.uint64), tf.constant(classes, tf.uint64), message
+                    )
+                ]
+            ):
+                return inputs, tf.identity(label)
+
+        return examples.map(check)
+
+    def _finish(self, batches, cardinality):
+        if self.transform:
+            batches = batches.map(self.transform, num_parallel_calls=2)
+        options = tf.data.Options()
+        # Autotuning delays the end of each epoch by up to seconds; the parallelism is given instead.
+        options.autotune.enabled = False
+        options.deterministic = True
+        batches = batches.apply(tf.data.experimental.assert_cardinality(cardinality))
+        return batches.prefetch(4).with_options(options)
+
+
+def load_dataset(
+    name,
+    *,
+    batch_size=32,
+    data_dir=None,
+    validation_fraction=0.1,
+    image_size=None,
+    limit=None,
+    cache_mb=256,
+    augment="none",
+    seed=0,
+):
+    """Loads a data set by name as streaming train, validation and test batches.
+
+    Validation is carved from train where there is none (stratified, the same for every seed), never from test.
+
+    Args:
+        name: `"digits"`, `"breast_cancer"`, `"wine"`, `"diabetes"` (embedded), or any image or numeric TFDS set.
+        batch_size: Global batch size: of one step over all devices.
+        data_dir: Folder that TFDS prepared, looked in first; defaults to the variable `ZOO_DATA_DIR`.
+        validation_fraction: Share of train that becomes validation where the set has none.
+        image_size: (height, width) in pixels to bring images to.
+        limit: Use at most this many examples of each split.
+        cache_mb: A split of up to this many MiB, decoded, is held in memory; a larger one is read at each epoch.
+        augment: Augmentation policy of the training images: `"none"` or `"digits"`.
+        seed: Seed of order and augmentation.
+
+    Returns:
+        `Splits`.
+
+    Raises:
+        InputError: The data set cannot be had, is empty or has labels out of range; a size is out of its range.
+
+    Example:
+
+    >>> splits = load_dataset("wine", batch_size=16)
+    >>> images, labels = next(iter(splits.train))
+    >>> images.shape, splits.info.labels
+    (TensorShape([16, 13]), ('class_0', 'class_1', 'class_2'))
+    """
+    checks.positive_int("batch_size", batch_size)  # before a download
+    info, splits = datasets.read(name, data_dir=data_dir, image_size=image_size, cache_mb=cache_mb)
+    return make_splits(
+        info,
+        splits,
+        batch_size=batch_size,
+        validation_fraction=validation_fraction,
+        limit=limit,
+        policy=augment,
+        seed=seed,
+    )
+
+
+def make_splits(
+    info, splits, *, batch_size, validation_fraction=0.1, limit=None, policy="none", seed=0
+):
+    """Turns examples per split into `Splits`, after the checks that must come before any training.
+
+    Args:
+        info: The `DataInfo`.
+        splits: Dict from `train`, `test` and perhaps `validation` to `Arrays` or `Stream`.
+        batch_size, validation_fraction, limit, policy, seed: As in `load_dataset`; `policy` is its `augment`.
+    """
+    checks.positive_int("batch_size", batch_size)
+    checks.one_of("augmentation policy", policy, augment.POLICIES)
+    if policy != "none" and info.kind != "image":
+        raise checks.InputError(
+            f"The augmentation {policy!r} is for images; {info.name} holds {info.kind} inputs."
+        )
+    if "validation" not in splits:
+        checks.positive("validation_fraction", validation_fraction)
+        splits["train"], splits["validation"] = sources.carve(
+            splits["train"], validation_fraction, info
+        )
+    if limit is not None:
+        checks.positive_int("limit", limit)
+        splits = {name: data.take(range(min(limit, len(data)))) for name, data in splits.items()}
+    for name, data in splits.items():
+        sources.check_arrays(name, data, info)
+    if len(splits["train"]) < batch_size:
+        raise checks.InputError(
+            f"batch_size={batch_size} is larger than the {len(splits['train'])} training examples of {info.name}: "
+            f"pass a batch_size of at most {len(splits['train'])}."
+        )
+    return Splits(info, splits, batch_size, seed, policy)

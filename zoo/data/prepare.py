@@ -1,0 +1,118 @@
+"""From raw inputs to what a model trains on; every statistic comes from the training split."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from zoo.data import sources
+
+
+@dataclasses.dataclass(frozen=True)
+class Preparation:
+    """The steps between raw values and the model, used in training and built into the exported SavedModel.
+
+    Attributes:
+        inputs: A Keras model: raw batch → features of the same shape, float32.
+        target_mean: For a regression, the mean of the training targets; otherwise 0.
+        target_std: For a regression, their standard deviation; otherwise 1.
+    """
+
+    inputs: keras.Model
+    target_mean: float = 0.0
+    target_std: float = 1.0
+
+    def __call__(self, inputs, targets):
+        """Prepares a batch of (inputs, targets), as `Splits.mapped` wants it."""
+        features = self.inputs(inputs)
+        if (self.target_mean, self.target_std) == (0.0, 1.0):
+            return features, targets
+        return features, (keras.ops.cast(targets, "float32") - self.target_mean) / self.target_std
+
+    def restore(self, outputs):
+        """Turns a regression's outputs back into the units of its targets."""
+        return outputs * self.target_std + self.target_mean
+
+    def describe(self):
+        """The steps in words, for the card."""
+        steps = []
+        for layer in self.inputs.layers[1:]:
+            if isinstance(layer, keras.layers.Rescaling):
+                steps.append(f"pixels 0..255 multiplied by {layer.scale:.6g}")
+            elif isinstance(layer, keras.layers.Normalization):
+                steps.append(
+                    "each column: minus the training mean, divided by the training standard deviation"
+                )
+            else:
+                steps.append("none: values are used as they come")
+        if self.target_std != 1.0:
+            steps.append(
+                f"predictions multiplied by {self.target_std:.6g}, plus {self.target_mean:.6g}"
+            )
+        return steps
+
+
+def prepare(splits):
+    """Makes the `Preparation` that a data set needs.
+
+    uint8 images are divided by 255; columns, and floating-point inputs outside of -1..1, are standardised by the
+    mean and the standard deviation of the training split; a constant column becomes 0; floating-point inputs
+    already within -1..1 stay as they are.
+
+    Args:
+        splits: The `Splits`; only `train` is read.
+
+    Returns:
+        A `Preparation`.
+
+    Example:
+
+    >>> from zoo.data.pipeline import load_dataset
+    >>> preparation = prepare(load_dataset("digits"))
+    >>> preparation.describe()
+    ['pixels 0..255 multiplied by 0.00392157']
+    """
+    info = splits.info
+    raw = keras.Input(info.input_shape, dtype=info.input_dtype, name="raw")
+    if info.kind == "image":
+        layer = keras.layers.Rescaling(1 / 255, name="rescale")
+    else:
+        layer = _standardise(splits)
+    mean, std = _target_statistics(splits) if info.task == "regression" else (0.0, 1.0)
+    return Preparation(keras.Model(raw, layer(raw), name="prepare"), mean, std)
+
+
+def _standardise(splits):
+    info, data = splits.info, splits.examples["train"]
+    is_table = len(info.input_shape) == 1
+    layer = keras.layers.Normalization(axis=-1 if is_table else None)
+    if isinstance(data, sources.Arrays):
+        if not is_table and data.inputs.min() >= -1 and data.inputs.max() <= 1:
+            return keras.layers.Identity(name="as_is")
+        mean, variance = (
+            data.inputs.mean(0 if is_table else None),
+            data.inputs.var(0 if is_table else None),
+        )
+    else:
+        layer.adapt(data.examples.map(lambda x, _: x).batch(1024))
+        mean, variance = np.squeeze(layer.mean), np.squeeze(layer.variance)
+    constant = variance < 1e-12 * np.maximum(np.square(mean), 1e-12)
+    if np.any(constant):
+        names = [name for name, flat in zip(info.columns, constant) if flat] or "some inputs"
+        sources.log.warning("constant in the training split, so of no use to the model: %s", names)
+    variance = np.where(constant, 1.0, variance)
+    return keras.layers.Normalization(
+        axis=-1 if is_table else None,
+        mean=mean.tolist(),
+        variance=variance.tolist(),
+        name="standardise",
+    )
+
+
+def _target_statistics(splits):
+    data = splits.examples["train"]
+    if isinstance(data, sources.Arrays):
+        return float(data.targets.mean()), float(data.targets.std()) or 1.0
+    layer = keras.layers.Normalization(axis=None)
+    layer.adapt(data.examples.map(lambda _, y: y[None]).batch(1024))
+    return float(np.squeeze(layer.mean)), float(np.sqrt(np.squeeze(layer.variance))) or 1.0

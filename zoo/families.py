@@ -1,0 +1,151 @@
+"""THE TABLE: one row per family. Tests, the command line, the tuner and the docs iterate it.
+
+To add a family, write `models/<family>.py` and add its row here.
+"""
+
+import dataclasses
+import fnmatch
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from zoo.models import checks, cnn, dense
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """A tiny problem that a family can learn: builder arguments, inputs and targets."""
+
+    arguments: Mapping[str, Any]
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """One row of the table.
+
+    Attributes:
+        build: The builder function.
+        sizes: Name of the size → builder arguments; `tiny` is for tests and `--smoke`.
+        search_space: Function from `keras_tuner.HyperParameters` to builder arguments.
+        samples: Task → a function that makes tiny `Sample`s of each kind of input; the first task is the default.
+        reference: The paper.
+    """
+
+    build: Callable
+    sizes: Mapping[str, Mapping[str, Any]]
+    search_space: Callable
+    samples: Mapping[str, Callable[[], list[Sample]]]
+    reference: str
+
+
+def _classification(*shapes):
+    return lambda: [_sample(shape, 3, _classes) for shape in shapes]
+
+
+def _regression(*shapes):
+    return lambda: [_sample(shape, 1, _means) for shape in shapes]
+
+
+def _sample(shape, num_classes, targets):
+    inputs = np.random.default_rng(0).normal(size=(24, *shape)).astype("float32")
+    return Sample({"input_shape": shape, "num_classes": num_classes}, inputs, targets(inputs))
+
+
+def _classes(inputs):
+    return np.digitize(inputs.reshape(len(inputs), -1)[:, 0], [-0.4, 0.4])
+
+
+def _means(inputs):
+    return inputs.reshape(len(inputs), -1).mean(1, keepdims=True)
+
+
+FAMILIES = {
+    "dense": Family(
+        build=dense.build_dense,
+        sizes=dense.SIZES,
+        search_space=dense.search_space,
+        samples={
+            "classification": _classification((6,), (4, 4, 1)),
+            "regression": _regression((6,)),
+        },
+        reference="Rumelhart, Hinton & Williams 1986; Srivastava et al. 2014",
+    ),
+    "cnn": Family(
+        build=cnn.build_cnn,
+        sizes=cnn.SIZES,
+        search_space=cnn.search_space,
+        samples={
+            "classification": _classification((8, 8, 1), (12, 3)),
+            "regression": _regression((8, 8, 2)),
+        },
+        reference="LeCun et al. 1998; Ioffe & Szegedy 2015",
+    ),
+}
+
+
+def family(name) -> Family:
+    """Returns the row of a family; an unknown name raises `InputError` with the nearest names."""
+    checks.one_of("family", name, FAMILIES)
+    return FAMILIES[name]
+
+
+def is_listed(model):
+    """Whether a name such as `"cnn:base"` is one of the table's."""
+    return model.partition(":")[0] in FAMILIES
+
+
+def split_name(model):
+    """Splits `"cnn:base"` into family and size; without a size it is `"base"`.
+
+    >>> split_name("cnn:small"), split_name("dense")
+    (('cnn', 'small'), ('dense', 'base'))
+    """
+    if not isinstance(model, str):
+        raise checks.InputError(
+            f"A model's name is a string such as 'cnn:base'. Received: {model!r}"
+        )
+    name, _, size = model.partition(":")
+    checks.one_of("family", name, FAMILIES)
+    size = size or "base"
+    checks.one_of(f"size of {name}", size, FAMILIES[name].sizes)
+    return name, size
+
+
+def arguments(model, overrides=()):
+    """Returns the keyword arguments that a name such as `"cnn:base"` stands for, with `overrides` on top."""
+    name, size = split_name(model)
+    known = inspect.signature(FAMILIES[name].build).parameters
+    for key in dict(overrides):
+        checks.one_of(f"argument of {name}", key, known)
+    return {**FAMILIES[name].sizes[size], **dict(overrides)}
+
+
+def list_models(pattern="*", *, task=None, family=None):
+    """Lists the names `family:size` that match.
+
+    Args:
+        pattern: Shell-style pattern over the whole name or the family, for example `"cnn*"` or `"*:tiny"`.
+        task: Keep families that have a sample of this task.
+        family: Keep this family only.
+
+    >>> list_models("dense:*")
+    ['dense:tiny', 'dense:small', 'dense:base', 'dense:large']
+    """
+    if family is not None:
+        checks.one_of("family", family, FAMILIES)
+    if task is not None:
+        checks.one_of(
+            "task", task, dict.fromkeys(t for row in FAMILIES.values() for t in row.samples)
+        )
+    return [
+        f"{name}:{size}"
+        for name, row in FAMILIES.items()
+        for size in row.sizes
+        if (fnmatch.fnmatch(f"{name}:{size}", pattern) or fnmatch.fnmatch(name, pattern))
+        and family in (None, name)
+        and (task is None or task in row.samples)
+    ]

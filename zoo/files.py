@@ -1,0 +1,118 @@
+"""Files and folders that are never half-written: write beside, flush to disk, then rename."""
+
+import contextlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from zoo.models import checks
+
+
+def write_atomic(path, content):
+    """Writes a file so that a reader sees the old content or the new, never a part.
+
+    Args:
+        path: File to write; its folder must exist.
+        content: `str` (written as UTF-8) or `bytes`.
+    """
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(beside, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def claim_folder(path):
+    """Creates a folder that nobody else writes to, and returns its path.
+
+    Raises:
+        InputError: The folder exists, or cannot be created.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir()  # fails if it exists: of two processes, one gets it
+    except FileExistsError:
+        raise checks.InputError(
+            f"{path} exists already. Every run writes a folder of its own: choose another name or remove it."
+        ) from None
+    except OSError as error:
+        raise checks.InputError(f"Cannot create the folder {path}: {error.strerror}.") from error
+    return path
+
+
+def claim_numbered_folder(base, stem):
+    """Creates `base/stem-N` with the first free N, and returns its path."""
+    number = 1
+    while True:
+        path = Path(base) / f"{stem}-{number}"
+        if not path.exists():
+            try:
+                return claim_folder(path)
+            except checks.InputError:
+                if not path.exists():
+                    raise
+        number += 1
+
+
+def versions(base):
+    """Returns the version numbers (folders with a whole number as name) in a folder, in rising order."""
+    if not Path(base).is_dir():
+        return []
+    return sorted(int(p.name) for p in Path(base).iterdir() if p.name.isdecimal() and p.is_dir())
+
+
+@contextlib.contextmanager
+def new_version(base):
+    """Gives a temporary folder that becomes `base/<next version>` when the block ends without an error.
+
+    Yields:
+        A dict with the key `folder`, to write into; after the block `path` is the finished version.
+    """
+    base = Path(base)
+    base.mkdir(parents=True, exist_ok=True)
+    staged = {"folder": base / f".staged-{os.getpid()}-{secrets.token_hex(4)}"}
+    staged["folder"].mkdir()
+    try:
+        yield staged
+        _flush_tree(staged["folder"])
+        staged["path"] = _rename_to_next(staged["folder"], base)
+    finally:
+        shutil.rmtree(staged["folder"], ignore_errors=True)
+
+
+def _rename_to_next(folder, base):
+    while True:
+        target = base / str(max(versions(base), default=0) + 1)
+        try:
+            os.rename(
+                folder, target
+            )  # fails on a folder that holds anything: of two writers, each gets a number
+        except OSError:
+            if not target.exists():
+                raise
+        else:
+            _flush_folder(base)
+            return target
+
+
+def _flush_tree(folder):
+    for directory, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            with open(os.path.join(directory, name), "rb") as file:
+                os.fsync(file.fileno())
+        _flush_folder(directory)
+
+
+def _flush_folder(folder):
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

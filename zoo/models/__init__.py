@@ -1,0 +1,1 @@
+"""Architectures: one family per file, `keras` and `keras.ops` only."""

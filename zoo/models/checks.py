@@ -1,0 +1,97 @@
+"""Checks of arguments, shared by every file of the project: what was received, expected, and what to write."""
+
+import difflib
+
+
+class InputError(ValueError):
+    """What the caller passed cannot be used; the message says what to write instead.
+
+    Commands print the message alone and exit with code 2.
+    """
+
+
+def positive_int(name, value):
+    """Raises `InputError` unless `value` is a whole number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(
+            f"`{name}` must be a whole number above 0, for example {name}=32. Received: {value!r}"
+        )
+
+
+def positive_ints(name, values, *, empty=False):
+    """Raises `InputError` unless `values` is a sequence of whole numbers above 0."""
+    is_sequence = isinstance(values, (tuple, list))
+    if not is_sequence or not (values or empty):
+        raise InputError(
+            f"`{name}` must be a sequence of whole numbers, for example {name}=(64, 64). Received: {values!r}"
+        )
+    for value in values:
+        positive_int(f"each of {name}", value)
+
+
+def fraction(name, value):
+    """Raises `InputError` unless 0 <= `value` < 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise InputError(
+            f"`{name}` must be at least 0 and below 1, for example {name}=0.5. Received: {value!r}"
+        )
+
+
+def not_negative(name, value):
+    """Raises `InputError` unless `value` is a number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise InputError(f"`{name}` must be a number of at least 0. Received: {value!r}")
+
+
+def positive(name, value):
+    """Raises `InputError` unless `value` is a number above 0."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not 0 < value < float("inf")
+    ):
+        raise InputError(
+            f"`{name}` must be a number above 0, for example {name}=0.001. Received: {value!r}"
+        )
+
+
+def one_of(name, value, choices):
+    """Raises `InputError`, naming the nearest choices, unless `value` is one of `choices`."""
+    choices = list(choices)
+    if value in choices:
+        return
+    near = difflib.get_close_matches(
+        str(value), [str(choice) for choice in choices], n=3, cutoff=0.5
+    )
+    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    listed = ", ".join(repr(choice) for choice in choices)
+    raise InputError(f"Unknown {name} {value!r}.{hint} Choose one of: {listed}")
+
+
+def input_shape(value, ranks, example):
+    """Returns the shape of one example as a tuple of whole numbers.
+
+    Args:
+        value: What the caller passed: the shape without the batch dimension.
+        ranks: The numbers of dimensions that the family can take, or `None` for any above 0.
+        example: A shape to show in the message.
+    """
+    received = f"Received: input_shape={value!r}"
+    if not isinstance(value, (tuple, list)) or not value:
+        raise InputError(
+            f"`input_shape` must be the shape of one example, for example {example}. {received}"
+        )
+    if ranks is not None and len(value) not in ranks:
+        wanted = " or ".join(str(rank) for rank in ranks)
+        raise InputError(
+            f"`input_shape` must have {wanted} dimensions (without the batch), for example {example}. {received}"
+        )
+    for size in value:
+        positive_int("each size of input_shape", size)
+    return tuple(value)
+
+
+def num_classes(value):
+    """Raises `InputError` unless `value` is `None` (no head) or a whole number above 0."""
+    if value is not None:
+        positive_int("num_classes", value)

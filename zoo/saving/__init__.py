@@ -1,0 +1,1 @@
+"""SavedModels on disk: export, card, manifest, golden pair, verification, loading, publishing."""

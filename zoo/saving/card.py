@@ -1,0 +1,160 @@
+"""The card: what a model is, where it comes from, how well it does, and what it is not for."""
+
+import json
+import statistics
+from pathlib import Path
+
+import yaml
+
+from zoo import files
+from zoo.saving.manifest import EXTRA
+
+INPUT_MEANINGS = {
+    "image": "pixels 0..255, any height and width (resized in the graph to {height}x{width}), {channels} channel(s)",
+    "table": "one unscaled column",
+    "features": "one array of shape {shape} per example, unscaled",
+}
+
+
+def make(info, preparation, builder, run_folder, signatures, counts):
+    """Collects the card of an export.
+
+    Args:
+        info: The `DataInfo`.
+        preparation: The `Preparation`.
+        builder: Dict with `family`, `size` and `arguments`; `None` for a model that is not of the table.
+        run_folder: The run's folder, which holds `config.yaml` and `score.json`.
+        signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
+        counts: Split → number of examples.
+    """
+    config = yaml.safe_load((run_folder / "config.yaml").read_text())
+    made_by = config.pop("made_by")
+    score = json.loads((run_folder / "score.json").read_text())
+    return {
+        "card_version": 1,
+        "name": run_folder.name,
+        "builder": builder,
+        "task": info.task,
+        "data": {
+            "name": info.name,
+            "source": info.source,
+            "licence": info.licence,
+            "examples": counts,
+        },
+        "input_kind": info.kind,
+        "input_shape": list(info.input_shape),
+        "preprocessing": preparation.describe(),
+        "signatures": signatures,
+        "labels": list(info.labels),
+        "columns": list(info.columns),
+        "runs": [score],
+        "protocol": "test split, read once after training; the epoch is chosen by the validation split",
+        "config": config,
+        "made_by": made_by,
+        "limits": info.limits,
+    }
+
+
+def read(folder):
+    """Reads the card of a SavedModel folder."""
+    return json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
+
+
+def write(folder, card):
+    """Writes `card.json` and `card.md`."""
+    extra = Path(folder) / EXTRA
+    files.write_atomic(extra / "card.json", json.dumps(card, indent=1) + "\n")
+    files.write_atomic(extra / "card.md", render(card))
+
+
+def headline(card):
+    """The first score over all seeds, in words: `accuracy 0.9931 ± 0.0004 (3 seeds)`."""
+    name = next(iter(card["runs"][0]["scores"]))
+    values = [run["scores"][name] for run in card["runs"]]
+    if len(values) == 1:
+        return f"{name} {values[0]:.4f} (1 seed)"
+    return f"{name} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)} seeds)"
+
+
+def describe_model(card):
+    """Family and size, or the name of the caller's own model."""
+    builder = card["builder"]
+    return f"{builder['family']}:{builder['size']}" if builder else card["config"]["model"]
+
+
+def render(card):
+    """Renders the card as Markdown."""
+    data, made_by = card["data"], card["made_by"]
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"{describe_model(card)} for {card['task']} on {data['name']}: {headline(card)}.",
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import tensorflow as tf",
+        f"model = tf.saved_model.load('{card['name']}/1')  # the folder of a version",
+        f"outputs = model.signatures['serving_default']({_example_call(card)})",
+        "```",
+        "",
+        "| signature | inputs | outputs |",
+        "| --- | --- | --- |",
+    ]
+    for name, signature in card["signatures"].items():
+        lines.append(
+            f"| {name} | {_tensors(signature['inputs'])} | {_tensors(signature['outputs'])} |"
+        )
+    shape = card["input_shape"]
+    sizes = dict(zip(("height", "width", "channels"), shape)) | {"shape": tuple(shape)}
+    lines += [
+        "",
+        f"- input: {INPUT_MEANINGS[card['input_kind']].format(**sizes)}",
+        f"- preprocessing, inside the graph: {'; '.join(card['preprocessing'])}",
+    ]
+    if card["labels"]:
+        shown = ", ".join(card["labels"][:20]) + (", ..." if len(card["labels"]) > 20 else "")
+        lines.append(f"- classes: {shown}")
+    lines += [
+        f"- limits: {card['limits']}",
+        "",
+        "## Scores",
+        "",
+        f"Protocol: {card['protocol']}. The weights here are those of the first row.",
+        "",
+        "| seed | " + " | ".join(card["runs"][0]["scores"]) + " | test examples | training time |",
+        "| --- |" + " --- |" * (len(card["runs"][0]["scores"]) + 2),
+    ]
+    for run in card["runs"]:
+        values = " | ".join(f"{value:.4f}" for value in run["scores"].values())
+        seconds = "unknown" if run["fit_seconds"] is None else f"{run['fit_seconds']:.0f} s"
+        lines.append(f"| {run['seed']} | {values} | {run['num_test']:,} | {seconds} |")
+    counts = ", ".join(f"{split} {count:,}" for split, count in data["examples"].items())
+    lines += [
+        "",
+        "## Origin",
+        "",
+        f"- data: {data['name']} ({counts}), {data['source']}; licence: {data['licence']}",
+        f"- command: `{made_by['command']}`",
+        f"- made on {made_by['date']} with keras {made_by['keras']}, tensorflow {made_by['tensorflow']}, "
+        f"Python {made_by['python']}, on {made_by['device']}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _tensors(tensors):
+    shown = [
+        f"`{name}` {dtype} {_shape(shape)}" for name, (dtype, shape) in list(tensors.items())[:4]
+    ]
+    return ", ".join(shown) + (f", ... ({len(tensors)} in all)" if len(tensors) > 4 else "")
+
+
+def _shape(shape):
+    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def _example_call(card):
+    names = list(card["signatures"]["serving_default"]["inputs"])
+    shown = ", ".join(f"{name}={name}s" for name in names[:3])
+    return shown + (", ..." if len(names) > 3 else "")

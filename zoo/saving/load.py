@@ -1,0 +1,245 @@
+"""Loading: verified first, then as a callable, or as weights for a model that goes on training."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.models import checks
+from zoo.saving import card as cards
+from zoo.saving import manifest, store
+
+log = logging.getLogger("zoo")
+
+
+class LoadedModel:
+    """A SavedModel that takes raw inputs and returns named outputs.
+
+    Attributes:
+        path: The folder of the version.
+        card: The card, a dict.
+        labels: The classes' names.
+        signatures: Name → TensorFlow function.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.card = cards.read(path)
+        self.labels = tuple(self.card["labels"])
+        self._loaded = tf.saved_model.load(os.fspath(path))  # kept: its variables die with it
+        self.signatures = dict(self._loaded.signatures)
+
+    def __call__(self, inputs):
+        """The outputs of `serving_default` for one batch, as a dict of tensors."""
+        return self._run("serving_default", self._check(inputs))
+
+    def predict(self, inputs, *, batch_size=256):
+        """Predicts any number of raw examples.
+
+        Args:
+            inputs: uint8 images `[N, H, W, C]` (grey ones also `[N, H, W]`); a DataFrame or a dict of columns for a
+                table; or an array of features.
+            batch_size: Examples at a time.
+
+        Returns:
+            A dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`,
+            or `prediction` float32 `[N]`.
+
+        Raises:
+            InputError: The inputs have another dtype, shape or other columns than the model takes.
+        """
+        return self._in_batches("serving_default", inputs, batch_size)
+
+    def embed(self, inputs, *, batch_size=256):
+        """The features before the last layer, float32 `[N, D]`, for the same inputs as `predict`."""
+        checks.one_of("signature", "embed", self.signatures)
+        return self._in_batches("embed", inputs, batch_size)["embedding"]
+
+    def _in_batches(self, signature, inputs, batch_size):
+        checks.positive_int("batch_size", batch_size)
+        inputs = self._check(inputs)
+        count = len(next(iter(inputs.values())))
+        if count == 0:
+            raise checks.InputError(f"{self.card['name']} received no examples.")
+        parts = []
+        for start in range(0, count, batch_size):
+            outputs = self._run(
+                signature, {k: v[start : start + batch_size] for k, v in inputs.items()}
+            )
+            parts.append({k: v.numpy() for k, v in outputs.items()})
+        merged = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
+        return {k: v.astype(str) if v.dtype == object else v for k, v in merged.items()}
+
+    def _run(self, signature, inputs):
+        return self.signatures[signature](
+            **{name: tf.constant(values) for name, values in inputs.items()}
+        )
+
+    def _check(self, inputs):
+        kind = self.card["input_kind"]
+        if kind == "table":
+            return _table(inputs, self.card["columns"])
+        values = np.asarray(inputs)
+        shape = tuple(self.card["input_shape"])
+        if kind == "image":
+            if shape[-1] == 1 and values.ndim == 3:
+                values = values[..., None]
+            if values.dtype != np.uint8 or values.ndim != 4 or values.shape[-1] != shape[-1]:
+                raise checks.InputError(
+                    f"{self.card['name']} takes a batch of uint8 images (N, height, width, {shape[-1]}) with pixels "
+                    f"0..255. Received: {values.dtype} of shape {values.shape}"
+                )
+            return {"image": values}
+        if values.shape[1:] != shape or values.dtype.kind not in "fiub":
+            raise checks.InputError(
+                f"{self.card['name']} takes numbers of shape {('N', *shape)}. "
+                f"Received: {values.dtype} of shape {values.shape}"
+            )
+        return {"features": _finite("features", values.astype("float32"))}
+
+
+def _table(inputs, columns):
+    if hasattr(inputs, "columns"):  # a DataFrame
+        inputs = {column: inputs[column].to_numpy() for column in inputs.columns}
+    if not hasattr(inputs, "keys"):
+        raise checks.InputError(
+            f"A table's inputs are a DataFrame or a dict of columns. Received: {type(inputs)}"
+        )
+    missing = [column for column in columns if column not in inputs]
+    extra = [column for column in inputs if column not in columns]
+    if missing or extra:
+        raise checks.InputError(
+            f"The columns differ from the model's. Missing: {missing or 'none'}. Not known: {extra or 'none'}."
+        )
+    arrays = {}
+    for column in columns:
+        try:
+            arrays[column] = _finite(
+                column, np.asarray(inputs[column], dtype="float32").reshape(-1)
+            )
+        except ValueError as error:
+            if isinstance(error, checks.InputError):
+                raise
+            raise checks.InputError(f"The column {column!r} must hold numbers: {error}") from error
+    if len({len(values) for values in arrays.values()}) != 1:
+        raise checks.InputError(
+            f"The columns differ in length: { {k: len(v) for k, v in arrays.items()} }"
+        )
+    return arrays
+
+
+def _finite(name, values):
+    if not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0][0])
+        raise checks.InputError(
+            f"{name} is NaN or infinite in example {row}: the answer would mean nothing."
+        )
+    return values
+
+
+def load(name_or_path):
+    """Loads a SavedModel by name or path, after checking every file against its manifest.
+
+    A SavedModel is a program: load models of people you trust.
+
+    Args:
+        name_or_path: The name of a shipped model, or a path to a version, to a folder of versions or to a run.
+
+    Returns:
+        A `LoadedModel`.
+
+    Raises:
+        DamagedModelError: A file is missing, added or changed; the message names it.
+        InputError: There is no such model; the message lists the nearest names.
+
+    Example:
+
+    >>> model = load("wine_dense")
+    >>> model.labels
+    ('class_0', 'class_1', 'class_2')
+    """
+    path = store.find(name_or_path)
+    manifest.check(path)
+    return LoadedModel(path)
+
+
+def verify(name_or_path):
+    """Proves a SavedModel: its files' hashes, its signatures and its golden pair, with TensorFlow alone.
+
+    Args:
+        name_or_path: As in `load`.
+
+    Returns:
+        A dict: `path`, `signatures`, `largest_difference` from the golden outputs (relative above 1).
+
+    Raises:
+        DamagedModelError: Names the file or the output that differs.
+    """
+    path = store.find(name_or_path)
+    manifest.check(path)
+    script = Path(__file__).with_name("golden_check.py")
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    child = (
+        subprocess.run(  # -I: neither the current folder nor PYTHONPATH can slip another module in
+            [sys.executable, "-I", str(script), str(path)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+        )
+    )
+    if child.returncode != 0:
+        raise manifest.DamagedModelError(
+            f"{path} does not load with TensorFlow alone:\n{child.stderr[-2000:]}"
+        )
+    result = json.loads(child.stdout.strip().splitlines()[-1])
+    if result["problems"]:
+        raise manifest.DamagedModelError(f"{path}: " + "; ".join(result["problems"]))
+    return {"path": str(path), **result}
+
+
+def load_weights(model, name_or_path, *, skip=()):
+    """Copies a SavedModel's weights into a model, by the weights' names.
+
+    Args:
+        model: A Keras model whose layers have the names of the saved one's.
+        name_or_path: As in `load`.
+        skip: Names of layers that keep their own weights.
+
+    Returns:
+        The paths of the weights that were not loaded.
+
+    Raises:
+        InputError: A weight that is not skipped is missing or has another shape.
+    """
+    path = store.find(name_or_path)
+    manifest.check(path)
+    loaded = tf.saved_model.load(os.fspath(path))
+    saved = {variable.name.partition(":")[0]: variable for variable in loaded.variables}
+    left = []
+    for weight in model.weights:
+        if weight.path.partition("/")[0] in skip:
+            left.append(weight.path)
+            continue
+        if weight.path not in saved:
+            raise checks.InputError(
+                f"{path} has no weight {weight.path!r}. It has: {', '.join(saved)}"
+            )
+        if tuple(saved[weight.path].shape) != tuple(weight.shape):
+            raise checks.InputError(
+                f"The weight {weight.path!r} has shape {tuple(saved[weight.path].shape)} in {path}, but "
+                f"{tuple(weight.shape)} in the model."
+            )
+        weight.assign(saved[weight.path])
+    log.info(
+        "weights from %s: %d loaded, not loaded: %s",
+        path,
+        len(model.weights) - len(left),
+        left or "none",
+    )
+    return left

@@ -1,0 +1,70 @@
+"""The manifest: SHA-256 and size of every file of a SavedModel, checked before anything else is read."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from zoo import files
+from zoo.models import checks
+
+EXTRA = "assets.extra"  # the SavedModel format's own place for files that TensorFlow does not read
+PATH = f"{EXTRA}/manifest.json"
+
+
+class DamagedModelError(checks.InputError):
+    """A SavedModel is not what was exported: a file is missing, added or changed."""
+
+
+def write(folder):
+    """Writes the manifest of a finished SavedModel."""
+    files.write_atomic(Path(folder) / PATH, _render(_describe(folder)))
+
+
+def _render(entries):
+    return json.dumps({"files": entries}, indent=1, sort_keys=True) + "\n"
+
+
+def _describe(folder):
+    folder, entries = Path(folder), {}
+    for directory, _, names in os.walk(folder):
+        for name in names:
+            path = Path(directory) / name
+            relative = path.relative_to(folder).as_posix()
+            if relative != PATH:
+                with open(path, "rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                entries[relative] = {"sha256": digest, "size": path.stat().st_size}
+    return entries
+
+
+def check(folder):
+    """Compares every file with the manifest.
+
+    Raises:
+        DamagedModelError: Names the first file that is missing, added or changed.
+    """
+    path = Path(folder) / PATH
+    try:
+        text = path.read_text(encoding="utf-8")
+        expected = json.loads(text)["files"]
+    except FileNotFoundError:
+        raise DamagedModelError(
+            f"{folder} has no {PATH}: it is not a SavedModel of this project."
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise DamagedModelError(f"{folder}: {PATH} is damaged.") from None
+    found = _describe(folder)
+    for name in sorted(set(expected) | set(found)):
+        if name not in found:
+            raise DamagedModelError(f"{folder}: {name} is missing.")
+        if name not in expected:
+            raise DamagedModelError(
+                f"{folder}: {name} does not belong there; {PATH} does not list it."
+            )
+        if found[name] != expected[name]:
+            raise DamagedModelError(
+                f"{folder}: {name} has changed: its size or SHA-256 is not the manifest's."
+            )
+    if text != _render(expected):
+        raise DamagedModelError(f"{folder}: {PATH} has changed.")

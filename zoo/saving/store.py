@@ -1,0 +1,138 @@
+"""Folders of SavedModels: finding a model by name, publishing a run's export, the generated table."""
+
+import os
+import shutil
+from pathlib import Path
+
+from zoo import files
+from zoo.models import checks
+from zoo.saving import card as cards
+from zoo.saving import manifest
+
+PACKAGED = Path(__file__).parents[1] / "saved_models"  # in a wheel
+CHECKOUT = Path(__file__).parents[2] / "saved_models"  # in an editable install
+
+
+def folders():
+    """The folders that are searched for a name, in order."""
+    given = os.environ.get("ZOO_MODELS_DIR")
+    candidates = [Path(given)] if given else []
+    candidates += [Path("saved_models"), PACKAGED, CHECKOUT]
+    return [folder for folder in candidates if folder.is_dir()]
+
+
+def names():
+    """The names of all models in `folders()`."""
+    found = {}
+    for folder in folders():
+        for path in sorted(folder.iterdir()):
+            if files.versions(path):
+                found.setdefault(path.name, path)
+    return found
+
+
+def find(name_or_path):
+    """Returns the folder of a model's newest version.
+
+    Args:
+        name_or_path: A path to a version, to a folder of versions or to a run; or the name of a shipped model.
+
+    Raises:
+        InputError: Nothing is there; the message lists the nearest names.
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        for base in (path, path / "export"):
+            if (base / "saved_model.pb").exists():
+                return base
+            if files.versions(base):
+                return base / str(files.versions(base)[-1])
+        raise checks.InputError(
+            f"{path} holds no SavedModel: expected saved_model.pb, or versions such as {path}/1."
+        )
+    known = names()
+    if str(name_or_path) not in known:
+        if not known:
+            searched = ", ".join(map(str, folders())) or "no folder"
+            raise checks.InputError(
+                f"No model {str(name_or_path)!r}: it is no path, and {searched} holds none."
+            )
+        checks.one_of("model", str(name_or_path), known)
+    base = known[str(name_or_path)]
+    return base / str(files.versions(base)[-1])
+
+
+def publish(run, name, *, also=(), folder="saved_models"):
+    """Copies a run's newest export into `saved_models/` as the next version of a model.
+
+    Args:
+        run: The run's folder.
+        name: The model's name.
+        also: Runs of the same settings with other seeds, whose scores the card then lists too.
+        folder: The folder of published models.
+
+    Returns:
+        The path of the new version.
+
+    Raises:
+        InputError: A run is not finished, or the other runs' settings differ in more than the seed.
+    """
+    if not name.isidentifier():
+        raise checks.InputError(
+            f"A model's name has letters, digits and underscores only. Received: {name!r}"
+        )
+    source = find(run)
+    manifest.check(source)
+    card = cards.read(source)
+    card["name"] = name
+    for other in also:
+        other_card = cards.read(find(other))
+        if _without_seed(other_card["config"]) != _without_seed(card["config"]):
+            raise checks.InputError(
+                f"{other} has other settings than {run}: only the seed may differ."
+            )
+        card["runs"] += other_card["runs"]
+    seeds = [entry["seed"] for entry in card["runs"]]
+    if len(set(seeds)) < len(seeds):
+        raise checks.InputError(f"The runs repeat a seed: {seeds}.")
+    with files.new_version(Path(folder) / name) as staged:
+        shutil.copytree(source, staged["folder"], dirs_exist_ok=True)
+        cards.write(staged["folder"], card)
+        manifest.write(staged["folder"])
+    write_table(folder)
+    return staged["path"]
+
+
+def _without_seed(config):
+    return {**config, "run": {**config["run"], "seed": None, "out": None, "quiet": None}}
+
+
+def write_table(folder="saved_models"):
+    """Writes `README.md` of a folder of models from their cards."""
+    files.write_atomic(Path(folder) / "README.md", render_table(folder))
+
+
+def render_table(folder):
+    """Renders the table of a folder of models."""
+    lines = [
+        "# Trained models",
+        "",
+        "Generated from the models' cards by `zoo publish`; a card says how each score was measured.",
+        "Every model is a SavedModel: raw inputs in, named outputs out, and TensorFlow alone can load it.",
+        "",
+        "| model | versions | family | data | test score | parameters on disk | licence of the data |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for path in sorted(Path(folder).iterdir()):
+        versions = files.versions(path) if path.is_dir() else []
+        if not versions:
+            continue
+        newest = path / str(versions[-1])
+        card = cards.read(newest)
+        size = sum(file.stat().st_size for file in (newest / "variables").iterdir()) / 1024
+        lines.append(
+            f"| [{path.name}]({path.name}/{versions[-1]}/{manifest.EXTRA}/card.md) "
+            f"| {', '.join(map(str, versions))} | {cards.describe_model(card)} | {card['data']['name']} "
+            f"| {cards.headline(card)} | {size:,.0f} KiB | {card['data']['licence']} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,108 @@
+"""Compiling: the optimizer with its schedule, the task's loss and metrics, the choice of XLA."""
+
+import keras
+import tensorflow as tf
+
+from zoo.models import checks
+from zoo.training import config as configs
+from zoo.training import strategy as strategies
+from zoo.training import tasks
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "adafactor": keras.optimizers.Adafactor,
+    "adagrad": keras.optimizers.Adagrad,
+    "lion": keras.optimizers.Lion,
+    "nadam": keras.optimizers.Nadam,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
+
+
+def make_schedule(config, total_steps):
+    """Makes the learning rate: a number, or Keras's cosine schedule with its warm-up.
+
+    Args:
+        config: The `OptimizerConfig`.
+        total_steps: Training steps in the whole run.
+    """
+    one_cycle = config.schedule == "one_cycle"
+    warmup = config.warmup or (0.25 if one_cycle else 0.0)
+    warmup_steps = round(warmup * total_steps)
+    if config.schedule == "constant" and not warmup_steps:
+        return config.learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        # Smith & Topin 2018 start a cycle at a tenth or less of the highest rate; 1/25 as in fast.ai.
+        initial_learning_rate=config.learning_rate
+        * ((1 / 25 if one_cycle else 0) if warmup_steps else 1),
+        warmup_target=config.learning_rate if warmup_steps else None,
+        warmup_steps=warmup_steps,
+        decay_steps=max(1, total_steps - warmup_steps),
+        alpha=1.0 if config.schedule == "constant" else 0.0,  # the share that is left at the end
+    )
+
+
+def make_optimizer(config, total_steps, *, replicas=1):
+    """Makes the optimizer that an `OptimizerConfig` describes.
+
+    Args:
+        config: The `OptimizerConfig`.
+        total_steps: Training steps in the whole run, for the schedule.
+        replicas: Devices that share a step; clipping must then happen after their gradients are added up.
+
+    Raises:
+        InputError: The name is unknown, with the nearest ones.
+    """
+    checks.one_of("optimizer", config.name, OPTIMIZERS)
+    kind = OPTIMIZERS[config.name]
+    if replicas > 1 and (config.clip_norm or config.clip_value):
+        kind = type(kind.__name__, (strategies.ReduceThenClip, kind), {})
+    options = {"momentum": config.momentum} if config.name == "sgd" else {}
+    if config.weight_decay is not None:
+        options["weight_decay"] = config.weight_decay
+    if config.ema is not None:
+        options |= {"use_ema": True, "ema_momentum": config.ema}
+    optimizer = kind(
+        make_schedule(config, total_steps),
+        global_clipnorm=config.clip_norm,
+        clipvalue=config.clip_value,
+        **options,
+    )
+    if optimizer.weight_decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    return optimizer
+
+
+def compile_model(model, info, config=None, *, steps_per_epoch=1):
+    """Compiles a model for its task; call it inside the strategy's scope.
+
+    Args:
+        model: An uncompiled Keras model whose output is logits, or one number for a regression.
+        info: The `DataInfo` of the data set: task and width of the output.
+        config: The `TrainConfig`; defaults to `TrainConfig()`.
+        steps_per_epoch: Training steps in an epoch, for the schedule: `splits.steps_per_epoch`.
+
+    Returns:
+        The model.
+
+    Raises:
+        InputError: The output does not fit the task, or options exclude each other.
+    """
+    config = config or configs.TrainConfig()
+    strategy = tf.distribute.get_strategy()
+    strategies.check_together(strategy, config)
+    tasks.check_output(model, info)
+    task = tasks.task(info.task)
+    strategies.prepare_model(model, strategy)
+    model.compile(
+        optimizer=make_optimizer(
+            config.optimizer,
+            steps_per_epoch * config.run.epochs,
+            replicas=strategy.num_replicas_in_sync,
+        ),
+        loss=task.loss(config.optimizer.label_smoothing),
+        metrics=task.metrics(),
+        jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
+    )
+    return model

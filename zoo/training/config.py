@@ -1,0 +1,282 @@
+"""Every setting of a run, in one dataclass: the command line is made from it and `config.yaml` is saved from it.
+
+Imports neither TensorFlow nor Keras, so that `--help` answers at once.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+import yaml
+
+from zoo.models import checks
+
+OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
+
+
+def _parse_arguments(texts):
+    """Turns `["filters=[8, 16]", "dropout=0.1"]` into a dict; values are written as in YAML."""
+    parsed = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"expected KEY=VALUE, for example dropout=0.3. Received: {text}")
+        parsed[key] = yaml.safe_load(value)
+    return parsed
+
+
+# Builder arguments on the command line: --model-args filters=[8,16] dropout=0.1
+ModelArguments = Annotated[
+    dict[str, Any],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="KEY=VALUE",
+        instance_from_str=_parse_arguments,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=lambda value: [
+            f"{k}={yaml.safe_dump(v, default_flow_style=True).split(chr(10))[0]}"
+            for k, v in value.items()
+        ],
+    ),
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What is read, and how."""
+
+    dataset: str = "digits"
+    """digits, breast_cancer, wine, diabetes (embedded), or a TFDS name: mnist, fashion_mnist, cifar10, ..."""
+    data_dir: str | None = None
+    """Folder that TFDS prepared, looked in first; default: the variable ZOO_DATA_DIR."""
+    batch_size: int = 32
+    """Global batch size: examples in one step over all devices."""
+    validation_fraction: float = 0.1
+    """Share of train that becomes validation where the set has none."""
+    image_size: tuple[int, int] | None = None
+    """Height and width in pixels to bring images to."""
+    limit: int | None = None
+    """Use at most this many examples of each split."""
+    cache_mb: int = 256
+    """A split of up to this many MiB, decoded, is held in memory; a larger one is streamed from disk."""
+    augment: str = "none"
+    """Augmentation of training images: none, or digits (shift, rotate, zoom)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """How the weights are updated."""
+
+    name: Annotated[str, tyro.conf.arg(name="optimizer")] = "adam"
+    """adam, adamw, adafactor, adagrad, lion, nadam, rmsprop or sgd"""
+    learning_rate: float = 1e-3
+    """Highest learning rate of the schedule."""
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    """constant; cosine: falls to 0; one_cycle: rises for a quarter of the run, then falls to 0."""
+    warmup: float = 0.0
+    """Share of the run in which the learning rate rises to its highest."""
+    momentum: float = 0.9
+    """Momentum of sgd; the other optimizers have their own."""
+    weight_decay: float | None = None
+    """Decoupled weight decay of kernels; biases and normalizations are left out."""
+    clip_norm: float | None = None
+    """Largest global norm of the gradient, over all weights and devices."""
+    clip_value: float | None = None
+    """Largest absolute value of a gradient's element."""
+    label_smoothing: float = 0.0
+    """Share of each target's probability that is spread over all classes."""
+    ema: float | None = None
+    """Momentum of a moving average of the weights, for example 0.99; the average is evaluated and exported."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Where and how long the run goes."""
+
+    epochs: int = 10
+    """Passes over the training split."""
+    patience: int | None = None
+    """Stop when the validation score has not improved for this many epochs."""
+    out: str | None = None
+    """Folder of this run, which must not exist; default: runs/<dataset>-<model>-<number>."""
+    seed: int = 0
+    """Seed of weights, order, augmentation and dropout."""
+    strategy: Literal["auto", "one", "mirrored"] = "auto"
+    """one device; mirrored: all GPUs of this machine; auto: mirrored with two GPUs or more."""
+    replicas: int | None = None
+    """Devices of mirrored; without a GPU this many logical CPU devices are made."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Keras's dtype policy."""
+    jit: Literal["auto", "on", "off"] = "auto"
+    """Compile the step with XLA; auto: Keras decides (off on CPUs)."""
+    deterministic: bool = False
+    """Operations that give the same bits in each run, on GPUs too; may cost speed there."""
+    tensorboard: bool = False
+    """Write TensorBoard logs to <run>/tensorboard."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    smoke: bool = False
+    """Try everything on the tiny size, 200 examples and one epoch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """A whole run. `zoo.train` and every recipe take it; a run's `config.yaml` holds it."""
+
+    model: str = "cnn:base"
+    """Family and size; `zoo models` lists them."""
+    model_args: ModelArguments = dataclasses.field(default_factory=dict)
+    """Builder arguments on top of the size, for example filters=[8,16] dropout=0.1"""
+    data: DataConfig = DataConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    run: RunConfig = RunConfig()
+
+    def replace(self, **flat):
+        """Returns a copy with fields changed by their own names, whichever part they stand in.
+
+        >>> TrainConfig().replace(epochs=3, batch_size=64).run.epochs
+        3
+
+        Raises:
+            InputError: No part has a field of that name.
+        """
+        parts = {}
+        homes = _homes()
+        for key, value in flat.items():
+            checks.one_of("option", key, homes)
+            part, field = homes[key]
+            parts.setdefault(part, {})[field] = value
+        own = parts.pop(None, {})
+        nested = {
+            part: dataclasses.replace(getattr(self, part), **fields)
+            for part, fields in parts.items()
+        }
+        return dataclasses.replace(self, **own, **nested)
+
+    def check(self):
+        """Raises `InputError` for a number that no run can use; returns the config."""
+        checks.positive_int("batch_size", self.data.batch_size)
+        checks.positive_int("epochs", self.run.epochs)
+        checks.fraction("validation_fraction", self.data.validation_fraction)
+        checks.positive("learning_rate", self.optimizer.learning_rate)
+        checks.fraction("warmup", self.optimizer.warmup)
+        checks.fraction("momentum", self.optimizer.momentum)
+        checks.fraction("label_smoothing", self.optimizer.label_smoothing)
+        for key in ("weight_decay", "clip_norm", "clip_value"):
+            if getattr(self.optimizer, key) is not None:
+                checks.not_negative(key, getattr(self.optimizer, key))
+        if self.optimizer.clip_norm is not None and self.optimizer.clip_value is not None:
+            raise checks.InputError("Pass clip_norm or clip_value, not both.")
+        if self.optimizer.ema is not None:
+            checks.fraction("ema", self.optimizer.ema)
+        for part, key in (
+            ("run", "patience"),
+            ("run", "replicas"),
+            ("data", "limit"),
+            ("data", "cache_mb"),
+        ):
+            if getattr(getattr(self, part), key) is not None:
+                checks.positive_int(key, getattr(getattr(self, part), key))
+        if not isinstance(self.run.seed, int) or not 0 <= self.run.seed < 2**31:
+            raise checks.InputError(
+                f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
+            )
+        for key, field in (
+            ("schedule", "optimizer"),
+            ("strategy", "run"),
+            ("precision", "run"),
+            ("jit", "run"),
+        ):
+            hints = {f.name: f.type for f in dataclasses.fields(getattr(self, field))}
+            checks.one_of(key, getattr(getattr(self, field), key), hints[key].__args__)
+        return self
+
+    def smoked(self):
+        """The config that is really run: with `smoke`, the family's tiny size on a few examples for one epoch."""
+        if not self.run.smoke:
+            return self
+        tiny = f"{self.model.partition(':')[0]}:tiny"
+        own = self.model.startswith(OWN)
+        model = {} if own else {"model": tiny, "model_args": {}}
+        return self.replace(**model, epochs=1, limit=200, batch_size=min(self.data.batch_size, 32))
+
+    def to_yaml(self):
+        """The config as YAML text."""
+        return yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False)
+
+    @classmethod
+    def from_yaml(cls, path):
+        """Reads a config that `to_yaml` wrote; other keys of a run's `config.yaml` (`made_by`) are left out.
+
+        Raises:
+            InputError: The file cannot be read, or has a key or a value that a config has not.
+        """
+        try:
+            content = yaml.safe_load(Path(path).read_text())
+        except OSError as error:
+            raise checks.InputError(f"Cannot read the config {path}: {error.strerror}.") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise checks.InputError(f"The config {path} is not YAML: {error}") from error
+        if not isinstance(content, dict):
+            raise checks.InputError(
+                f"The config {path} must hold a mapping with keys such as `model` and `data`."
+            )
+        content.pop("made_by", None)
+        return _from_dict(cls, content, str(path)).check()
+
+
+_PARTS = {"data": DataConfig, "optimizer": OptimizerConfig, "run": RunConfig}
+
+
+def _homes():
+    """Option → (part, field): `optimizer` stands for the optimizer's name."""
+    homes = {"model": (None, "model"), "model_args": (None, "model_args")}
+    for part, kind in _PARTS.items():
+        homes |= {f.name: (part, f.name) for f in dataclasses.fields(kind)}
+    homes["optimizer"] = homes.pop("name")
+    return homes
+
+
+def _from_dict(kind, content, where):
+    fields = {field.name for field in dataclasses.fields(kind)}
+    values = {}
+    for key, value in content.items():
+        checks.one_of(f"key of {where}", key, sorted(fields))
+        if kind is TrainConfig and key in _PARTS:
+            value = _from_dict(_PARTS[key], value or {}, f"{where}: {key}")
+        values[key] = tuple(value) if key == "image_size" and value else value
+    return kind(**values)
+
+
+def _plain(value):
+    """Tuples become lists, so that safe YAML can hold them."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def from_command_line(default, description, arguments=None):
+    """Makes a config from command-line arguments.
+
+    Args:
+        default: The config that the arguments change.
+        description: What `--help` says first.
+        arguments: The arguments; those of the process where it is `None`. `--config FILE` replaces the default.
+    """
+    import sys
+
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if "--config" in arguments:
+        at = arguments.index("--config")
+        if at + 1 == len(arguments):
+            raise checks.InputError("--config needs a file: the config.yaml of a run.")
+        default = TrainConfig.from_yaml(arguments[at + 1])
+        default = default.replace(out=None)
+        del arguments[at : at + 2]
+    description += (
+        "\n\n--config FILE runs the config.yaml of another run again; further options change it."
+    )
+    flat = tyro.conf.OmitArgPrefixes[TrainConfig]
+    config = tyro.cli(flat, default=default, description=description, args=arguments)
+    return config.check()

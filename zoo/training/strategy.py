@@ -1,0 +1,169 @@
+"""`tf.distribute` under Keras 3: the only home of strategies, replicas and what does not work with them.
+
+Keras 3.15 has gaps here (keras-team/keras#20582, #20585); each way round is a function below, and a test shows
+that it is still needed.
+"""
+
+import functools
+import logging
+import types
+
+import keras
+import tensorflow as tf
+
+from zoo.models import checks
+
+log = logging.getLogger("zoo")
+
+
+def make_strategy(name="auto", *, replicas=None):
+    """Makes the strategy that `model.fit` runs under; the same object for the same arguments.
+
+    Args:
+        name: `"one"` device; `"mirrored"`: every GPU of this machine; `"auto"`: mirrored where there are two GPUs
+            or more, otherwise one.
+        replicas: How many devices `"mirrored"` uses. Without a GPU that many logical CPU devices are made, which
+            helps to try a distributed run, not to speed it up.
+
+    Returns:
+        A `tf.distribute.Strategy`; for `"one"` TensorFlow's default, which costs nothing.
+
+    Raises:
+        InputError: There are fewer devices than `replicas`, or TensorFlow has started with fewer logical devices.
+    """
+    checks.one_of("strategy", name, ("auto", "one", "mirrored"))
+    if replicas is not None:
+        checks.positive_int("replicas", replicas)
+    if name == "one" and replicas not in (None, 1):
+        raise checks.InputError(
+            f"strategy='one' has one device. Received: replicas={replicas}. Use 'mirrored'."
+        )
+    gpus = tf.config.list_physical_devices("GPU")
+    if name == "auto":
+        name = "mirrored" if len(gpus) > 1 or (replicas or 1) > 1 else "one"
+    if name == "one":
+        return tf.distribute.get_strategy()
+    if not gpus:
+        return _mirrored(_logical_cpus(replicas or 1))
+    if replicas and replicas > len(gpus):
+        raise checks.InputError(f"replicas={replicas}, but this machine has {len(gpus)} GPUs.")
+    return _mirrored(tuple(f"GPU:{i}" for i in range(replicas or len(gpus))))
+
+
+def _logical_cpus(replicas):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    try:
+        if replicas > 1 and len(tf.config.get_logical_device_configuration(cpu) or []) < replicas:
+            configuration = [tf.config.LogicalDeviceConfiguration()] * replicas
+            tf.config.set_logical_device_configuration(cpu, configuration)
+    except RuntimeError:
+        raise checks.InputError(
+            f"TensorFlow has started in this process, so {replicas} logical CPU devices can no longer be made. "
+            "Call zoo.make_strategy('mirrored', replicas=...) first thing in the process."
+        ) from None
+    return tuple(f"CPU:{i}" for i in range(replicas))
+
+
+@functools.cache  # two MirroredStrategy objects in one process collide
+def _mirrored(devices):
+    # The default all-reduce of CPU devices fails inside a tf.while or tf.cond; one device can always add up.
+    on_cpu = tf.distribute.ReductionToOneDevice() if devices[0].startswith("CPU") else None
+    return tf.distribute.MirroredStrategy(list(devices), cross_device_ops=on_cpu)
+
+
+def check_together(strategy, config):
+    """Refuses what is known not to work together, with the reason, before anything is built.
+
+    Args:
+        strategy: From `make_strategy`.
+        config: The `TrainConfig`.
+
+    Raises:
+        InputError: The combination would fail, or train to something else without an error.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return
+    if config.run.jit == "on":
+        raise checks.InputError(
+            f"jit='on' with {replicas} replicas fails inside TensorFlow (resources of two devices in one cluster). "
+            "Use jit='auto', or strategy='one'."
+        )
+    if config.run.precision == "mixed_float16":
+        raise checks.InputError(
+            f"mixed_float16 with {replicas} replicas: Keras looks for overflow on the first device only, and an "
+            "overflow on another makes every weight NaN. Use precision='mixed_bfloat16', or strategy='one'."
+        )
+    if config.data.batch_size % replicas:
+        raise checks.InputError(
+            f"batch_size={config.data.batch_size} does not divide by {replicas} replicas: the examples of a step "
+            f"would count unequally. Use a multiple, for example {replicas * max(1, config.data.batch_size // replicas)}."
+        )
+
+
+class _ReplicaSeeds(keras.random.SeedGenerator):
+    """Folds the replica's number into each seed: the generator's state is mirrored, so the seeds are all alike."""
+
+    def next(self, ordered=True):
+        seed = super().next(ordered)
+        context = tf.distribute.get_replica_context()
+        if context is None:
+            return seed
+        folded = tf.random.experimental.stateless_fold_in(
+            tf.bitcast(seed, tf.int32), context.replica_id_in_sync_group
+        )
+        return tf.bitcast(folded, seed.dtype)
+
+
+def prepare_model(model, strategy):
+    """Makes a plain model right for several replicas, before its first training step.
+
+    Dropout and other noise differ between replicas, batch normalization sees the global batch, and Keras builds
+    from the data set's description instead of reading (and mixing up) a real batch.
+
+    Args:
+        model: An uncompiled Keras model.
+        strategy: The strategy in whose scope it was built.
+
+    Returns:
+        The model.
+    """
+    if strategy.num_replicas_in_sync == 1:
+        return model
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+        for value in list(vars(layer).values()):
+            if type(value) is keras.random.SeedGenerator:
+                value.__class__ = _ReplicaSeeds
+    model._maybe_symbolic_build = types.MethodType(_build_from_spec, model)
+    return model
+
+
+def _build_from_spec(model, iterator=None, data_batch=None):
+    """Keras's `_maybe_symbolic_build`, but from the element spec: keras-team/keras#20585."""
+    if data_batch is None and iterator is not None:
+        spec = iterator._distributed_dataset.element_spec
+        one = tf.nest.map_structure(
+            lambda s: s._value_specs[0] if hasattr(s, "_value_specs") else s, spec
+        )
+        data_batch = keras.tree.map_structure(
+            lambda s: keras.KerasTensor(s.shape, s.dtype.name), one
+        )
+    with model.distribute_strategy.scope():
+        model._symbolic_build(data_batch=data_batch)
+
+
+class ReduceThenClip:
+    """Mixin for an optimizer that clips the gradient of the global batch, not of each replica's share of it.
+
+    Keras clips before the all-reduce, which trains differently on two devices than on one.
+    """
+
+    def _clip_gradients(self, grads):
+        context = tf.distribute.get_replica_context()
+        if context is None or context.num_replicas_in_sync == 1:
+            return super()._clip_gradients(grads)
+        # Every replica gets the clipped sum; the optimizer will add them up once more.
+        clipped = super()._clip_gradients(context.all_reduce("SUM", list(grads)))
+        return [gradient / context.num_replicas_in_sync for gradient in clipped]
