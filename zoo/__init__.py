@@ -6,9 +6,9 @@
 Importing `zoo` does not import TensorFlow; the first use of a name does.
 """
 
-import contextlib
 import importlib
 import os
+import sys
 
 _HOMES = {
     "FAMILIES": "zoo.families",
@@ -33,7 +33,7 @@ _HOMES = {
     "train": "zoo.api",
     "verify": "zoo.saving.load",
 }
-__all__ = sorted(_HOMES)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name):
@@ -45,11 +45,7 @@ def __getattr__(name):
         raise AttributeError(
             f"module 'zoo' has no attribute {name!r}. It has: {', '.join(__all__)}"
         )
-    if _HOMES[name] in ("zoo.models.checks", "zoo.training.config"):  # need no TensorFlow
-        value = getattr(importlib.import_module(_HOMES[name]), name)
-    else:
-        with _without_chatter():
-            value = getattr(importlib.import_module(_HOMES[name]), name)
+    value = getattr(import_quietly(_HOMES[name]), name)
     globals()[name] = value
     return value
 
@@ -58,14 +54,15 @@ def __dir__():
     return [*globals(), *__all__]
 
 
-@contextlib.contextmanager
-def _without_chatter():
-    """Hides what TensorFlow's C++ code prints to standard error while it is imported, which no setting hides."""
+def import_quietly(module):
+    """Imports a module without what TensorFlow's C++ code prints meanwhile to standard error; no setting hides it."""
+    if module in sys.modules:
+        return sys.modules[module]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
-        yield
+        return importlib.import_module(module)
     finally:
         os.dup2(kept, 2)
         os.close(kept)

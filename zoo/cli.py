@@ -127,8 +127,8 @@ class _clean_exit:
 
 def _models(options):
     import zoo
-    from zoo.saving import card, store
 
+    card, store = zoo.import_quietly("zoo.saving.card"), zoo.import_quietly("zoo.saving.store")
     names = zoo.list_models(options.pattern, task=options.task, family=options.family)
     for name in names:
         print(f"{name:<14} {zoo.FAMILIES[name.partition(':')[0]].reference}")
@@ -144,9 +144,9 @@ def _models(options):
 
 
 def _info(options):
-    from zoo import summary
-    from zoo.saving import store
+    import zoo
 
+    summary, store = zoo.import_quietly("zoo.summary"), zoo.import_quietly("zoo.saving.store")
     if options.model in store.names() or os.path.isdir(options.model):
         print((store.find(options.model) / "assets.extra" / "card.md").read_text())
         return
@@ -170,8 +170,8 @@ def _train(options):
 
 def _predict(options):
     import zoo
-    from zoo.saving import inputs
 
+    inputs = zoo.import_quietly("zoo.saving.inputs")
     model = zoo.load(options.model)
     rows = inputs.predict_files(model, options.inputs)
     if options.out:
@@ -184,8 +184,8 @@ def _predict(options):
 
 def _verify(options):
     import zoo
-    from zoo.saving import store
 
+    store = zoo.import_quietly("zoo.saving.store")
     names = list(store.names()) if options.all else options.models
     if not names:
         raise checks.InputError("Name the models to verify, or pass --all.")

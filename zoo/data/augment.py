@@ -25,13 +25,12 @@ class _StepSeed(keras.random.SeedGenerator):
     """
 
     def __init__(self, seed, step):
-        self._next = tf.cast(tf.stack([seed, step]), tf.int32)
+        self._run_and_step = tf.cast(tf.stack([seed, step]), tf.int32)
         self._calls = 0
 
     def next(self, ordered=True):
         self._calls += 1
-        folded = tf.random.experimental.stateless_fold_in(self._next, self._calls)
-        return tf.bitcast(folded, tf.uint32)
+        return tf.random.experimental.stateless_fold_in(self._run_and_step, self._calls)
 
 
 def augmenter(policy, seed):

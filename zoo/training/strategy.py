@@ -109,10 +109,7 @@ class _ReplicaSeeds(keras.random.SeedGenerator):
         context = tf.distribute.get_replica_context()
         if context is None:
             return seed
-        folded = tf.random.experimental.stateless_fold_in(
-            tf.bitcast(seed, tf.int32), context.replica_id_in_sync_group
-        )
-        return tf.bitcast(folded, seed.dtype)
+        return tf.random.experimental.stateless_fold_in(seed, context.replica_id_in_sync_group)
 
 
 def prepare_model(model, strategy):

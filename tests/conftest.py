@@ -1,0 +1,41 @@
+"""Shared by all tests: two logical CPU devices, the option --slow, the prepared data sets."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
+
+
+def pytest_configure(config):
+    import zoo
+
+    zoo.make_strategy("mirrored", replicas=2)  # logical devices can be made only before TensorFlow starts
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        skip = pytest.mark.skip(reason="slow: run with --slow (make test SLOW=1)")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(skip)
+
+
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch):
+    """A test that writes `runs/` into a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def prepared_mnist():
+    """The folder that holds MNIST as TFDS prepared it."""
+    folder = os.environ.get("ZOO_DATA_DIR")
+    if not folder or not os.path.isdir(os.path.join(folder, "mnist")):
+        pytest.skip("needs MNIST as TFDS prepares it, in the folder that ZOO_DATA_DIR names")
+    return folder
