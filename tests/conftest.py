@@ -14,7 +14,9 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     import zoo
 
-    zoo.make_strategy("mirrored", replicas=2)  # logical devices can be made only before TensorFlow starts
+    zoo.make_strategy(
+        "mirrored", replicas=2
+    )  # logical devices can be made only before TensorFlow starts
 
 
 def pytest_collection_modifyitems(config, items):

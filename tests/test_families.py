@@ -18,7 +18,10 @@ SAMPLES = [
     for task, make in row.samples.items()
     for i in range(len(make()))
 ]
-EXTREME = {"dense": {"dropout": 0.3, "normalization": "batch"}, "cnn": {"dropout": 0.3, "normalization": "batch"}}
+EXTREME = {
+    "dense": {"dropout": 0.3, "normalization": "batch"},
+    "cnn": {"dropout": 0.3, "normalization": "batch"},
+}
 
 
 def tiny(name, task="classification", index=0, **overrides):
@@ -149,7 +152,9 @@ def test_the_batch_size_does_not_change_the_answer(name):
     set_ramp(model)
     whole = model.predict(sample.inputs, verbose=0)
     one = model.predict(sample.inputs[:1], verbose=0)
-    np.testing.assert_allclose(whole[:1], one, rtol=1e-5)  # kernels differ by batch size in the last bits
+    np.testing.assert_allclose(
+        whole[:1], one, rtol=1e-5
+    )  # kernels differ by batch size in the last bits
 
 
 @pytest.mark.parametrize("name", list(families.FAMILIES))
@@ -207,7 +212,10 @@ def test_one_dimensional_inputs_pass_through_the_same_cnn():
         (lambda: zoo.build_dense((4,), 3, activation="rellu"), "keras.activations"),
         (lambda: zoo.build_dense((4,), 3, normalization="bach"), "Did you mean 'batch'"),
         (lambda: zoo.build_dense((4,), 3, l2=-1), "l2"),
-        (lambda: zoo.build_cnn((28, 28), 3, filters=(8,), padding="valid", kernel_size=30), "too small"),
+        (
+            lambda: zoo.build_cnn((28, 28), 3, filters=(8,), padding="valid", kernel_size=30),
+            "too small",
+        ),
         (lambda: zoo.build_cnn((28, 28, 1, 1), 3), "2 or 3 dimensions"),
         (lambda: zoo.build_cnn((8, 8, 1), 3, filters=(4, 4, 4, 4)), "fewer `filters`"),
         (lambda: zoo.build_cnn((8, 8, 1), 3, padding="sam"), "Did you mean 'same'"),

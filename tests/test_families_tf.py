@@ -16,17 +16,23 @@ def train_once(name, strategy, optimizer, steps=3, **overrides):
     """A few steps on the sample from the same weights; returns the weights."""
     row = families.FAMILIES[name]
     sample = row.samples["classification"]()[0]
-    data = tf.data.Dataset.from_tensor_slices((sample.inputs, sample.targets)).batch(8, drop_remainder=True)
+    data = tf.data.Dataset.from_tensor_slices((sample.inputs, sample.targets)).batch(
+        8, drop_remainder=True
+    )
     with strategy.scope():
         keras.utils.set_random_seed(3)
-        model = row.build(**{**row.sizes["tiny"], **sample.arguments, "normalization": "batch", **overrides})
+        model = row.build(
+            **{**row.sizes["tiny"], **sample.arguments, "normalization": "batch", **overrides}
+        )
         strategies.prepare_model(model, strategy)
         model.compile(
             make_optimizer(optimizer, steps, replicas=strategy.num_replicas_in_sync),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         )
     model.fit(data, epochs=1, verbose=0, shuffle=False)
-    return [keras.ops.convert_to_numpy(weight) for weight in model.weights if weight.dtype == "float32"]
+    return [
+        keras.ops.convert_to_numpy(weight) for weight in model.weights if weight.dtype == "float32"
+    ]
 
 
 @pytest.mark.parametrize("name", list(families.FAMILIES))
@@ -36,7 +42,9 @@ def train_once(name, strategy, optimizer, steps=3, **overrides):
         OptimizerConfig(name="sgd", learning_rate=0.1),
         OptimizerConfig(name="sgd", learning_rate=0.1, clip_norm=0.05),
         OptimizerConfig(name="sgd", learning_rate=0.1, clip_value=0.01),
-        OptimizerConfig(name="sgd", learning_rate=0.1, schedule="cosine", weight_decay=0.1, ema=0.5),
+        OptimizerConfig(
+            name="sgd", learning_rate=0.1, schedule="cosine", weight_decay=0.1, ema=0.5
+        ),
     ],
     ids=["plain", "clip_norm", "clip_value", "schedule_decay_ema"],
 )
@@ -65,15 +73,22 @@ def test_dropout_differs_between_replicas_and_repeats_by_seed():
     assert not np.array_equal(first[0], first[1])
     np.testing.assert_array_equal(first, second)
     plain = masks(False)
-    np.testing.assert_array_equal(plain[0], plain[1])  # the trap: once this fails, Keras has mended it
+    np.testing.assert_array_equal(
+        plain[0], plain[1]
+    )  # the trap: once this fails, Keras has mended it
 
 
 def test_batch_normalization_is_synchronized_only_where_there_are_several_replicas():
-    for strategy, expected in [(zoo.make_strategy("one"), False), (zoo.make_strategy("mirrored", replicas=2), True)]:
+    for strategy, expected in [
+        (zoo.make_strategy("one"), False),
+        (zoo.make_strategy("mirrored", replicas=2), True),
+    ]:
         with strategy.scope():
             model = zoo.build("cnn:base", input_shape=(28, 28, 1), num_classes=3)
             strategies.prepare_model(model, strategy)
-        norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+        norms = [
+            layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)
+        ]
         assert norms
         assert all(layer.synchronized is expected for layer in norms)
 
@@ -97,20 +112,28 @@ def test_keras_still_clips_before_the_all_reduce():
     assert max(np.abs(a - b).max() for a, b in zip(clipped, plain)) > 1e-4
 
 
-@pytest.mark.parametrize("batch", [33, 32])
-def test_a_last_batch_of_one_example_gives_finite_validation(batch):
+@pytest.mark.parametrize("count", [32, 33, 41])
+def test_last_batches_that_do_not_divide_by_the_replicas(count, in_tmp):
     strategy = zoo.make_strategy("mirrored", replicas=2)
-    x = np.random.default_rng(0).normal(size=(batch, 8, 8, 1)).astype("float32")
-    data = tf.data.Dataset.from_tensor_slices((x, np.arange(batch) % 3)).batch(8)
-    with strategy.scope():
-        model = zoo.build("cnn:tiny", input_shape=(8, 8, 1), num_classes=3, normalization="batch")
-        strategies.prepare_model(model, strategy)
-        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    loss, accuracy = model.evaluate(data, verbose=0)
-    outputs = model.predict(data.map(lambda a, _: a), verbose=0)
-    assert outputs.shape == (batch, 3)
-    assert np.isfinite([loss, accuracy]).all()
-    np.testing.assert_allclose(accuracy, np.mean(outputs.argmax(-1) == np.arange(batch) % 3), atol=1e-6)
+    x = np.random.default_rng(0).normal(size=(count, 8, 8, 1)).astype("float32")
+    trained = zoo.train(
+        "cnn:tiny",
+        (np.concatenate([x, x]), np.arange(2 * count) % 3),
+        test=(x, np.arange(count) % 3),
+        model_args={"normalization": "batch"},
+        batch_size=8,
+        epochs=1,
+        strategy="mirrored",
+        replicas=2,
+        quiet=True,
+    )
+    assert trained.model.distribute_strategy is strategy
+    assert np.isfinite(trained.history.history["val_loss"]).all()
+    served = zoo.load(trained.export).predict(x)  # on one device
+    assert trained.report.num_test == count
+    np.testing.assert_allclose(
+        trained.report.scores["accuracy"], np.mean(served["class_id"] == np.arange(count) % 3)
+    )
 
 
 def torch_twin(model):
@@ -122,14 +145,20 @@ def torch_twin(model):
         weights = [torch.tensor(np.asarray(w)) for w in layer.get_weights()]
         if isinstance(layer, keras.layers.Conv2D):
             module = torch.nn.Conv2d(
-                layer.kernel.shape[2], layer.filters, layer.kernel_size, padding=layer.padding, bias=layer.use_bias
+                layer.kernel.shape[2],
+                layer.filters,
+                layer.kernel_size,
+                padding=layer.padding,
+                bias=layer.use_bias,
             )
             module.weight.data = weights[0].permute(3, 2, 0, 1).contiguous()
         elif isinstance(layer, keras.layers.Dense):
             module = torch.nn.Linear(layer.kernel.shape[0], layer.units)
             module.weight.data = weights[0].T.contiguous()
         elif isinstance(layer, keras.layers.BatchNormalization):
-            module = torch.nn.BatchNorm2d(len(weights[0]), eps=layer.epsilon, momentum=1 - layer.momentum)
+            module = torch.nn.BatchNorm2d(
+                len(weights[0]), eps=layer.epsilon, momentum=1 - layer.momentum
+            )
             module.weight.data, module.bias.data = weights[0], weights[1]
             modules.append(module)
             continue
@@ -160,7 +189,10 @@ def test_outputs_and_gradients_agree_with_pytorch(size):
         logits = model(x, training=True)
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, logits))
     gradients = dict(
-        zip([w.path for w in model.trainable_weights], tape.gradient(loss, [w.value for w in model.trainable_weights]))
+        zip(
+            [w.path for w in model.trainable_weights],
+            tape.gradient(loss, [w.value for w in model.trainable_weights]),
+        )
     )
 
     modules = torch_twin(model)
@@ -178,6 +210,10 @@ def test_outputs_and_gradients_agree_with_pytorch(size):
     assert len(twins) == len(gradients)
     for (path, gradient), twin in zip(gradients.items(), twins):
         theirs = twin.grad.numpy()
-        theirs = {4: lambda g: g.transpose(2, 3, 1, 0), 2: lambda g: g.T, 1: lambda g: g}[theirs.ndim](theirs)
+        theirs = {4: lambda g: g.transpose(2, 3, 1, 0), 2: lambda g: g.T, 1: lambda g: g}[
+            theirs.ndim
+        ](theirs)
         scale = max(1e-3, np.abs(theirs).max())
-        np.testing.assert_allclose(np.asarray(gradient) / scale, theirs / scale, atol=1e-5, err_msg=path)
+        np.testing.assert_allclose(
+            np.asarray(gradient) / scale, theirs / scale, atol=1e-5, err_msg=path
+        )

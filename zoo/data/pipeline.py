@@ -1,6 +1,7 @@
 """From examples to batches: shuffled by (seed, epoch), batched by the global batch size, augmented, prefetched."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -32,7 +33,7 @@ class Splits:
         """Training steps in an epoch."""
         return len(self.examples["train"]) // self.batch_size
 
-    @property
+    @functools.cached_property  # one object, which counts its iterations
     def train(self):
         """One epoch of shuffled training batches; another order at each iteration."""
         epochs = tf.data.Dataset.random(seed=self.seed, rerandomize_each_iteration=True).take(1)
@@ -52,6 +53,20 @@ class Splits:
     def test(self):
         """The test batches, in a fixed order."""
         return self._in_order("test")
+
+    def validation_for(self, replicas):
+        """The validation batches, less the few last examples that do not divide by the replicas.
+
+        A replica with an empty share of a batch fails, or makes the loss NaN.
+        """
+        return self._in_order(
+            "validation", keep=len(self.examples["validation"]) // replicas * replicas
+        )
+
+    def test_inputs_for(self, replicas):
+        """The inputs of the test batches, filled up with first examples until they divide by the replicas."""
+        batches = self._in_order("test", fill=-len(self.examples["test"]) % replicas)
+        return batches.map(lambda inputs, _: inputs)
 
     def mapped(self, transform):
         """The same splits with a function (inputs, targets) → (inputs, targets) applied to every batch."""
@@ -112,19 +127,21 @@ class Splits:
         example_bytes = sum(s.shape.num_elements() * s.dtype.size for s in spec)
         buffer = max(self.batch_size, min(len(data), SHUFFLE_BUFFER_MB * 2**20 // example_bytes))
         shuffled = data.examples.shuffle(
-            buffer, seed=tf.random.experimental.stateless_fold_in(seed, 1)[0]
+            buffer, seed=tf.cast(tf.random.experimental.stateless_fold_in(seed, 1)[0], tf.int64)
         )
         return self._checked(shuffled).batch(
             self.batch_size, drop_remainder=True, num_parallel_calls=2
         )
 
-    def _in_order(self, split):
+    def _in_order(self, split, keep=None, fill=0):
         data = self.examples[split]
         if isinstance(data, sources.Arrays):
             examples = tf.data.Dataset.from_tensor_slices(data.tensors)
         else:
             examples = self._checked(data.examples)
-        return self._finish(examples.batch(self.batch_size), -(-len(data) // self.batch_size))
+        keep = len(data) if keep is None else keep
+        examples = examples.take(keep).concatenate(examples.take(fill))
+        return self._finish(examples.batch(self.batch_size), -(-(keep + fill) // self.batch_size))
 
     def _checked(self, examples):
         """Stops at the first streamed label that is no class: under XLA and on GPUs it would be a silent NaN."""

@@ -44,8 +44,9 @@ def evaluate_model(model, splits, preparation, run, history=None):
         A `Report`.
     """
     info, task = splits.info, tasks.task(splits.info.task)
-    outputs = model.predict(splits.test.map(lambda inputs, _: inputs), verbose=0)
     targets = splits.targets("test")
+    inputs = splits.test_inputs_for(model.distribute_strategy.num_replicas_in_sync)
+    outputs = model.predict(inputs, verbose=0)[: len(targets)]
     if info.task == "regression":
         outputs = preparation.restore(outputs)
     scores = task.score(targets, outputs)

@@ -45,7 +45,7 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
         splits.train_forever(),
         steps_per_epoch=splits.steps_per_epoch,
         epochs=options.epochs,
-        validation_data=splits.validation,
+        validation_data=splits.validation_for(run.strategy.num_replicas_in_sync),
         callbacks=[*chain, *extra_callbacks],
         shuffle=False,  # the pipeline shuffles
         verbose=0 if options.quiet else ("auto" if sys.stdout.isatty() else 2),

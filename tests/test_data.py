@@ -1,0 +1,317 @@
+"""Data sets: what is read, in which order, with which statistics; and what is refused."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+import zoo
+from zoo.data import augment, datasets, pipeline, sources, user
+from zoo.data.prepare import prepare
+
+EMBEDDED = {"digits": (1797, 10), "breast_cancer": (569, 2), "wine": (178, 3), "diabetes": (442, 1)}
+
+
+@pytest.mark.parametrize("name", list(EMBEDDED))
+def test_embedded_sets_are_whole_and_split_the_same_every_time(name):
+    first, again = (zoo.load_dataset(name, batch_size=8, seed=seed) for seed in (0, 1))
+    total, outputs = EMBEDDED[name]
+    assert sum(len(data) for data in first.examples.values()) == total
+    assert len(first.examples["test"]) == pytest.approx(0.2 * total, abs=1)
+    assert first.info.num_outputs == outputs
+    for split in ("validation", "test"):  # another seed, the same validation and test examples
+        np.testing.assert_array_equal(first.pick(split, range(5)), again.pick(split, range(5)))
+    if first.info.task == "classification":
+        shares = [
+            np.bincount(first.targets(s), minlength=outputs) / len(first.targets(s))
+            for s in first.examples
+        ]
+        np.testing.assert_allclose(shares[0], shares[1], atol=0.05)  # stratified
+
+
+def test_no_example_is_in_two_splits():
+    splits = zoo.load_dataset("breast_cancer")
+    rows = [row.tobytes() for data in splits.examples.values() for row in data.inputs]
+    assert len(set(rows)) == len(rows)
+
+
+def test_diabetes_is_not_scaled_with_statistics_of_the_test_rows():
+    ages = zoo.load_dataset("diabetes").pick("train", range(300))[:, 0]
+    assert ages.min() >= 18  # years, not scikit-learn's scaled values around 0
+
+
+def test_an_epoch_holds_each_example_once_in_an_order_of_seed_and_epoch():
+    def order(seed, epoch):
+        splits = zoo.load_dataset("wine", batch_size=8, seed=seed)
+        rows = [
+            row.tobytes()
+            for x, _ in splits.train_forever(epoch).take(splits.steps_per_epoch)
+            for row in x.numpy()
+        ]
+        assert len(set(rows)) == len(rows) == splits.steps_per_epoch * 8
+        return rows
+
+    assert order(0, 0) == order(0, 0)
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
+
+
+def test_iterating_train_twice_gives_two_orders_of_one_epoch():
+    splits = zoo.load_dataset("wine", batch_size=8)
+    epochs = [[y.numpy().tolist() for _, y in splits.train] for _ in range(2)]
+    assert len(epochs[0]) == splits.steps_per_epoch == int(splits.train.cardinality())
+    assert epochs[0] != epochs[1]
+
+
+def test_inputs_and_targets_stay_together():
+    splits = zoo.load_dataset("wine", batch_size=8)
+    known = {
+        row.tobytes(): y for row, y in zip(splits.examples["train"].inputs, splits.targets("train"))
+    }
+    for x, y in splits.train:
+        assert [known[row.tobytes()] for row in x.numpy()] == y.numpy().tolist()
+
+
+@pytest.fixture
+def streamed():
+    """Digits read as a stream, because the cache is given no room."""
+    return zoo.load_dataset("digits", batch_size=32, cache_mb=0)
+
+
+def test_a_stream_gives_what_the_memory_gives(streamed):
+    memory = zoo.load_dataset("digits", batch_size=32)
+    assert isinstance(streamed.examples["train"], sources.Stream)
+    assert isinstance(memory.examples["train"], sources.Arrays)
+    for split in ("train", "validation", "test"):
+        assert len(streamed.examples[split]) == len(memory.examples[split])
+        assert len(streamed.targets(split)) == len(streamed.examples[split])
+    np.testing.assert_array_equal(streamed.targets("test"), memory.targets("test"))
+    np.testing.assert_array_equal(streamed.pick("test", [3, 200]), memory.pick("test", [3, 200]))
+    for (a, b), (c, d) in zip(streamed.test, memory.test):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+
+
+def test_a_stream_shuffles_by_seed_and_epoch(streamed):
+    def labels(splits, epoch):
+        return [y.numpy().tolist() for _, y in splits.train_forever(epoch).take(5)]
+
+    assert labels(streamed, 0) == labels(streamed, 0)
+    assert labels(streamed, 0) != labels(streamed, 1)
+
+
+def test_streamed_labels_out_of_range_stop_the_run(streamed):
+    info = sources.DataInfo("bad", "features", "classification", (1,), "float32", labels=("a", "b"))
+    for bad in (2, -1):
+        examples = tf.data.Dataset.from_tensor_slices(
+            (np.zeros((4, 1), "float32"), np.array([0, 1, 0, bad]))
+        )
+        splits = {name: sources.Stream(examples, 4) for name in ("train", "validation", "test")}
+        made = pipeline.make_splits(info, splits, batch_size=4)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not in 0..1"):
+            list(made.train)
+
+
+def test_a_set_with_fewer_examples_than_it_says_is_refused():
+    examples = tf.data.Dataset.from_tensor_slices(
+        (np.zeros((4, 1), "float32"), np.zeros(4, "int64"))
+    )
+    with pytest.raises(
+        zoo.InputError, match="Read 4 examples, but the data set's description says 5"
+    ):
+        datasets.in_memory(examples, 5, cache_mb=1)
+
+
+def test_augmentation_repeats_by_seed_and_step_and_differs_otherwise():
+    images = np.random.default_rng(0).integers(0, 255, (4, 12, 12, 1)).astype("uint8")
+
+    def augmented(seed, step):
+        return augment.augmenter("digits", seed)(
+            tf.constant(images), tf.constant(step, tf.int64)
+        ).numpy()
+
+    np.testing.assert_array_equal(augmented(0, 5), augmented(0, 5))
+    assert not np.array_equal(augmented(0, 5), augmented(0, 6))
+    assert not np.array_equal(augmented(0, 5), augmented(1, 5))
+    same = augment.augmenter("digits", 0)(
+        tf.constant(np.repeat(images[:1], 4, 0)), tf.constant(0, tf.int64)
+    ).numpy()
+    assert not np.array_equal(same[0], same[1])  # every example has noise of its own
+
+
+def test_training_batches_are_augmented_and_others_are_not():
+    plain, noisy = (
+        zoo.load_dataset("digits", batch_size=16, augment=policy) for policy in ("none", "digits")
+    )
+    (a, labels_a), (b, labels_b) = (next(iter(s.train_forever())) for s in (plain, noisy))
+    np.testing.assert_array_equal(labels_a, labels_b)
+    assert not np.array_equal(a, b)
+    np.testing.assert_array_equal(next(iter(plain.test))[0], next(iter(noisy.test))[0])
+    first, second = (next(iter(noisy.train_forever(epoch)))[0] for epoch in (0, 1))
+    assert not np.array_equal(first, second)
+
+
+def test_statistics_come_from_train_only():
+    x = np.arange(100, dtype="float64")[:, None]
+    train, test = (x[:50], x[:50, 0] > 25), (x[50:] * 1000, x[50:, 0] > 75)
+    info, examples = user.from_user(train, validation=train, test=test)
+    preparation = prepare(pipeline.make_splits(info, examples, batch_size=10))
+    prepared = preparation.inputs(x[:50].astype("float32")).numpy()
+    assert prepared.mean() == pytest.approx(0, abs=1e-5)
+    assert prepared.std() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_constant_column_becomes_zero_instead_of_a_huge_number():
+    x = np.column_stack([np.arange(60.0), np.full(60, 7.0)])
+    info, examples = user.from_user((x, np.arange(60) % 2))
+    preparation = prepare(pipeline.make_splits(info, examples, batch_size=10))
+    prepared = preparation.inputs(np.array([[3, 7], [3, 7.5]], "float32")).numpy()
+    assert prepared[0, 1] == 0
+    assert abs(prepared[1, 1]) <= 1
+
+
+def test_the_statistics_of_a_stream_are_those_of_the_memory():
+    both = [prepare(zoo.load_dataset("diabetes", cache_mb=size)) for size in (0, 256)]
+    x = np.random.default_rng(0).normal(size=(5, 10)).astype("float32") * 100
+    # The streamed validation split holds other rows, so the statistics agree only about.
+    np.testing.assert_allclose(both[0].inputs(x), both[1].inputs(x), rtol=0.1, atol=0.3)
+    assert both[0].target_std == pytest.approx(both[1].target_std, rel=0.1)
+
+
+def test_images_of_the_right_size_pass_the_resizing_unchanged():
+    images = np.random.default_rng(0).integers(0, 256, (3, 9, 7, 1)).astype("uint8")
+    np.testing.assert_array_equal(datasets.resize(images, (9, 7)), images)
+    assert datasets.resize(images, (28, 28)).shape == (3, 28, 28, 1)
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
+def test_image_sets_of_tfds_are_read_by_name(name, tmp_path):
+    with tfds.testing.mock_data(num_examples=40):
+        builder = tfds.builder(name, data_dir=tmp_path)
+        info, convert = datasets._describe(name, builder, None)
+        x, y = next(iter(builder.as_dataset(split="train").map(convert)))
+    assert info.kind == "image"
+    assert tuple(x.shape) == info.input_shape
+    assert len(info.labels) == 10
+    assert y.dtype == tf.int64
+
+
+def test_mnist_is_read_from_a_prepared_folder(prepared_mnist):
+    splits = zoo.load_dataset("mnist", data_dir=prepared_mnist)
+    assert {name: len(data) for name, data in splits.examples.items()} == {
+        "train": 54_000,
+        "validation": 6_000,
+        "test": 10_000,
+    }
+
+
+def test_without_network_a_missing_set_is_one_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "_reachable", lambda host: False)
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.delenv("HTTP_PROXY", raising=False)
+    monkeypatch.delenv("http_proxy", raising=False)
+    with pytest.raises(zoo.InputError, match="cannot be reached.*\n.*--data-dir.*digits"):
+        zoo.load_dataset("kmnist", data_dir=tmp_path)
+
+
+def test_an_unreachable_host_is_noticed_in_seconds():
+    assert not datasets._reachable("no-such-host.invalid", seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "digit"}, "Did you mean 'digits'"),
+        ({"name": "mnist", "data_dir": "/no/such/folder"}, "does not exist"),
+        ({"name": "digits", "batch_size": 0}, "batch_size"),
+        ({"name": "digits", "batch_size": 5000}, "larger than the 1293 training examples"),
+        ({"name": "digits", "limit": 0}, "limit"),
+        ({"name": "digits", "augment": "digit"}, "Did you mean 'digits'"),
+        ({"name": "wine", "augment": "digits"}, "is for images"),
+        ({"name": "digits", "validation_fraction": 0.0001}, "leaves one part empty"),
+    ],
+)
+def test_unusable_options_are_refused(options, words):
+    with pytest.raises(zoo.InputError, match=words):
+        zoo.load_dataset(**options)
+
+
+X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        ((X, Y[:5]), {}, "40 inputs and 5 targets"),
+        ((X, np.zeros(40, int)), {}, "one class only"),
+        ((X, np.where(Y, 0.5, 1.0)), {"task": "classification"}, "fractions"),
+        ((np.where(np.eye(40, 3), np.nan, X), Y), {}, "NaN or infinity, first in example"),
+        ((X, np.where(Y, np.nan, 1.5)), {"task": "regression"}, "NaN or infinity"),
+        ((X, np.eye(2)[Y]), {}, r"pass y.argmax\(-1\)"),
+        ((X[:, 0], Y), {}, r"x\[:, None\]"),
+        ((X.astype(str), Y), {}, "expected numbers"),
+        ((X, np.array(["a", "b"])[Y]), {"task": "regression"}, "needs numbers"),
+        ((X, Y), {"test": (X[:, :2], Y)}, "they must agree"),
+        ((X, Y), {"test": (X, Y + 7)}, "classes that the train targets lack"),
+        ((X, Y), {"task": "rank"}, "Unknown task"),
+        ((X[:0], Y[:0]), {}, "empty"),
+        ({"x": X}, {}, "pass the name of a data set"),
+        (tf.data.Dataset.range(5), {}, "must give pairs"),
+    ],
+)
+def test_unusable_data_of_the_caller_are_refused(data, options, words):
+    with pytest.raises(zoo.InputError, match=words):
+        pipeline.make_splits(*user.from_user(data, **options), batch_size=4)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.array(["dog", "cat"])[Y], ("cat", "dog")),
+        (np.array([-1, 1])[Y], ("-1", "1")),
+        (np.array([10, 700])[Y], ("10", "700")),
+        (Y.astype(bool), ("0", "1")),
+        (Y.astype(float), ("0", "1")),
+        (np.array([0, 2])[Y], ("0", "1", "2")),
+        (Y[:, None], ("0", "1")),
+    ],
+)
+def test_any_labels_become_class_ids(labels, names):
+    info, examples = user.from_user((X, labels))
+    assert info.labels == names
+    given = np.concatenate([examples["train"].targets, examples["test"].targets])
+    np.testing.assert_array_equal(
+        np.sort(np.array(names)[given]),
+        np.sort(
+            np.asarray(labels).reshape(-1).astype(int if names[0] in "01" else str).astype(str)
+        ),
+    )
+
+
+def test_frames_keep_their_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a b": X[:, 0], "c": X[:, 1], "kind": Y})
+    info, examples = user.from_user(frame, target="kind")
+    assert info.columns == ("a_b", "c")
+    assert info.kind == "table"
+    with pytest.raises(zoo.InputError, match="It has: a b, c, kind"):
+        user.from_user(frame, target="klass")
+    with pytest.raises(zoo.InputError, match="not numbers: name"):
+        user.from_user(frame.assign(name="x"), target="kind")
+
+
+def test_a_shuffling_tf_data_set_cannot_mix_train_and_test():
+    data = tf.data.Dataset.from_tensor_slices(
+        (np.arange(200.0)[:, None], np.arange(200) % 2)
+    ).shuffle(200)
+    for given in (data, data.batch(16)):
+        _, examples = user.from_user(given)
+        rows = np.concatenate([examples["train"].inputs, examples["test"].inputs])
+        assert sorted(rows[:, 0]) == list(range(200))
+
+
+def test_grey_uint8_arrays_are_images():
+    info, _ = user.from_user((np.zeros((40, 5, 5), "uint8"), Y))
+    assert info.kind == "image"
+    assert info.input_shape == (5, 5, 1)

@@ -1,0 +1,355 @@
+"""The shared recipe: settings, schedules, checkpoints, reports, and the ways a run must stop."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo.training import callbacks, tasks
+from zoo.training.compile import make_optimizer, make_schedule
+from zoo.training.config import DataConfig, OptimizerConfig, TrainConfig, from_command_line
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(160, 5)).astype("float32")
+Y = (X[:, 0] > 0).astype(int)
+
+
+def quick(model="dense:tiny", data=(X, Y), **options):
+    return zoo.train(model, data, **{"quiet": True, "epochs": 2, "batch_size": 16, **options})
+
+
+def test_the_config_survives_yaml(tmp_path):
+    config = TrainConfig().replace(
+        model="dense:small",
+        model_args={"units": [3, 4]},
+        epochs=3,
+        image_size=(8, 8),
+        optimizer="sgd",
+        ema=0.9,
+    )
+    (tmp_path / "c.yaml").write_text(config.to_yaml())
+    assert TrainConfig.from_yaml(tmp_path / "c.yaml") == config
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model: cnn:base\ndata: {dataset: digits, batchsize: 3}", "Did you mean 'batch_size'"),
+        ("models: cnn", "Did you mean 'model'"),
+        ("- a list", "must hold a mapping"),
+        ("a: [", "is not YAML"),
+        ("run: {epochs: 0}", "epochs"),
+        ("optimizer: {learning_rate: -1}", "learning_rate"),
+        ("run: {strategy: tpus}", "Unknown strategy"),
+    ],
+)
+def test_a_wrong_config_file_is_refused(text, words, tmp_path):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(zoo.InputError, match=words):
+        TrainConfig.from_yaml(tmp_path / "c.yaml")
+
+
+def test_the_command_line_is_made_from_the_config(tmp_path):
+    config = from_command_line(
+        TrainConfig(),
+        "",
+        [
+            "--model",
+            "cnn:tiny",
+            "--optimizer",
+            "sgd",
+            "--model-args",
+            "filters=[8,16]",
+            "dropout=0.1",
+            "--seed",
+            "3",
+        ],
+    )
+    assert config.model_args == {"filters": [8, 16], "dropout": 0.1}
+    assert (config.model, config.optimizer.name, config.run.seed) == ("cnn:tiny", "sgd", 3)
+    (tmp_path / "c.yaml").write_text(config.to_yaml())
+    again = from_command_line(
+        TrainConfig(), "", ["--config", str(tmp_path / "c.yaml"), "--epochs", "2"]
+    )
+    assert again == config.replace(epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"epoch": 3}, "Did you mean 'epochs'"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": -4}, "batch_size"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"learning_rate": float("nan")}, "learning_rate"),
+        ({"optimizer": "adan"}, "Did you mean 'adam'"),
+        ({"clip_norm": 1.0, "clip_value": 1.0}, "not both"),
+        ({"patience": 0}, "patience"),
+        ({"seed": -1}, "seed"),
+        ({"ema": 1.0}, "ema"),
+        ({"precision": "float16"}, "mixed_float16"),
+        ({"strategy": "mirrored", "replicas": 2, "batch_size": 15}, "does not divide by 2"),
+        ({"strategy": "mirrored", "replicas": 2, "jit": "on"}, "jit='on'"),
+        ({"strategy": "mirrored", "replicas": 2, "precision": "mixed_float16"}, "mixed_bfloat16"),
+        ({"strategy": "one", "replicas": 2}, "Use 'mirrored'"),
+        ({"model": "dense:huge"}, "Unknown size of dense"),
+        ({"model_args": {"unit": 3}}, "Did you mean 'units'"),
+        ({"data": (X, X[:, 0]), "label_smoothing": 0.1}, "label_smoothing"),
+    ],
+)
+def test_unusable_options_are_refused_before_training(options, words, in_tmp):
+    with pytest.raises(zoo.InputError, match=words):
+        quick(**options)
+    assert not list(in_tmp.rglob("metrics.csv"))
+
+
+def test_more_logical_devices_than_at_the_start_are_refused():
+    with pytest.raises(zoo.InputError, match="first thing in the process"):
+        zoo.make_strategy("mirrored", replicas=3)
+
+
+def test_a_run_writes_a_folder_of_its_own(in_tmp):
+    first, second = quick(), quick()
+    assert first.report.folder != second.report.folder
+    files = {path.name for path in first.report.folder.iterdir()}
+    assert {
+        "config.yaml",
+        "metrics.csv",
+        "curves.png",
+        "confusion.png",
+        "report.md",
+        "score.json",
+        "export",
+    } <= files
+    with pytest.raises(zoo.InputError, match="exists already"):
+        quick(out=str(first.report.folder))
+    rows = (first.report.folder / "metrics.csv").read_text().splitlines()
+    assert len(rows) == 3
+    assert "learning_rate" in rows[0]
+
+
+def test_images_get_a_picture_of_the_mistakes(in_tmp):
+    trained = quick("cnn:tiny", "digits", limit=64)
+    assert (trained.report.folder / "mistakes.png").read_bytes().startswith(b"\x89PNG")
+    assert "mistakes.png" in (trained.report.folder / "report.md").read_text()
+
+
+def test_a_failed_run_does_not_look_finished(in_tmp):
+    def broken(input_shape, num_classes):
+        raise ZeroDivisionError("in the user's builder")
+
+    with pytest.raises(ZeroDivisionError):
+        quick(broken, out="failed")
+    assert not (in_tmp / "failed" / "score.json").exists()
+    assert not (in_tmp / "failed" / "export").exists()
+    with pytest.raises(zoo.InputError, match="holds no SavedModel"):
+        zoo.load("failed")
+
+
+def test_the_config_of_a_run_repeats_it_to_the_last_bit(in_tmp):
+    first = quick("dense:tiny", "wine", model_args={"dropout": 0.3})
+    config = TrainConfig.from_yaml(first.report.folder / "config.yaml")
+    second = zoo.train(config.model, config.data.dataset, config=config)
+    for a, b in zip(first.model.get_weights(), second.model.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    other = quick("dense:tiny", "wine", model_args={"dropout": 0.3}, seed=1)
+    assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
+
+
+def test_the_score_is_that_of_the_exported_model(in_tmp):
+    trained = quick("dense:tiny", "breast_cancer", epochs=4)
+    splits = zoo.load_dataset("breast_cancer")
+    inputs = dict(zip(splits.info.columns, splits.pick("test", range(114)).T))
+    served = zoo.load(trained.export).predict(inputs)
+    assert np.mean(served["class_id"] == splits.targets("test")) == pytest.approx(
+        trained.report.scores["accuracy"]
+    )
+    assert trained.report.scores["accuracy"] > 0.85
+
+
+def test_a_regression_predicts_in_the_units_of_its_targets(in_tmp):
+    trained = quick("dense:small", (X, 1000 + 50 * X[:, 0]), epochs=30, learning_rate=0.01)
+    assert trained.report.scores["r2"] > 0.9
+    served = zoo.load(trained.export).predict(X)["prediction"]
+    assert 950 < served.mean() < 1050
+    assert (trained.report.folder / "predicted.png").exists()
+
+
+def test_a_users_own_keras_model_and_builder_train(in_tmp):
+    own = keras.Sequential(
+        [keras.Input((5,)), keras.layers.Dense(4, "relu"), keras.layers.Dense(2)], name="mine"
+    )
+
+    def builder(input_shape, num_classes, width=3):
+        inputs = keras.Input(input_shape)
+        x = keras.layers.Dense(width, "relu")(inputs)
+        return keras.Model(inputs, keras.layers.Dense(num_classes)(x))
+
+    assert quick(own).model is own
+    trained = quick(builder, model_args={"width": 6})
+    assert trained.model.count_params() == 5 * 6 + 6 + 6 * 2 + 2
+    zoo.verify(trained.export)
+    with pytest.raises(zoo.InputError, match="'width'"):
+        quick(builder, model_args={"widht": 6})
+
+
+def test_outputs_that_do_not_fit_the_task_are_refused(in_tmp):
+    def model(last, **options):
+        return keras.Sequential([keras.Input((5,)), keras.layers.Dense(last, **options)])
+
+    with pytest.raises(zoo.InputError, match="num_classes=2"):
+        quick(model(1))
+    with pytest.raises(zoo.InputError, match="take logits"):
+        quick(model(2, activation="softmax"))
+    with pytest.raises(zoo.InputError, match="must return a keras.Model"):
+        quick(lambda input_shape, num_classes: 3)
+
+
+def test_nan_in_training_stops_the_run_and_exports_nothing(in_tmp):
+    with pytest.raises(callbacks.NotFiniteError, match="after epoch 1, at a learning rate of"):
+        quick(learning_rate=1e30, optimizer="sgd", data=(X, X[:, 0] * 1e3), out="diverged")
+    assert not (in_tmp / "diverged" / "export").exists()
+
+
+def test_nan_weights_are_noticed_where_the_loss_stays_finite():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), keras.layers.ReLU()])
+    model.compile("sgd", "mse")
+    model.set_weights([np.full((2, 2), np.nan), np.zeros(2)])
+    watch = callbacks.StopAtNotFinite()
+    watch.set_model(model)
+    with pytest.raises(callbacks.NotFiniteError, match="kernel"):
+        watch.on_epoch_end(0, {"loss": 0.5})
+
+
+def test_a_model_with_nan_is_not_exported(in_tmp):
+    trained = quick(out="run")
+    trained.model.layers[-1].bias.assign([np.nan, 0.0])
+    splits = zoo.load_dataset("wine")
+    with zoo.start_run(TrainConfig().replace(out="other", quiet=True)) as run:
+        (run.folder / "score.json").write_text("{}")
+        with pytest.raises(ValueError, match="is not exported"):
+            zoo.export_model(trained.model, splits, zoo.prepare(splits), run)
+        assert not (run.folder / "export").exists()
+
+
+def test_the_best_epoch_is_kept_and_early_stopping_stops(in_tmp):
+    class Spoil(keras.callbacks.Callback):
+        """Ruins the weights after the second epoch, so that later epochs are worse."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                self.model.set_weights([w * 0 for w in self.model.get_weights()])
+                self.model.optimizer.learning_rate.assign(1e-9)
+
+    trained = quick(epochs=20, patience=3, learning_rate=0.02, callbacks=[Spoil()])
+    assert trained.history.best_epoch == 1
+    assert len(trained.history.epoch) == 5
+    assert any(np.abs(w).max() > 0 for w in trained.model.get_weights())
+
+
+def test_ema_weights_are_what_is_judged_and_exported(in_tmp):
+    plain = quick(epochs=3, ema=None)
+    averaged = quick(epochs=3, ema=0.999)
+    drift = [
+        np.abs(a - b).max() for a, b in zip(plain.model.get_weights(), averaged.model.get_weights())
+    ]
+    assert max(drift) > 1e-3
+    # With a momentum near 1 the average stays by the first weights, and so does the exported model.
+    keras.utils.set_random_seed(0)
+    first = zoo.build("dense:tiny", input_shape=(5,), num_classes=2)
+    moved = [np.abs(a - b).max() for a, b in zip(first.get_weights(), averaged.model.get_weights())]
+    assert max(moved) < max(
+        np.abs(a - b).max() for a, b in zip(first.get_weights(), plain.model.get_weights())
+    )
+    saved = tf.saved_model.load(str(averaged.export))
+    kernels = {v.name.partition(":")[0]: v.numpy() for v in saved.variables}
+    np.testing.assert_array_equal(
+        kernels["logits/kernel"], averaged.model.get_layer("logits").get_weights()[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "at_0", "at_25", "at_100"),
+    [
+        ({"schedule": "constant"}, 1, 1, 1),
+        ({"schedule": "constant", "warmup": 0.25}, 0, 1, 1),
+        ({"schedule": "cosine"}, 1, 0.854, 0),
+        ({"schedule": "one_cycle"}, 1 / 25, 1, 0),
+    ],
+)
+def test_schedules(options, at_0, at_25, at_100):
+    schedule = make_schedule(OptimizerConfig(learning_rate=2.0, **options), 100)
+    rates = [float(schedule(step)) if callable(schedule) else schedule for step in (0, 25, 100)]
+    np.testing.assert_allclose(rates, [2 * at_0, 2 * at_25, 2 * at_100], atol=2e-3)
+
+
+def test_weight_decay_leaves_biases_and_normalizations_out():
+    model = zoo.build_dense((4,), 2, normalization="batch")
+    optimizer = make_optimizer(OptimizerConfig(name="adamw", weight_decay=0.1), 10)
+    optimizer.build(model.trainable_variables)
+    decayed = {w.path for w in model.trainable_variables if optimizer._use_weight_decay(w)}
+    assert decayed == {w.path for w in model.trainable_variables if w.path.endswith("kernel")}
+
+
+def test_smoothed_crossentropy_equals_keras_on_one_hot_labels():
+    logits, labels = RNG.normal(size=(6, 4)).astype("float32"), np.array([0, 3, 1, 2, 2, 0])
+    ours = tasks.SmoothedCrossentropy(0.1)(labels, logits)
+    keras_loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    assert float(ours) == pytest.approx(float(keras_loss(np.eye(4)[labels], logits)), rel=1e-6)
+    again = keras.losses.deserialize(
+        keras.losses.serialize(ours_loss := tasks.SmoothedCrossentropy(0.1))
+    )
+    assert again.label_smoothing == ours_loss.label_smoothing
+
+
+def test_scores_by_hand():
+    logits = np.log(np.array([[0.5, 0.5 - 1e-9], [0.1, 0.9]]))
+    scores = tasks.TASKS["classification"].score(np.array([0, 0]), logits)
+    assert scores["accuracy"] == 0.5
+    assert scores["cross_entropy"] == pytest.approx(-(np.log(0.5) + np.log(0.1)) / 2)
+    scores = tasks.TASKS["regression"].score(np.array([1.0, 3.0]), np.array([[2.0], [3.0]]))
+    assert scores == pytest.approx({"rmse": np.sqrt(0.5), "mae": 0.5, "r2": 0.5})
+
+
+def test_mirrored_trains_a_whole_recipe(in_tmp):
+    trained = quick("cnn:tiny", "digits", limit=64, strategy="mirrored", replicas=2, batch_size=16)
+    assert trained.model.distribute_strategy.num_replicas_in_sync == 2
+    zoo.verify(trained.export)
+
+
+def test_precision_is_restored_after_a_run(in_tmp):
+    before = keras.config.dtype_policy()
+    trained = quick(precision="mixed_bfloat16")
+    assert keras.config.dtype_policy() is before
+    assert trained.model.get_layer("dense_1").compute_dtype == "bfloat16"
+    assert json.loads((trained.export / "assets.extra/card.json").read_text())["signatures"][
+        "embed"
+    ]["outputs"] == {"embedding": ["float32", [None, 16]]}
+
+
+def test_tensorboard_logs_are_written(in_tmp):
+    trained = quick(tensorboard=True)
+    assert list((trained.report.folder / "tensorboard").rglob("events.*"))
+
+
+def test_xla_trains(in_tmp):
+    assert np.isfinite(quick(jit="on").report.scores["accuracy"])
+
+
+def test_keras_still_lists_variables_twice_in_an_export(tmp_path):
+    """The trap that the export steps round; once this fails, Keras writes every weight once."""
+    model = zoo.build_dense((64,), 64, units=(256,))
+    model.export(tmp_path / "plain", verbose=False)
+    written = (tmp_path / "plain/variables/variables.data-00000-of-00001").stat().st_size
+    assert written > 1.8 * 4 * model.count_params()
+
+
+def test_data_config_has_the_arguments_of_load_dataset():
+    import inspect
+
+    parameters = set(inspect.signature(zoo.load_dataset).parameters)
+    options = zoo.data_options(TrainConfig(data=DataConfig()))
+    assert set(options) == parameters
