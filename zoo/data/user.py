@@ -75,6 +75,8 @@ def _pair(split, data, target):
             raise checks.InputError(
                 f"The {split} data have {lengths}: every input needs its target."
             )
+        if len(x) == 0:
+            raise checks.InputError(f"The {split} data are empty.")
         return x, y, ()
     raise checks.InputError(
         f"The {split} data are {type(data).__name__}: pass the name of a data set, a pair of arrays (x, y), a "

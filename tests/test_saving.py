@@ -1,0 +1,341 @@
+"""SavedModels: what leaves a run, what TensorFlow alone gets back, and what is refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo import families, files
+from zoo.data import pipeline, sources
+from zoo.data.prepare import prepare
+from zoo.saving import card as cards
+from zoo.saving import manifest, store
+from zoo.training.config import TrainConfig
+
+SHIPPED = Path(__file__).parents[1] / "saved_models"
+NAMES = [path.name for path in sorted(SHIPPED.iterdir()) if path.is_dir()]
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory):
+    """A short run on digits; tests that change it copy it first."""
+    folder = tmp_path_factory.mktemp("runs") / "digits"
+    zoo.train("cnn:tiny", "digits", out=str(folder), epochs=1, limit=100, quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wine_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "wine"
+    zoo.train("dense:tiny", "wine", out=str(folder), epochs=2, batch_size=16, quiet=True)
+    return folder
+
+
+@pytest.fixture
+def export(digits_run, tmp_path):
+    return shutil.copytree(digits_run / "export" / "1", tmp_path / "model" / "1")
+
+
+def in_plain_tensorflow(code, *arguments):
+    """Runs code in a fresh process that never imports zoo; returns what it prints as JSON."""
+    code = f"import sys, json\nimport numpy as np\nimport tensorflow as tf\n{code}\nassert 'zoo' not in sys.modules"
+    child = subprocess.run(
+        [sys.executable, "-I", "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert child.returncode == 0, child.stderr[-3000:]
+    return json.loads(child.stdout.strip().splitlines()[-1])
+
+
+@pytest.mark.parametrize("family", list(families.FAMILIES))
+def test_every_weight_arrives_in_a_fresh_process_without_zoo(family, in_tmp):
+    row = families.FAMILIES[family]
+    for i, sample in enumerate(row.samples["classification"]()):
+        shape = sample.arguments["input_shape"]
+        info = sources.DataInfo("sample", "features", "classification", shape, "float32", labels=("x", "y", "z"))
+        arrays = sources.Arrays(sample.inputs, sample.targets)
+        splits = pipeline.make_splits(
+            info, {"train": arrays, "validation": arrays, "test": arrays}, batch_size=8
+        )
+        with zoo.start_run(TrainConfig().replace(model=f"{family}:tiny", out=f"run{i}", quiet=True)) as run:
+            model = row.build(**{**row.sizes["tiny"], **sample.arguments, "normalization": "batch"})
+            start = 0
+            for weight in model.weights:  # every element of every weight differs
+                count = int(np.prod(weight.shape))
+                weight.assign(np.reshape(np.linspace(0.1, 0.6, count) + start, weight.shape))
+                start += 1e-3
+            preparation = prepare(splits)
+            zoo.evaluate_model(model, splits.mapped(preparation), preparation, run)
+            path = zoo.export_model(model, splits, preparation, run)
+        expected = keras.ops.softmax(model(preparation.inputs(sample.inputs)))
+        np.save("x.npy", sample.inputs)
+        got = in_plain_tensorflow(
+            "m = tf.saved_model.load(sys.argv[1])\n"
+            "o = m.signatures['serving_default'](features=tf.constant(np.load('x.npy')))\n"
+            "print(json.dumps([o['probabilities'].numpy().tolist(), o['class_id'].numpy().tolist()]))".replace(
+                "'x.npy'", repr(str(in_tmp / "x.npy"))
+            ),
+            path,
+        )
+        np.testing.assert_allclose(got[0], expected, atol=1e-6)  # float32
+        np.testing.assert_array_equal(got[1], np.argmax(expected, -1))
+        assert zoo.verify(path)["largest_difference"] <= 1e-5
+
+
+def test_every_weight_is_written_once(digits_run):
+    model = zoo.build(weights=digits_run)
+    written = (digits_run / "export/1/variables/variables.data-00000-of-00001").stat().st_size
+    assert written < 4 * model.count_params() + 2000
+
+
+def test_nothing_but_the_format_is_in_the_folder(export):
+    found = {path.relative_to(export).as_posix() for path in export.rglob("*") if path.is_file()}
+    assert found == {
+        "saved_model.pb",
+        "fingerprint.pb",
+        "variables/variables.index",
+        "variables/variables.data-00000-of-00001",
+        "assets.extra/card.json",
+        "assets.extra/card.md",
+        "assets.extra/golden.npz",
+        "assets.extra/manifest.json",
+    }
+
+
+def test_serving_takes_images_of_any_size_and_returns_named_outputs(export):
+    model = zoo.load(export)
+    outputs = model.predict(np.random.default_rng(0).integers(0, 256, (3, 40, 30, 1)).astype("uint8"))
+    assert {name: (v.dtype.kind, v.shape) for name, v in outputs.items()} == {
+        "class_id": ("i", (3,)),
+        "label": ("U", (3,)),
+        "probabilities": ("f", (3, 10)),
+    }
+    np.testing.assert_array_equal(outputs["label"], np.array(model.labels)[outputs["class_id"]])
+    np.testing.assert_allclose(outputs["probabilities"].sum(-1), 1, rtol=1e-6)
+    assert model.embed(np.zeros((2, 8, 8), "uint8")).shape[0] == 2
+    assert set(model.signatures) == {"serve", "serving_default", "embed"}
+
+
+def test_serving_prepares_inputs_as_training_did(digits_run):
+    splits = zoo.load_dataset("digits")
+    images = splits.pick("test", range(20))
+    logits = zoo.build(weights=digits_run).predict(images.astype("float32") / 255, verbose=0)
+    served = zoo.load(digits_run).predict(images)
+    np.testing.assert_allclose(served["probabilities"], keras.ops.softmax(logits), atol=1e-6)
+    one_by_one = [zoo.load(digits_run)(images[i : i + 1])["probabilities"] for i in range(3)]
+    np.testing.assert_allclose(np.concatenate(one_by_one), served["probabilities"][:3], atol=1e-5)
+
+
+def test_tables_are_served_unscaled_by_column_name(wine_run):
+    splits, model = zoo.load_dataset("wine"), zoo.load(wine_run)
+    rows = splits.pick("test", range(6))
+    columns = dict(zip(splits.info.columns, rows.T))
+    prepared = prepare(zoo.load_dataset("wine")).inputs(rows)
+    expected = keras.ops.softmax(zoo.build(weights=wine_run)(prepared))
+    np.testing.assert_allclose(model.predict(columns)["probabilities"], expected, atol=1e-6)
+    shuffled = dict(reversed(columns.items()))
+    np.testing.assert_array_equal(model.predict(shuffled)["class_id"], model.predict(columns)["class_id"])
+    pandas = pytest.importorskip("pandas")
+    np.testing.assert_array_equal(
+        model.predict(pandas.DataFrame(columns))["class_id"], model.predict(columns)["class_id"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (np.zeros((1, 8, 8, 1), "float32"), "uint8 images.*float32"),
+        (np.zeros((8, 8), "uint8"), "batch of uint8"),
+        (np.zeros((1, 8, 8, 3), "uint8"), "Received: uint8 of shape"),
+        (np.zeros((0, 8, 8, 1), "uint8"), "no examples"),
+    ],
+)
+def test_wrong_images_are_refused(digits_run, inputs, words):
+    with pytest.raises(zoo.InputError, match=words):
+        zoo.load(digits_run).predict(inputs)
+
+
+def test_wrong_tables_are_refused(wine_run):
+    model = zoo.load(wine_run)
+    good = dict.fromkeys(model.card["columns"], np.ones(2))
+    cases = [
+        ({k: v for k, v in good.items() if k != "alcohol"}, r"Missing: \['alcohol'\]"),
+        ({**good, "vintage": np.ones(2)}, r"Not known: \['vintage'\]"),
+        ({**good, "alcohol": np.array([1.0, np.nan])}, "alcohol is NaN or infinite in example 1"),
+        ({**good, "alcohol": np.array(["a", "b"])}, "'alcohol' must hold numbers"),
+        ({**good, "alcohol": np.ones(3)}, "differ in length"),
+        (np.ones((2, 13)), "a DataFrame or a dict"),
+    ]
+    for inputs, words in cases:
+        with pytest.raises(zoo.InputError, match=words):
+            model.predict(inputs)
+
+
+def test_exporting_twice_makes_version_2(in_tmp):
+    splits = zoo.load_dataset("wine", limit=40)
+    preparation = prepare(splits)
+    with zoo.start_run(TrainConfig().replace(model="dense:tiny", out="run", quiet=True)) as run:
+        model = zoo.build("dense:tiny", input_shape=(13,), num_classes=3)
+        zoo.evaluate_model(model, splits.mapped(preparation), preparation, run)
+        paths = [zoo.export_model(model, splits, preparation, run) for _ in range(2)]
+    assert [path.name for path in paths] == ["1", "2"]
+    assert store.find("run") == Path("run/export/2")
+
+
+def test_a_flipped_byte_anywhere_is_found_by_name(export):
+    for path in sorted(p for p in export.rglob("*") if p.is_file()):
+        content = path.read_bytes()
+        for position in {0, len(content) // 3, len(content) // 2, len(content) - 1}:
+            changed = bytearray(content)
+            changed[position] ^= 0x20
+            path.write_bytes(changed)
+            with pytest.raises(manifest.DamagedModelError, match=path.name):
+                zoo.load(export)
+        path.write_bytes(content)
+    assert zoo.load(export)
+
+
+def test_missing_and_added_files_are_found_by_name(export):
+    (export / "extra.py").write_text("print('hello')")
+    with pytest.raises(manifest.DamagedModelError, match="extra.py does not belong there"):
+        zoo.load(export)
+    (export / "extra.py").unlink()
+    (export / "assets.extra/golden.npz").unlink()
+    with pytest.raises(manifest.DamagedModelError, match="golden.npz is missing"):
+        zoo.verify(export)
+    (export / "assets.extra/manifest.json").unlink()
+    with pytest.raises(manifest.DamagedModelError, match="has no assets.extra/manifest.json"):
+        zoo.verify(export)
+
+
+def test_verify_notices_other_outputs_and_signatures(export):
+    golden_path = export / "assets.extra/golden.npz"
+    golden = dict(np.load(golden_path))
+    for change, words in [
+        ({"serving_default/probabilities": golden["serving_default/probabilities"] + 1e-3}, "probabilities differs"),
+        ({"embed/embedding": golden["embed/embedding"] * np.nan}, "embedding differs"),
+        ({"serve/label": golden["serve/label"][::-1].copy() + "x"}, "label differs"),
+        ({"decode/x": np.zeros(3)}, "its signatures are"),
+    ]:
+        np.savez_compressed(golden_path, **{**golden, **change})
+        manifest.write(export)
+        with pytest.raises(manifest.DamagedModelError, match=words):
+            zoo.verify(export)
+
+
+def test_names_are_looked_up_in_order_and_unknown_ones_list_the_nearest(digits_run, wine_run, in_tmp, monkeypatch):
+    zoo.publish(digits_run, "my_digits")  # into ./saved_models
+    zoo.publish(wine_run, "my_digits", folder=in_tmp / "elsewhere")
+    assert zoo.load("my_digits").card["data"]["name"] == "digits"
+    monkeypatch.setenv("ZOO_MODELS_DIR", str(in_tmp / "elsewhere"))
+    assert zoo.load("my_digits").card["data"]["name"] == "wine"
+    with pytest.raises(zoo.InputError, match="Did you mean 'my_digits'"):
+        zoo.load("my_digit")
+    (in_tmp / "empty").mkdir()
+    with pytest.raises(zoo.InputError, match="holds no SavedModel"):
+        zoo.load("empty")
+
+
+def test_publishing_makes_versions_a_table_and_scores_over_seeds(in_tmp):
+    for seed in (0, 1):
+        zoo.train("dense:tiny", "wine", out=f"run{seed}", epochs=1, batch_size=16, seed=seed, quiet=True)
+    zoo.train("dense:tiny", "wine", out="other", epochs=2, batch_size=16, quiet=True)
+    assert zoo.publish("run0", "wines", also=["run1"]).name == "1"
+    assert zoo.publish("run0", "wines").name == "2"
+    first = cards.read("saved_models/wines/1")
+    assert [run["seed"] for run in first["runs"]] == [0, 1]
+    assert "(2 seeds)" in cards.headline(first)
+    assert zoo.verify("wines")["path"].endswith("2")
+    assert (in_tmp / "saved_models/README.md").read_text() == store.render_table("saved_models")
+    for bad, also, words in [
+        ("wine models", [], "letters, digits and underscores"),
+        ("wines", ["other"], "only the seed may differ"),
+        ("wines", ["run0"], "repeat a seed"),
+    ]:
+        with pytest.raises(zoo.InputError, match=words):
+            zoo.publish("run0", bad, also=also)
+    assert files.versions("saved_models/wines") == [1, 2]
+    assert not list(Path("saved_models/wines").glob(".staged*"))
+
+
+def test_weights_go_on_training_with_another_number_of_classes(digits_run):
+    same, other = zoo.build(weights=digits_run), zoo.build(weights=digits_run, num_classes=4)
+    assert same.output_shape == (None, 10)
+    assert other.output_shape == (None, 4)
+    for layer in same.layers:
+        if layer.name != "logits":
+            for a, b in zip(layer.get_weights(), other.get_layer(layer.name).get_weights()):
+                np.testing.assert_array_equal(a, b)
+    for options, words in [
+        ({"dropout": 0.1}, "together with weights"),
+        ({"model": "dense"}, "leave family and size out"),
+    ]:
+        with pytest.raises(zoo.InputError, match=words):
+            zoo.build(weights=digits_run, **options)
+
+
+def test_a_users_own_model_is_loaded_not_rebuilt(in_tmp):
+    own = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Activation("linear")], name="own")
+    x = np.random.default_rng(0).normal(size=(50, 3))
+    trained = zoo.train(own, (x, x[:, 0] > 0), epochs=1, batch_size=8, quiet=True)
+    assert set(zoo.load(trained.export).signatures) == {"serve", "serving_default"}  # no dense layer last: no embed
+    with pytest.raises(zoo.InputError, match="its maker's own"):
+        zoo.build(weights=trained.export)
+
+
+def test_a_version_that_fails_half_way_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), files.new_version(tmp_path) as staged:
+        (staged["folder"] / "half").write_text("written")
+        raise RuntimeError("the disk is full")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_atomic_write_keeps_the_old_content_when_it_fails(tmp_path):
+    files.write_atomic(tmp_path / "a", "old")
+    with pytest.raises(TypeError):
+        files.write_atomic(tmp_path / "a", 3)
+    assert (tmp_path / "a").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shipped_models_verify(name):
+    result = zoo.verify(SHIPPED / name)
+    assert result["largest_difference"] <= 1e-5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_card_says_what_the_model_does_again(name):
+    """Recomputes the score on embedded data, from the SavedModel alone."""
+    model = zoo.load(SHIPPED / name)
+    data = model.card["data"]["name"]
+    if data not in ("digits", "wine"):
+        pytest.skip(f"{name} was trained on {data}; see test_the_card_of_mnist_models")
+    splits = zoo.load_dataset(data)
+    inputs = splits.pick("test", range(len(splits.examples["test"])))
+    if model.card["input_kind"] == "table":
+        inputs = dict(zip(model.card["columns"], inputs.T))
+    accuracy = np.mean(model.predict(inputs)["class_id"] == splits.targets("test"))
+    assert accuracy == pytest.approx(model.card["runs"][0]["scores"]["accuracy"], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("mnist")])
+def test_the_card_of_mnist_models(name, prepared_mnist):
+    splits = zoo.load_dataset("mnist", data_dir=prepared_mnist)
+    model = zoo.load(SHIPPED / name)
+    served = model.predict(splits.examples["test"].inputs)
+    accuracy = np.mean(served["class_id"] == splits.targets("test"))
+    # Logits that are equal to the last bits may fall either way on another processor: at most one example in 10,000.
+    assert accuracy == pytest.approx(model.card["runs"][0]["scores"]["accuracy"], abs=1.01e-4)
+
+
+def test_the_table_of_shipped_models_is_up_to_date():
+    assert (SHIPPED / "README.md").read_text() == store.render_table(SHIPPED)
+    assert {"digits_cnn", "digits_dense", "wine_dense", "mnist_cnn", "mnist_dense"} <= set(NAMES)
+
