@@ -9,7 +9,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import zoo
 from zoo import families, files
@@ -47,7 +46,10 @@ def in_plain_tensorflow(code, *arguments):
     """Runs code in a fresh process that never imports zoo; returns what it prints as JSON."""
     code = f"import sys, json\nimport numpy as np\nimport tensorflow as tf\n{code}\nassert 'zoo' not in sys.modules"
     child = subprocess.run(
-        [sys.executable, "-I", "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert child.returncode == 0, child.stderr[-3000:]
     return json.loads(child.stdout.strip().splitlines()[-1])
@@ -58,12 +60,16 @@ def test_every_weight_arrives_in_a_fresh_process_without_zoo(family, in_tmp):
     row = families.FAMILIES[family]
     for i, sample in enumerate(row.samples["classification"]()):
         shape = sample.arguments["input_shape"]
-        info = sources.DataInfo("sample", "features", "classification", shape, "float32", labels=("x", "y", "z"))
+        info = sources.DataInfo(
+            "sample", "features", "classification", shape, "float32", labels=("x", "y", "z")
+        )
         arrays = sources.Arrays(sample.inputs, sample.targets)
         splits = pipeline.make_splits(
             info, {"train": arrays, "validation": arrays, "test": arrays}, batch_size=8
         )
-        with zoo.start_run(TrainConfig().replace(model=f"{family}:tiny", out=f"run{i}", quiet=True)) as run:
+        with zoo.start_run(
+            TrainConfig().replace(model=f"{family}:tiny", out=f"run{i}", quiet=True)
+        ) as run:
             model = row.build(**{**row.sizes["tiny"], **sample.arguments, "normalization": "batch"})
             start = 0
             for weight in model.weights:  # every element of every weight differs
@@ -110,7 +116,9 @@ def test_nothing_but_the_format_is_in_the_folder(export):
 
 def test_serving_takes_images_of_any_size_and_returns_named_outputs(export):
     model = zoo.load(export)
-    outputs = model.predict(np.random.default_rng(0).integers(0, 256, (3, 40, 30, 1)).astype("uint8"))
+    outputs = model.predict(
+        np.random.default_rng(0).integers(0, 256, (3, 40, 30, 1)).astype("uint8")
+    )
     assert {name: (v.dtype.kind, v.shape) for name, v in outputs.items()} == {
         "class_id": ("i", (3,)),
         "label": ("U", (3,)),
@@ -140,7 +148,9 @@ def test_tables_are_served_unscaled_by_column_name(wine_run):
     expected = keras.ops.softmax(zoo.build(weights=wine_run)(prepared))
     np.testing.assert_allclose(model.predict(columns)["probabilities"], expected, atol=1e-6)
     shuffled = dict(reversed(columns.items()))
-    np.testing.assert_array_equal(model.predict(shuffled)["class_id"], model.predict(columns)["class_id"])
+    np.testing.assert_array_equal(
+        model.predict(shuffled)["class_id"], model.predict(columns)["class_id"]
+    )
     pandas = pytest.importorskip("pandas")
     np.testing.assert_array_equal(
         model.predict(pandas.DataFrame(columns))["class_id"], model.predict(columns)["class_id"]
@@ -218,7 +228,10 @@ def test_verify_notices_other_outputs_and_signatures(export):
     golden_path = export / "assets.extra/golden.npz"
     golden = dict(np.load(golden_path))
     for change, words in [
-        ({"serving_default/probabilities": golden["serving_default/probabilities"] + 1e-3}, "probabilities differs"),
+        (
+            {"serving_default/probabilities": golden["serving_default/probabilities"] + 1e-3},
+            "probabilities differs",
+        ),
         ({"embed/embedding": golden["embed/embedding"] * np.nan}, "embedding differs"),
         ({"serve/label": golden["serve/label"][::-1].copy() + "x"}, "label differs"),
         ({"decode/x": np.zeros(3)}, "its signatures are"),
@@ -229,7 +242,9 @@ def test_verify_notices_other_outputs_and_signatures(export):
             zoo.verify(export)
 
 
-def test_names_are_looked_up_in_order_and_unknown_ones_list_the_nearest(digits_run, wine_run, in_tmp, monkeypatch):
+def test_names_are_looked_up_in_order_and_unknown_ones_list_the_nearest(
+    digits_run, wine_run, in_tmp, monkeypatch
+):
     zoo.publish(digits_run, "my_digits")  # into ./saved_models
     zoo.publish(wine_run, "my_digits", folder=in_tmp / "elsewhere")
     assert zoo.load("my_digits").card["data"]["name"] == "digits"
@@ -244,7 +259,9 @@ def test_names_are_looked_up_in_order_and_unknown_ones_list_the_nearest(digits_r
 
 def test_publishing_makes_versions_a_table_and_scores_over_seeds(in_tmp):
     for seed in (0, 1):
-        zoo.train("dense:tiny", "wine", out=f"run{seed}", epochs=1, batch_size=16, seed=seed, quiet=True)
+        zoo.train(
+            "dense:tiny", "wine", out=f"run{seed}", epochs=1, batch_size=16, seed=seed, quiet=True
+        )
     zoo.train("dense:tiny", "wine", out="other", epochs=2, batch_size=16, quiet=True)
     assert zoo.publish("run0", "wines", also=["run1"]).name == "1"
     assert zoo.publish("run0", "wines").name == "2"
@@ -281,10 +298,15 @@ def test_weights_go_on_training_with_another_number_of_classes(digits_run):
 
 
 def test_a_users_own_model_is_loaded_not_rebuilt(in_tmp):
-    own = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Activation("linear")], name="own")
+    own = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(2), keras.layers.Activation("linear")], name="own"
+    )
     x = np.random.default_rng(0).normal(size=(50, 3))
     trained = zoo.train(own, (x, x[:, 0] > 0), epochs=1, batch_size=8, quiet=True)
-    assert set(zoo.load(trained.export).signatures) == {"serve", "serving_default"}  # no dense layer last: no embed
+    assert set(zoo.load(trained.export).signatures) == {
+        "serve",
+        "serving_default",
+    }  # no dense layer last: no embed
     with pytest.raises(zoo.InputError, match="its maker's own"):
         zoo.build(weights=trained.export)
 
@@ -338,4 +360,3 @@ def test_the_card_of_mnist_models(name, prepared_mnist):
 def test_the_table_of_shipped_models_is_up_to_date():
     assert (SHIPPED / "README.md").read_text() == store.render_table(SHIPPED)
     assert {"digits_cnn", "digits_dense", "wine_dense", "mnist_cnn", "mnist_dense"} <= set(NAMES)
-

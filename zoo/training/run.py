@@ -125,12 +125,16 @@ def versions():
 
 
 def _command():
-    """The command of this process, as a user of a checkout would write it."""
-    script = Path(sys.argv[0])
+    """The command of this process, as a user of a checkout would write it; without where files lie."""
+    script, arguments = Path(sys.argv[0]), list(sys.argv[1:])
+    for option in ("--out", "--data-dir"):
+        if option in arguments:
+            at = arguments.index(option)
+            del arguments[at : at + 2]
     if script.name == "zoo":
-        return shlex.join(["zoo", *sys.argv[1:]])
+        return shlex.join(["zoo", *arguments])
     if script.parent.name in ("recipes", "benchmarks"):
-        return shlex.join(["python", f"{script.parent.name}/{script.name}", *sys.argv[1:]])
+        return shlex.join(["python", f"{script.parent.name}/{script.name}", *arguments])
     return "zoo.train(...)"
 
 
