@@ -12,12 +12,23 @@ from zoo.models import checks
 
 
 def main(arguments=None):
-    """Runs the `zoo` command; returns nothing, exits with 2 on input that cannot be used."""
+    """Runs the `zoo` command; exits with 2 on input that cannot be used."""
     parser = argparse.ArgumentParser(
         prog="zoo", description="Small, trained Keras models: list, train, predict, verify."
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    _add_verbs_of_families(verbs)
+    _add_verbs_of_trained_models(verbs)
+    with _clean_exit():
+        options, rest = parser.parse_known_args(arguments)
+        if options.verb == "train":
+            options.rest = rest
+        elif rest:
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.run(options)
 
+
+def _add_verbs_of_families(verbs):
     add = verbs.add_parser(
         "models", help="list families and sizes, and the trained models that ship"
     )
@@ -44,6 +55,8 @@ def main(arguments=None):
     )
     add.set_defaults(run=_train)
 
+
+def _add_verbs_of_trained_models(verbs):
     add = verbs.add_parser(
         "predict", help="predict images, CSV rows or arrays with a trained model"
     )
@@ -51,16 +64,10 @@ def main(arguments=None):
         "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
     )
     add.add_argument(
-        "inputs",
-        nargs="+",
-        help="images, folders of images, .csv, .npy; - reads an image or CSV from stdin",
+        "inputs", nargs="+", help="images, folders of images, .csv, .npy, or - for standard input"
     )
     add.add_argument("--out", metavar="CSV", help="write a CSV file instead of printing")
-    add.add_argument(
-        "--json",
-        action="store_true",
-        help="print one JSON object per example, with all probabilities",
-    )
+    add.add_argument("--json", action="store_true", help="print one JSON object per example")
     add.set_defaults(run=_predict)
 
     add = verbs.add_parser(
@@ -76,21 +83,9 @@ def main(arguments=None):
     add.add_argument("folder", metavar="RUN", help="the run's folder")
     add.add_argument("name", help="the model's name")
     add.add_argument(
-        "--also",
-        nargs="+",
-        default=[],
-        metavar="RUN",
-        help="runs with other seeds, for the card's scores",
+        "--also", nargs="+", default=[], metavar="RUN", help="runs with other seeds, for the scores"
     )
     add.set_defaults(run=_publish)
-
-    with _clean_exit():
-        options, rest = parser.parse_known_args(arguments)
-        if options.verb == "train":
-            options.rest = rest
-        elif rest:
-            parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        options.run(options)
 
 
 def command(recipe, defaults, description):

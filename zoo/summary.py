@@ -59,8 +59,10 @@ def plot(model, path):
     Raises:
         InputError: pydot or graphviz is missing; the message says how to install them.
     """
-    if not keras.utils.model_visualization.check_graphviz():
+    try:
+        keras.utils.plot_model(model, to_file=path, show_shapes=True, show_layer_names=True)
+    except ImportError as error:
         raise checks.InputError(
-            "Drawing needs graphviz and pydot: install your system's package graphviz, and pip install 'keras-zoo[plot]'."
-        )
-    keras.utils.plot_model(model, to_file=path, show_shapes=True, show_layer_names=True)
+            "Drawing needs graphviz and pydot: install your system's package graphviz, "
+            "and pip install 'keras-zoo[plot]'."
+        ) from error

@@ -72,7 +72,7 @@ class LoadedModel:
                 signature, {k: v[start : start + batch_size] for k, v in inputs.items()}
             )
             parts.append({k: v.numpy() for k, v in outputs.items()})
-        merged = {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
+        merged = {k: np.concatenate([part[k] for part in parts]) for k in sorted(parts[0])}
         return {k: v.astype(str) if v.dtype == object else v for k, v in merged.items()}
 
     def _run(self, signature, inputs):

@@ -1,0 +1,176 @@
+"""The commands as a user runs them: fresh processes, clear errors, exit codes."""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo import cli
+
+
+def run(*arguments, stdin=None, cwd=None):
+    """Runs `zoo` in a fresh process."""
+    return subprocess.run(
+        [sys.executable, "-m", "zoo.cli", *map(str, arguments)],
+        capture_output=True,
+        input=stdin,
+        cwd=cwd,
+        check=False,
+    )
+
+
+def ok(*arguments, **options):
+    child = run(*arguments, **options)
+    assert child.returncode == 0, child.stderr.decode()
+    return child.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """An image run and a table run."""
+    folder = tmp_path_factory.mktemp("cli")
+    zoo.train("cnn:tiny", "digits", out=str(folder / "digits"), epochs=1, limit=100, quiet=True)
+    zoo.train("dense:tiny", "wine", out=str(folder / "wine"), epochs=1, batch_size=16, quiet=True)
+    images = folder / "images"
+    images.mkdir()
+    for i, size in enumerate([(8, 8), (50, 31), (300, 200)]):
+        pixels = np.random.default_rng(i).integers(0, 256, (*size, 3)).astype("uint8")
+        (images / f"{i}.png").write_bytes(tf.io.encode_png(pixels).numpy())
+    (images / "3.jpg").write_bytes(tf.io.encode_jpeg(pixels).numpy())
+    return folder
+
+
+def test_models_and_info():
+    listed = ok("models")
+    assert all(name in listed for name in zoo.list_models())
+    assert "dense" not in ok("models", "cnn*")
+    described = ok("info", "cnn:small")
+    assert "421,642" in described
+    assert "floating-point operations per example: 8,557,706" in described
+
+
+def test_flops_agree_with_the_analytic_count():
+    from zoo.summary import count_flops
+
+    # Convolution: 2 * k * k * in * out per pixel, and one addition for the bias; then the activation, and so on.
+    model = zoo.build_cnn((8, 8, 1), 2, filters=(4,), units=(), activation="linear")
+    convolution = 8 * 8 * (2 * 9 * 1 * 4 + 4)
+    pooling = 4 * 4 * 4 * 4
+    dense = 2 * 64 * 2 + 2
+    assert count_flops(model) == pytest.approx(convolution + pooling + dense, rel=0.02)
+
+
+def test_plot_draws_or_says_what_is_missing(tmp_path):
+    child = run("info", "cnn:tiny", "--plot", tmp_path / "m.png")
+    if child.returncode == 0:
+        assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
+    else:
+        assert child.returncode == 2
+        assert b"graphviz" in child.stderr
+
+
+def test_predict_images_of_any_size_folder_json_csv_stdin_npy(models, tmp_path):
+    images = models / "images"
+    lines = ok("predict", models / "digits", images / "0.png", images / "3.jpg").splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{images / '0.png'}: ")
+    rows = [
+        json.loads(line) for line in ok("predict", models / "digits", images, "--json").splitlines()
+    ]
+    assert len(rows) == 4
+    assert sum(rows[0]["probabilities"]) == pytest.approx(1, abs=1e-5)
+    assert ok("predict", models / "digits", images, "--out", tmp_path / "p.csv").startswith(
+        "4 predictions"
+    )
+    table = (tmp_path / "p.csv").read_text().splitlines()
+    assert table[0] == "input,class_id,label,probability"
+    assert len(table) == 5
+    (piped,) = ok(
+        "predict", models / "digits", "-", "--json", stdin=(images / "0.png").read_bytes()
+    ).splitlines()
+    assert json.loads(piped)["probabilities"] == rows[0]["probabilities"]
+    np.save(tmp_path / "x.npy", np.zeros((3, 8, 8, 1), "uint8"))
+    assert len(ok("predict", models / "digits", tmp_path / "x.npy").splitlines()) == 3
+
+
+def test_predict_csv_rows_with_columns_in_any_order(models, tmp_path):
+    splits = zoo.load_dataset("wine")
+    rows = splits.pick("test", range(5))
+    names = list(splits.info.columns)
+    header = ",".join(reversed(names))
+    body = "\n".join(",".join(map(repr, map(float, row[::-1]))) for row in rows)
+    (tmp_path / "rows.csv").write_text(f"{header}\n{body}\n")
+    lines = ok("predict", models / "wine", tmp_path / "rows.csv", "--json").splitlines()
+    expected = zoo.load(models / "wine").predict(dict(zip(names, rows.T)))
+    assert [json.loads(line)["class_id"] for line in lines] == expected["class_id"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["predict", "{digits}", "nothing.png"], "There is no file nothing.png"),
+        (["predict", "{digits}", "{text}"], "cannot be read as an image"),
+        (["predict", "{digits}", "{empty}"], "holds no images"),
+        (["predict", "{wine}", "{text}"], "takes table inputs as .csv"),
+        (["predict", "{wine}", "{csv}"], "row 1: expected 2 numbers"),
+        (["predict", "{digits}", "-"], "Standard input is empty"),
+        (["predict", "no_model", "x.png"], "'no_model'"),
+        (["verify"], "--all"),
+        (["verify", "{empty}"], "holds no SavedModel"),
+        (["info", "cnn:smal"], "Did you mean 'small'"),
+        (["models", "nothing*"], "No model matches"),
+        (["publish", "{empty}", "x"], "holds no SavedModel"),
+        (["train", "--epochs", "0"], "epochs"),
+        (["train", "--dataset", "digit"], "Did you mean 'digits'"),
+        (["train", "--model", "cmn"], "Did you mean 'cnn'"),
+        (["train", "--config", "nothing.yaml"], "Cannot read the config"),
+        (["train", "--model-args", "dropout"], "KEY=VALUE"),
+        (["models", "--wrong"], "unrecognized arguments: --wrong"),
+    ],
+)
+def test_bad_input_is_a_message_and_exit_code_2(
+    arguments, words, models, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "bad.csv").write_text("a,b\n1,x\n")
+    places = {
+        "digits": models / "digits",
+        "wine": models / "wine",
+        "empty": tmp_path / "empty",
+        "text": tmp_path / "text.png",
+        "csv": tmp_path / "bad.csv",
+    }
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    with pytest.raises(SystemExit) as stop:
+        cli.main([argument.format(**places) for argument in arguments])
+    captured = capsys.readouterr()
+    assert stop.value.code == 2
+    assert words in captured.out + captured.err
+
+
+def test_bad_input_shows_no_traceback(tmp_path):
+    child = run("predict", "no_model", "x.png", cwd=tmp_path)
+    assert child.returncode == 2
+    assert child.stderr.decode().startswith("error: ")
+    assert child.stderr.decode().count("\n") == 1
+
+
+def test_verify_exits_with_2_and_names_the_broken_model(models, tmp_path):
+    assert ok("verify", models / "digits").startswith("ok ")
+    broken = shutil.copytree(models / "digits" / "export", tmp_path / "broken")
+    path = broken / "1/variables/variables.data-00000-of-00001"
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    child = run("verify", models / "wine", broken)
+    assert child.returncode == 2
+    assert b"ok      " in child.stdout
+    assert b"variables.data-00000-of-00001 has changed" in child.stdout

@@ -1,0 +1,113 @@
+"""Every recipe, run as a user runs it: a fresh process, --smoke, then the exported model in plain TensorFlow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+ROOT = Path(zoo.__file__).parents[1]
+RECIPES = sorted((ROOT / "recipes").glob("classify_*.py"))
+CASES = [
+    ("classify_images.py", ["--model", "cnn:base", "--augment", "digits"]),
+    ("classify_images.py", ["--model", "dense:base"]),
+    ("classify_images.py", ["--strategy", "mirrored", "--replicas", "2"]),
+    ("classify_table.py", []),
+    ("classify_table.py", ["--dataset", "breast_cancer", "--label-smoothing", "0.1"]),
+    ("classify_table.py", ["--dataset", "diabetes", "--tensorboard"]),
+]
+
+
+def run(script, *arguments, cwd):
+    return subprocess.run(
+        [sys.executable, ROOT / "recipes" / script, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
+    )
+
+
+def test_every_recipe_has_a_case():
+    assert {path.name for path in RECIPES} == {script for script, _ in CASES}
+
+
+@pytest.mark.parametrize(("script", "arguments"), CASES, ids=[" ".join([s, *a]) for s, a in CASES])
+def test_smoke(script, arguments, tmp_path):
+    child = run(script, "--smoke", *arguments, cwd=tmp_path)
+    assert child.returncode == 0, child.stderr
+    assert "test (" in child.stdout
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert zoo.verify(folder)["largest_difference"] <= 1e-5
+    again = run(script, "--config", str(folder / "config.yaml"), "--quiet", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)
+def test_a_recipe_is_one_page_with_command_time_and_score(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 60
+    head = text.split('"""')[1]
+    assert f"python recipes/{path.name}" in head
+    assert "±" in head
+    assert " s on 2 cores" in head
+    assert "linear" in head
+    for step in (
+        "load_dataset",
+        "prepare",
+        "build",
+        "compile_model",
+        "fit_model",
+        "evaluate_model",
+        "export_model",
+    ):
+        assert f"zoo.{step}(" in text
+
+
+def test_help_is_quick_and_an_unknown_option_is_explained(tmp_path):
+    child = run("classify_images.py", "--help", cwd=tmp_path)
+    assert child.returncode == 0
+    assert "--learning-rate" in child.stdout
+    child = run("classify_images.py", "--epoch", "3", cwd=tmp_path)
+    assert child.returncode == 2
+    assert "--epochs" in child.stderr + child.stdout
+    assert "Traceback" not in child.stderr
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_digits_recipe_reaches_its_score(tmp_path):
+    import json
+
+    for seed in range(3):
+        child = run(
+            "classify_images.py",
+            "--seed",
+            str(seed),
+            "--out",
+            f"run{seed}",
+            "--quiet",
+            cwd=tmp_path,
+        )
+        assert child.returncode == 0, child.stderr
+    scores = [
+        json.loads((tmp_path / f"run{s}/score.json").read_text())["scores"]["accuracy"]
+        for s in range(3)
+    ]
+    assert sum(scores) / 3 >= 0.985
+
+
+@pytest.mark.slow
+def test_mnist_reaches_99_percent_in_three_short_epochs(prepared_mnist, tmp_path):
+    child = run(
+        "classify_images.py", "--dataset", "mnist", "--model", "cnn:fast", "--batch-size", "128",
+        "--epochs", "3", "--quiet", "--out", "run", cwd=tmp_path,
+    )  # fmt: skip
+    assert child.returncode == 0, child.stderr
+    import json
+
+    assert json.loads((tmp_path / "run/score.json").read_text())["scores"]["accuracy"] >= 0.988
