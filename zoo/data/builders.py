@@ -7,6 +7,8 @@ regression), chosen with seed 0.
 import numpy as np
 import tensorflow_datasets as tfds
 
+from zoo.data import sources
+
 
 def _load(name):
     from sklearn import datasets
@@ -21,15 +23,6 @@ def _split(targets, strata):
     from sklearn.model_selection import train_test_split
 
     return train_test_split(np.arange(len(targets)), test_size=0.2, random_state=0, stratify=strata)
-
-
-def column_name(text):
-    """Turns a column's title into a name that fits a signature: `mean radius` → `mean_radius`.
-
-    >>> column_name("od280/od315_of_diluted_wines")
-    'od280_od315_of_diluted_wines'
-    """
-    return "".join(c if c.isalnum() else "_" for c in text.strip()).strip("_")
 
 
 class _Embedded(tfds.core.GeneratorBasedBuilder):
@@ -53,12 +46,14 @@ class _Embedded(tfds.core.GeneratorBasedBuilder):
             yield int(i), self._example(bunch, i)
 
     def _example(self, bunch, i):
-        names = map(column_name, bunch.feature_names)
+        names = map(sources.column_name, bunch.feature_names)
         features = dict(zip(names, bunch.data[i].astype("float32"), strict=True))
         return {"features": features, "target": bunch.target[i]}
 
     def _table_info(self, description, citation, homepage, target):
-        columns = {column_name(name): np.float32 for name in _load(self.SOURCE).feature_names}
+        columns = {
+            sources.column_name(name): np.float32 for name in _load(self.SOURCE).feature_names
+        }
         return self.dataset_info_from_configs(
             description=description,
             features=tfds.features.FeaturesDict({"features": columns, "target": target}),

@@ -82,6 +82,15 @@ class Stream:
         return Stream(self.examples.take(len(indices)), len(indices))
 
 
+def column_name(text):
+    """Turns a column's title into a name that fits a signature: `mean radius` → `mean_radius`.
+
+    >>> column_name("od280/od315_of_diluted_wines")
+    'od280_od315_of_diluted_wines'
+    """
+    return "".join(c if c.isalnum() else "_" for c in text.strip()).strip("_")
+
+
 def check_arrays(split, data, info):
     """Raises `InputError` for values that would train to nonsense without an error of Keras's."""
     if len(data) == 0:

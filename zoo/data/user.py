@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import builders, sources
+from zoo.data import sources
 from zoo.models import checks
 
 TASKS = ("classification", "regression")
@@ -116,7 +116,11 @@ def _read_frame(split, frame, target):
         raise checks.InputError(
             f"These columns of the {split} DataFrame are not numbers: {', '.join(strings)}. Drop or encode them."
         )
-    columns = tuple(builders.column_name(str(column)) for column in inputs.columns)
+    columns = tuple(sources.column_name(str(column)) for column in inputs.columns)
+    if len(set(columns)) < len(columns):
+        raise checks.InputError(
+            f"Columns of the {split} DataFrame have the same name: {', '.join(columns)}"
+        )
     return inputs.to_numpy("float32"), frame[target].to_numpy(), columns
 
 

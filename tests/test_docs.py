@@ -1,0 +1,66 @@
+"""Every example in the README and in docstrings is run; the README's numbers are those of the cards."""
+
+import doctest
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo import families
+from zoo.saving import card as cards
+from zoo.saving import store
+
+ROOT = Path(zoo.__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in (ROOT / "zoo").rglob("*.py")
+    if ">>>" in path.read_text()
+)
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_readme_examples_run(snippet, in_tmp):
+    if "load_breast_cancer" in snippet:
+        pytest.importorskip("pandas")
+    exec(compile(snippet, "README.md", "exec"), {})
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_run(name, in_tmp):
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_the_builders_and_public_calls_have_tested_examples():
+    for value in [row.build for row in families.FAMILIES.values()] + [
+        zoo.build, zoo.train, zoo.load, zoo.load_dataset, zoo.prepare, zoo.list_models
+    ]:  # fmt: skip
+        assert ">>>" in value.__doc__, value
+        assert "Raises" in value.__doc__ or value in (zoo.list_models, zoo.prepare), value
+
+
+def test_the_readme_shows_the_scores_of_the_cards():
+    for path in sorted((ROOT / "saved_models").iterdir()):
+        if path.is_dir():
+            card = cards.read(store.find(path))
+            (row,) = [line for line in README.splitlines() if line.startswith(f"| `{path.name}`")]
+            assert cards.headline(card).replace("accuracy ", "").replace(" (3 seeds)", "") in row
+
+
+def test_the_readme_lists_the_families():
+    for name, row in families.FAMILIES.items():
+        assert f"| `{name}` | {', '.join(row.sizes)} |" in README
+        assert row.reference in README
+
+
+def test_links_lead_somewhere():
+    for document in ROOT.glob("*.md"):
+        prose = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
+        for target in re.findall(r"\]\(([^)#]+)\)", prose):
+            if not target.startswith("http"):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
