@@ -96,6 +96,7 @@ def test_the_command_line_is_made_from_the_config(tmp_path):
         ({"strategy": "mirrored", "replicas": 2, "precision": "mixed_float16"}, "mixed_bfloat16"),
         ({"strategy": "one", "replicas": 2}, "Use 'mirrored'"),
         ({"model": "dense:huge"}, "Unknown size of dense"),
+        ({"data": "wine", "test": (X, Y)}, "brings its own"),
         ({"model_args": {"unit": 3}}, "Did you mean 'units'"),
         ({"data": (X, X[:, 0]), "label_smoothing": 0.1}, "label_smoothing"),
     ],
@@ -328,6 +329,19 @@ def test_precision_is_restored_after_a_run(in_tmp):
     assert json.loads((trained.export / "assets.extra/card.json").read_text())["signatures"][
         "embed"
     ]["outputs"] == {"embedding": ["float32", [None, 16]]}
+
+
+def test_inputs_are_prepared_in_float32_whatever_the_precision(in_tmp):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        for name in ("digits", "wine"):
+            splits = zoo.load_dataset(name, augment="digits" if name == "digits" else "none")
+            x, _ = next(iter(splits.mapped(zoo.prepare(splits)).train))
+            assert x.dtype == tf.float32
+            assert len(np.unique(x)) > 300  # bfloat16 keeps about 256 steps between 0.5 and 1
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def test_tensorboard_logs_are_written(in_tmp):

@@ -118,7 +118,7 @@ def train(
         model: A name such as `"cnn:base"`, a builder function `(input_shape, num_classes) → keras.Model`, or an
             uncompiled Keras model whose output is logits (one number for a regression).
         data: A data set's name, a pair of arrays `(x, y)`, a DataFrame (with `target`), or a `tf.data.Dataset` of
-            pairs. Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images.
+            pairs (which is read into memory once). Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
         target: The DataFrame's target column.
@@ -143,6 +143,11 @@ def train(
     40
     """
     is_named_data = isinstance(data, str)
+    extra = {"validation": validation, "test": test, "target": target, "task": task}
+    if is_named_data and any(value is not None for value in extra.values()):
+        raise checks.InputError(
+            f"{' and '.join(extra)} are for data of your own; the data set {data!r} brings its own."
+        )
     is_named_model = isinstance(model, str)
     model_name = (
         model

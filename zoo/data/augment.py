@@ -6,14 +6,13 @@ import tensorflow as tf
 from zoo.models import checks
 
 # Name → layers made anew for each pipeline. Digits are never flipped: a mirrored 2 is no digit.
+_OPTIONS = {"fill_mode": "constant", "dtype": "float32"}
 POLICIES = {
     "none": lambda: [],
     "digits": lambda: [
-        keras.layers.RandomTranslation(0.1, 0.1, fill_mode="constant"),
-        keras.layers.RandomRotation(
-            0.035, fill_mode="constant"
-        ),  # share of a full turn: 12.6 degrees
-        keras.layers.RandomZoom(0.1, fill_mode="constant"),
+        keras.layers.RandomTranslation(0.1, 0.1, **_OPTIONS),
+        keras.layers.RandomRotation(0.035, **_OPTIONS),  # share of a full turn: 12.6 degrees
+        keras.layers.RandomZoom(0.1, **_OPTIONS),
     ],
 }
 

@@ -1,4 +1,7 @@
-"""From raw inputs to what a model trains on; every statistic comes from the training split."""
+"""From raw inputs to what a model trains on; every statistic comes from the training split.
+
+Every layer here computes in float32, whatever the precision of the model.
+"""
 
 import dataclasses
 
@@ -73,9 +76,10 @@ def prepare(splits):
     ['pixels 0..255 multiplied by 0.00392157']
     """
     info = splits.info
-    raw = keras.Input(info.input_shape, dtype=info.input_dtype, name="raw")
+    # float32 for images, too: augmented pixels have fractions, which an input of uint8 would cut off.
+    raw = keras.Input(info.input_shape, dtype="float32", name="raw")
     if info.kind == "image":
-        layer = keras.layers.Rescaling(1 / 255, name="rescale")
+        layer = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescale")
     else:
         layer = _standardise(splits)
     mean, std = _target_statistics(splits) if info.task == "regression" else (0.0, 1.0)
@@ -88,7 +92,7 @@ def _standardise(splits):
     layer = keras.layers.Normalization(axis=-1 if is_table else None)
     if isinstance(data, sources.Arrays):
         if not is_table and data.inputs.min() >= -1 and data.inputs.max() <= 1:
-            return keras.layers.Identity(name="as_is")
+            return keras.layers.Identity(dtype="float32", name="as_is")
         mean, variance = (
             data.inputs.mean(0 if is_table else None),
             data.inputs.var(0 if is_table else None),
@@ -105,6 +109,7 @@ def _standardise(splits):
         axis=-1 if is_table else None,
         mean=mean.tolist(),
         variance=variance.tolist(),
+        dtype="float32",
         name="standardise",
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from zoo.data import sources
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import manifest, store
@@ -110,6 +111,7 @@ def _table(inputs, columns):
         raise checks.InputError(
             f"A table's inputs are a DataFrame or a dict of columns. Received: {type(inputs)}"
         )
+    inputs = {sources.column_name(str(name)): values for name, values in inputs.items()}
     missing = [column for column in columns if column not in inputs]
     extra = [column for column in inputs if column not in columns]
     if missing or extra:
