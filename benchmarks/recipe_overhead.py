@@ -18,7 +18,7 @@ import numpy as np
 import zoo
 
 BATCH, EPOCHS = 128, 3
-IMAGES = {"dense:small": 60_000, "cnn:small": 10_000}
+IMAGES = {"dense:small": 60_000, "cnn:small": 6_000}
 
 
 def ratio(a, b):

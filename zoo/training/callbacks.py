@@ -6,10 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.models import checks
+
 log = logging.getLogger("zoo")
 
 
-class NotFiniteError(RuntimeError):
+class NotFiniteError(checks.InputError):
     """The loss or a weight became NaN or infinite in training."""
 
 
