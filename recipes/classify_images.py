@@ -1,9 +1,12 @@
 """Classify images.
 
-    python recipes/classify_images.py                                 # embedded 8x8 digits, TIME_DIGITS
-    python recipes/classify_images.py --dataset mnist --model cnn:base --epochs 12
+    python recipes/classify_images.py                       # embedded 8x8 digits: 10 s on 2 cores, 20 s in all
+    python recipes/classify_images.py --dataset mnist --epochs 10 --batch-size 128 --augment digits
 
-SCORES
+Test accuracy over seeds 0, 1, 2 (mean ± standard deviation), and the linear baseline of `benchmarks/baselines.py`:
+
+    digits (first command)     98.98 % ± 0.16       linear 96.94 %
+    mnist (second command)     MNIST_SCORE       linear MNIST_LINEAR
 """
 
 import zoo

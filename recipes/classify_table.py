@@ -1,9 +1,14 @@
 """Classify the rows of a table, or predict a number from them.
 
-    python recipes/classify_table.py                                 # 178 wines of three growers, TIME_DIGITS
-    python recipes/classify_table.py --dataset diabetes        # regression
+    python recipes/classify_table.py                        # 178 wines of three growers: 4 s on 2 cores, 15 s in all
+    python recipes/classify_table.py --dataset breast_cancer
+    python recipes/classify_table.py --dataset diabetes     # a regression
 
-SCORES
+Test scores over seeds 0, 1, 2 (mean ± standard deviation), and the linear baseline of `benchmarks/baselines.py`:
+
+    wine                       100.00 % ± 0.00      linear 97.22 %    (36 test rows)
+    breast_cancer              95.32 % ± 0.51       linear 96.49 %    (114 test rows: the linear model is better)
+    diabetes (rmse)            60.4 ± 0.7           linear 59.1       (89 test rows: the linear model is better)
 """
 
 import zoo
