@@ -84,11 +84,10 @@ def _classification_score(targets, logits):
 def _regression_score(targets, outputs):
     errors = outputs.reshape(-1).astype("float64") - targets
     spread = np.mean(np.square(targets - targets.mean()))
-    return {
-        "rmse": float(np.sqrt(np.mean(errors**2))),
-        "mae": float(np.mean(np.abs(errors))),
-        "r2": float(1 - np.mean(errors**2) / spread) if spread else float("nan"),
-    }
+    scores = {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
+    if spread:  # targets that are all alike leave nothing to explain
+        scores["r2"] = float(1 - np.mean(errors**2) / spread)
+    return scores
 
 
 TASKS = {
