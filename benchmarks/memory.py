@@ -15,7 +15,6 @@ STEPS = 300
 
 
 def child(times, folder):
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     import zoo
@@ -62,7 +61,6 @@ def child(times, folder):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     kind = type(made.examples["train"]).__name__
     print(f"| {len(made.examples['train']):,} ({kind}) | {peak:,.0f} |", flush=True)
-    tf.keras.backend.clear_session()
 
 
 def main():

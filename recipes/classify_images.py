@@ -1,12 +1,12 @@
 """Classify images.
 
     python recipes/classify_images.py                       # embedded 8x8 digits: 10 s on 2 cores, 20 s in all
-    python recipes/classify_images.py --dataset mnist --epochs 10 --batch-size 128 --augment digits
+    python recipes/classify_images.py --dataset mnist --epochs 15 --batch-size 128 --augment digits
 
 Test accuracy over seeds 0, 1, 2 (mean ± standard deviation), and the linear baseline of `benchmarks/baselines.py`:
 
     digits (first command)     98.98 % ± 0.16       linear 96.94 %
-    mnist (second command)     MNIST_SCORE       linear MNIST_LINEAR
+    mnist (second command)     99.44 % ± 0.03       linear 92.49 %    (7 minutes a seed; at commit a718a73)
 """
 
 import zoo

@@ -1,5 +1,6 @@
 """Data sets: what is read, in which order, with which statistics; and what is refused."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -92,12 +93,33 @@ def test_a_stream_gives_what_the_memory_gives(streamed):
         np.testing.assert_array_equal(b, d)
 
 
-def test_a_stream_shuffles_by_seed_and_epoch(streamed):
+@pytest.mark.parametrize("global_seed", [0, 1])
+def test_a_stream_shuffles_by_seed_and_epoch(streamed, global_seed):
+    keras.utils.set_random_seed(global_seed)  # as every run does; 0 once broke it
+
     def labels(splits, epoch):
         return [y.numpy().tolist() for _, y in splits.train_forever(epoch).take(5)]
 
     assert labels(streamed, 0) == labels(streamed, 0)
     assert labels(streamed, 0) != labels(streamed, 1)
+    assert tf.random.uniform(()).numpy() != tf.random.uniform(()).numpy()
+    keras.utils.set_random_seed(global_seed)
+    before = tf.random.uniform(()).numpy()
+    keras.utils.set_random_seed(global_seed)
+    next(iter(streamed.train_forever()))
+    assert tf.random.uniform(()).numpy() == before  # the caller's own seed is left alone
+
+
+def test_a_streamed_run_trains(in_tmp, monkeypatch):
+    monkeypatch.setattr(
+        datasets, "in_memory", lambda examples, count, cache_mb: sources.Stream(examples, count)
+    )
+    for augment_policy in ("none", "digits"):
+        trained = zoo.train(
+            "cnn:tiny", "digits", epochs=1, limit=100, augment=augment_policy, quiet=True
+        )
+        assert trained.report.num_test == 100
+        zoo.verify(trained.export)
 
 
 def test_streamed_labels_out_of_range_stop_the_run(streamed):

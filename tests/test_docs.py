@@ -64,3 +64,10 @@ def test_links_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)\)", prose):
             if not target.startswith("http"):
                 assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_no_placeholder_is_left():
+    for path in [*ROOT.glob("*.md"), *(ROOT / "recipes").glob("*.py")]:
+        assert not re.findall(
+            r"\b[A-Z]+_(?:SCORE|RESULT|LINEAR|SECTION|TABLE|QUICKSTART|DIGITS)\b", path.read_text()
+        ), path

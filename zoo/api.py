@@ -11,9 +11,9 @@ from zoo.data.prepare import prepare
 from zoo.data.user import from_user
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import store
+from zoo.saving import manifest, store
 from zoo.saving.export import export_model
-from zoo.saving.load import load, load_weights
+from zoo.saving.load import load_weights
 from zoo.training.compile import compile_model
 from zoo.training.config import OWN, TrainConfig
 from zoo.training.evaluate import Report, evaluate_model
@@ -60,7 +60,9 @@ def build(model=None, *, size=None, weights=None, **arguments):
 
 
 def _build_trained(model, size, weights, arguments):
-    card = cards.read(store.find(weights))
+    path = store.find(weights)
+    manifest.check(path)
+    card = cards.read(path)
     builder = card["builder"]
     if builder is None:
         raise checks.InputError(
@@ -102,7 +104,7 @@ class Trained:
 
 def train(
     model,
-    data="digits",
+    data=None,
     *,
     validation=None,
     test=None,
@@ -117,7 +119,7 @@ def train(
     Args:
         model: A name such as `"cnn:base"`, a builder function `(input_shape, num_classes) → keras.Model`, or an
             uncompiled Keras model whose output is logits (one number for a regression).
-        data: A data set's name, a pair of arrays `(x, y)`, a DataFrame (with `target`), or a `tf.data.Dataset` of
+        data: A data set's name (by default the config's), a pair of arrays `(x, y)`, a DataFrame (with `target`), or a `tf.data.Dataset` of
             pairs (which is read into memory once). Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
@@ -142,6 +144,7 @@ def train(
     >>> trained.report.num_test
     40
     """
+    data = (config or TrainConfig()).data.dataset if data is None else data
     is_named_data = isinstance(data, str)
     extra = {"validation": validation, "test": test, "target": target, "task": task}
     if is_named_data and any(value is not None for value in extra.values()):
@@ -208,25 +211,9 @@ def _make_model(model, config, info):
     known = inspect.signature(model).parameters
     for key in config.model_args:
         checks.one_of(f"argument of {model.__name__}", key, known)
-    built = model(**shapes, **config.model_args)
+    built = model(*shapes.values(), **config.model_args)
     if not isinstance(built, keras.Model):
         raise checks.InputError(
             f"The builder {model.__name__} must return a keras.Model. It returned: {built!r}"
         )
     return built
-
-
-__all__ = [
-    "Trained",
-    "build",
-    "compile_model",
-    "data_options",
-    "evaluate_model",
-    "export_model",
-    "fit_model",
-    "load",
-    "load_dataset",
-    "prepare",
-    "start_run",
-    "train",
-]

@@ -96,6 +96,11 @@ def _builder(name, folder):
     except tfds.core.DatasetNotFoundError:
         checks.one_of("data set", name, [*DATASETS, *_tfds_names()])
         raise
+    except (
+        ValueError,
+        AssertionError,
+    ) as error:  # a version or a configuration that does not exist
+        raise checks.InputError(f"TFDS has no data set {name!r}: {error}") from error
 
 
 def _tfds_names():

@@ -126,6 +126,8 @@ class Splits:
         spec = tf.nest.flatten(data.examples.element_spec)
         example_bytes = sum(s.shape.num_elements() * s.dtype.size for s in spec)
         buffer = max(self.batch_size, min(len(data), SHUFFLE_BUFFER_MB * 2**20 // example_bytes))
+        # Sets the seed of the traced function only; with a global seed of 0 TensorFlow could not take a tensor below.
+        tf.random.set_seed(1)
         shuffled = data.examples.shuffle(
             buffer, seed=tf.cast(tf.random.experimental.stateless_fold_in(seed, 1)[0], tf.int64)
         )
@@ -236,6 +238,7 @@ def make_splits(
         splits: Dict from `train`, `test` and perhaps `validation` to `Arrays` or `Stream`.
         batch_size, validation_fraction, limit, policy, seed: As in `load_dataset`; `policy` is its `augment`.
     """
+    splits = dict(splits)
     checks.positive_int("batch_size", batch_size)
     checks.one_of("augmentation policy", policy, augment.POLICIES)
     if policy != "none" and info.kind != "image":
@@ -249,7 +252,7 @@ def make_splits(
         )
     if limit is not None:
         checks.positive_int("limit", limit)
-        splits = {name: data.take(range(min(limit, len(data)))) for name, data in splits.items()}
+        splits = {name: _limited(data, limit) for name, data in splits.items()}
     for name, data in splits.items():
         sources.check_arrays(name, data, info)
     if len(splits["train"]) < batch_size:
@@ -258,3 +261,10 @@ def make_splits(
             f"pass a batch_size of at most {len(splits['train'])}."
         )
     return Splits(info, splits, batch_size, seed, policy)
+
+
+def _limited(data, limit):
+    """Some examples, the same for every seed; picked from all over, as the caller's may be sorted by class."""
+    if len(data) <= limit:
+        return data
+    return data.take(np.sort(np.random.default_rng(0).permutation(len(data))[:limit]))

@@ -60,7 +60,7 @@ def prepare(splits):
 
     uint8 images are divided by 255; columns, and floating-point inputs outside of -1..1, are standardised by the
     mean and the standard deviation of the training split; a constant column becomes 0; floating-point inputs
-    already within -1..1 stay as they are.
+    already within -1..1 and in memory stay as they are.
 
     Args:
         splits: The `Splits`; only `train` is read.
@@ -89,20 +89,22 @@ def prepare(splits):
 def _standardise(splits):
     info, data = splits.info, splits.examples["train"]
     is_table = len(info.input_shape) == 1
-    layer = keras.layers.Normalization(axis=-1 if is_table else None)
     if isinstance(data, sources.Arrays):
         if not is_table and data.inputs.min() >= -1 and data.inputs.max() <= 1:
             return keras.layers.Identity(dtype="float32", name="as_is")
+        axis = 0 if is_table else None
+        # In float64: NumPy adds up the rows of a float32 column one by one and loses their last digits.
         mean, variance = (
-            data.inputs.mean(0 if is_table else None),
-            data.inputs.var(0 if is_table else None),
+            data.inputs.mean(axis, dtype="float64"),
+            data.inputs.var(axis, dtype="float64"),
         )
     else:
-        layer.adapt(data.examples.map(lambda x, _: x).batch(1024))
-        mean, variance = np.squeeze(layer.mean), np.squeeze(layer.variance)
+        mean, variance = _adapt(data.examples.map(lambda x, _: x), axis=-1 if is_table else None)
     constant = variance < 1e-12 * np.maximum(np.square(mean), 1e-12)
     if np.any(constant):
-        names = [name for name, flat in zip(info.columns, constant) if flat] or "some inputs"
+        names = [
+            name for name, flat in zip(info.columns, np.atleast_1d(constant)) if flat
+        ] or "all inputs"
         sources.log.warning("constant in the training split, so of no use to the model: %s", names)
     variance = np.where(constant, 1.0, variance)
     return keras.layers.Normalization(
@@ -117,7 +119,15 @@ def _standardise(splits):
 def _target_statistics(splits):
     data = splits.examples["train"]
     if isinstance(data, sources.Arrays):
-        return float(data.targets.mean()), float(data.targets.std()) or 1.0
-    layer = keras.layers.Normalization(axis=None)
-    layer.adapt(data.examples.map(lambda _, y: y[None]).batch(1024))
-    return float(np.squeeze(layer.mean)), float(np.sqrt(np.squeeze(layer.variance))) or 1.0
+        mean, std = data.targets.mean(dtype="float64"), data.targets.std(dtype="float64")
+    else:
+        mean, variance = _adapt(data.examples.map(lambda _, y: y[None]), axis=None)
+        std = np.sqrt(variance)
+    return float(mean), float(std) or 1.0
+
+
+def _adapt(examples, axis):
+    """Mean and variance of streamed examples."""
+    layer = keras.layers.Normalization(axis=axis, dtype="float32")
+    layer.adapt(examples.batch(1024))
+    return np.squeeze(layer.mean).astype("float64"), np.squeeze(layer.variance).astype("float64")

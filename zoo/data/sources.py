@@ -88,7 +88,7 @@ def column_name(text):
     >>> column_name("od280/od315_of_diluted_wines")
     'od280_od315_of_diluted_wines'
     """
-    return "".join(c if c.isalnum() else "_" for c in text.strip()).strip("_")
+    return "".join(c if c.isascii() and c.isalnum() else "_" for c in text.strip()).strip("_")
 
 
 def check_arrays(split, data, info):

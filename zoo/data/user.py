@@ -85,6 +85,8 @@ def _pair(split, data, target):
 
 
 def _read_dataset(split, dataset):
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise checks.InputError(f"The {split} tf.data set repeats without end: leave repeat() out.")
     spec = dataset.element_spec
     if not (
         isinstance(spec, tuple)
@@ -101,7 +103,12 @@ def _read_dataset(split, dataset):
     )  # read once, so that a shuffle in it cannot mix train and test
     if not batches:
         raise checks.InputError(f"The {split} tf.data set is empty.")
-    return tuple(np.concatenate(parts) for parts in zip(*batches))
+    x, y = (np.concatenate(parts) for parts in zip(*batches))
+    if len(x) != len(y):
+        raise checks.InputError(
+            f"The {split} tf.data set gives {len(x)} inputs and {len(y)} targets: batch both, or neither."
+        )
+    return x, y
 
 
 def _read_frame(split, frame, target):
@@ -131,6 +138,12 @@ def _guess_task(targets):
         and (targets != np.round(targets)).any()
     ):
         return "regression"
+    values = len(np.unique(targets)) if targets.dtype.kind in "fiu" else 0
+    if values > max(20, len(targets) // 20):
+        raise checks.InputError(
+            f"The {len(targets)} targets are whole numbers of {values} different values: say what they are, "
+            "task='regression' or task='classification'."
+        )
     return "classification"
 
 
@@ -174,6 +187,8 @@ def _label_names(targets):
     targets = targets.reshape(-1)
     if targets.dtype.kind in "fb":
         return targets.astype("int64")
+    if targets.dtype.kind == "O" and any(value is None or value != value for value in targets):
+        raise checks.InputError("Some class labels are missing (None or NaN): drop those examples.")
     return targets.astype(str) if targets.dtype.kind in "OUS" else targets
 
 
@@ -196,5 +211,10 @@ def _inputs(inputs, columns):
         )
         return "image", "uint8", lambda x: x[..., None]
     if inputs.dtype == np.uint8 and inputs.ndim == 4:
+        if inputs.shape[-1] not in (1, 3, 4):
+            raise checks.InputError(
+                f"uint8 images must have 1, 3 or 4 channels, last. Received: shape {inputs.shape}. "
+                "Pass other arrays as floats."
+            )
         return "image", "uint8", lambda x: x
     return "features", "float32", lambda x: x.astype("float32")

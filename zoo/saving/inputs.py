@@ -94,27 +94,39 @@ def _read(model, path):
         yield _read_csv(path, content, model.card)
     else:
         raise checks.InputError(
-            f"{model.card['name']} takes {kind} inputs as .csv or .npy. Received: {path}"
+            f"{model.card['name']} takes {kind} inputs as .csv{' or .npy' * (kind == 'features')}. Received: {path}"
         )
 
 
 def _read_npy(path):
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise checks.InputError(f"{path} is no NumPy array: {error}") from error
+    if array.ndim == 0:
+        raise checks.InputError(f"{path} holds one number: expected a batch of examples.")
     yield [f"{path}:{i}" for i in range(len(array))], array
 
 
 def _decode(path, content, channels):
     try:
         data = tf.io.read_file(path) if content is None else tf.constant(content)
-        return tf.io.decode_image(data, channels=channels, expand_animations=False).numpy()
+        pixels = tf.io.decode_image(data, channels=0, expand_animations=False)
+        return _with_channels(pixels, channels).numpy()
     except tf.errors.OpError as error:
         kinds = "PNG, JPEG, BMP or GIF"
         raise checks.InputError(
             f"{path} cannot be read as an image ({kinds}): it is damaged or no image."
         ) from error
+
+
+def _with_channels(pixels, channels):
+    """Brings an image to 1 or 3 channels; TensorFlow itself cannot for BMP and GIF."""
+    if pixels.shape[-1] in (2, 4):  # the last one is transparency
+        pixels = pixels[..., :-1]
+    if channels == 1 and pixels.shape[-1] == 3:
+        return tf.image.rgb_to_grayscale(pixels)
+    return tf.image.grayscale_to_rgb(pixels) if channels == 3 and pixels.shape[-1] == 1 else pixels
 
 
 def _read_csv(path, content, card):
@@ -131,12 +143,16 @@ def _read_csv(path, content, card):
     numbers = np.empty((len(rows), len(header)), "float32")
     for i, row in enumerate(rows):
         try:
-            numbers[i] = [float(cell) for cell in row]
-        except ValueError as error:
+            numbers[i] = [float(row[j]) for j in range(max(len(row), len(header)))]
+        except (ValueError, IndexError) as error:
             raise checks.InputError(
-                f"{path}, row {i + 1}: expected {len(header)} numbers. {error}"
+                f"{path}, row {i + 1}: expected {len(header)} numbers. Received: {','.join(row)[:100]}"
             ) from error
     names = [f"{path}:{i + 1}" for i in range(len(rows))]
     if card["input_kind"] == "table":
         return names, {name: numbers[:, i] for i, name in enumerate(header)}
+    if len(header) != np.prod(card["input_shape"]):
+        raise checks.InputError(
+            f"{path} has {len(header)} columns; {card['name']} takes {np.prod(card['input_shape'])}."
+        )
     return names, numbers.reshape(len(rows), *card["input_shape"])

@@ -88,6 +88,10 @@ class LoadedModel:
         values = np.asarray(inputs)
         shape = tuple(self.card["input_shape"])
         if kind == "image":
+            if shape[-1] == 1 and values.ndim == 3 and values.shape[-1] == 1:
+                raise checks.InputError(
+                    f"Received one image of shape {values.shape}: pass a batch, image[None]."
+                )
             if shape[-1] == 1 and values.ndim == 3:
                 values = values[..., None]
             if values.dtype != np.uint8 or values.ndim != 4 or values.shape[-1] != shape[-1]:
@@ -188,7 +192,7 @@ def verify(name_or_path):
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
     child = (
         subprocess.run(  # -I: neither the current folder nor PYTHONPATH can slip another module in
-            [sys.executable, "-I", str(script), str(path)],
+            [sys.executable, "-P", str(script), str(path)],
             capture_output=True,
             text=True,
             env=environment,

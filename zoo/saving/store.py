@@ -26,7 +26,10 @@ def names():
     found = {}
     for folder in folders():
         for path in sorted(folder.iterdir()):
-            if files.versions(path):
+            if (
+                files.versions(path)
+                and (path / str(files.versions(path)[-1]) / manifest.PATH).exists()
+            ):
                 found.setdefault(path.name, path)
     return found
 
@@ -125,8 +128,8 @@ def render_table(folder):
     ]
     for path in sorted(Path(folder).iterdir()):
         versions = files.versions(path) if path.is_dir() else []
-        if not versions:
-            continue
+        if not versions or not (path / str(versions[-1]) / manifest.PATH).exists():
+            continue  # no model of this project
         newest = path / str(versions[-1])
         card = cards.read(newest)
         size = sum(file.stat().st_size for file in (newest / "variables").iterdir()) / 1024

@@ -74,14 +74,14 @@ def make_optimizer(config, total_steps, *, replicas=1):
     return optimizer
 
 
-def compile_model(model, info, config=None, *, steps_per_epoch=1):
+def compile_model(model, info, config=None, *, steps_per_epoch=None):
     """Compiles a model for its task; call it inside the strategy's scope.
 
     Args:
         model: An uncompiled Keras model whose output is logits, or one number for a regression.
         info: The `DataInfo` of the data set: task and width of the output.
         config: The `TrainConfig`; defaults to `TrainConfig()`.
-        steps_per_epoch: Training steps in an epoch, for the schedule: `splits.steps_per_epoch`.
+        steps_per_epoch: Training steps in an epoch, `splits.steps_per_epoch`; needed unless the rate is constant.
 
     Returns:
         The model.
@@ -92,13 +92,19 @@ def compile_model(model, info, config=None, *, steps_per_epoch=1):
     config = config or configs.TrainConfig()
     strategy = tf.distribute.get_strategy()
     strategies.check_together(strategy, config)
+    if steps_per_epoch is None and (
+        config.optimizer.schedule != "constant" or config.optimizer.warmup
+    ):
+        raise checks.InputError(
+            f"A {config.optimizer.schedule} schedule needs steps_per_epoch=splits.steps_per_epoch."
+        )
     tasks.check_output(model, info)
     task = tasks.task(info.task)
     strategies.prepare_model(model, strategy)
     model.compile(
         optimizer=make_optimizer(
             config.optimizer,
-            steps_per_epoch * config.run.epochs,
+            (steps_per_epoch or 1) * config.run.epochs,
             replicas=strategy.num_replicas_in_sync,
         ),
         loss=task.loss(config.optimizer.label_smoothing),

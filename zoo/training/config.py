@@ -22,7 +22,10 @@ def _parse_arguments(texts):
         key, equals, value = text.partition("=")
         if not equals:
             raise ValueError(f"expected KEY=VALUE, for example dropout=0.3. Received: {text}")
-        parsed[key] = yaml.safe_load(value)
+        try:
+            parsed[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"the value of {key} is not complete: {value}") from error
     return parsed
 
 
@@ -178,6 +181,17 @@ class TrainConfig:
         ):
             if getattr(getattr(self, part), key) is not None:
                 checks.positive_int(key, getattr(getattr(self, part), key))
+        if not isinstance(self.model, str) or not isinstance(self.model_args, dict):
+            raise checks.InputError(
+                "`model` must be a name and `model_args` a mapping of builder arguments."
+            )
+        for key in ("input_shape", "num_classes"):
+            if key in self.model_args:
+                raise checks.InputError(
+                    f"`model_args` holds {key}, which comes with the data: leave it out."
+                )
+        if self.data.image_size is not None:
+            checks.positive_ints("image_size", self.data.image_size)
         if not isinstance(self.run.seed, int) or not 0 <= self.run.seed < 2**31:
             raise checks.InputError(
                 f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
@@ -239,13 +253,15 @@ def _homes():
 
 
 def _from_dict(kind, content, where):
+    if not isinstance(content, dict):
+        raise checks.InputError(f"{where} must hold a mapping. Received: {content!r}")
     fields = {field.name for field in dataclasses.fields(kind)}
     values = {}
     for key, value in content.items():
         checks.one_of(f"key of {where}", key, sorted(fields))
         if kind is TrainConfig and key in _PARTS:
             value = _from_dict(_PARTS[key], value or {}, f"{where}: {key}")
-        values[key] = tuple(value) if key == "image_size" and value else value
+        values[key] = tuple(value) if isinstance(value, list) and key == "image_size" else value
     return kind(**values)
 
 

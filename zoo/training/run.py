@@ -118,10 +118,14 @@ def versions():
         "python": platform.python_version(),
         **{package: _version(package) for package in packages},
         "device": ", ".join(gpu.get("device_name", "GPU") for gpu in gpus)
-        or f"{platform.machine()} CPU, {len(os.sched_getaffinity(0))} cores",
+        or f"{platform.machine()} CPU, {_cores()} cores",
         "commit": _commit(),
         "command": _command(),
     }
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _command():

@@ -117,6 +117,10 @@ def task(name) -> Task:
 def check_output(model, info):
     """Raises `InputError` unless the model's output fits the data: a wrong width would broadcast or give NaN."""
     task(info.task)
+    if not getattr(model, "outputs", None):
+        raise checks.InputError(
+            f"The model {model.name!r} is not built: give it a keras.Input, so that its shapes are known."
+        )
     shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(model.outputs)]
     if shapes != [(info.num_outputs,)]:
         wanted = f"one output of shape (batch, {info.num_outputs}) for the {info.task} {info.name}"
@@ -124,8 +128,9 @@ def check_output(model, info):
             f"The model {model.name!r} gives outputs of shape {[(None, *s) for s in shapes]}; expected {wanted}. "
             f"Build it with num_classes={info.num_outputs}."
         )
-    last = getattr(model.layers[-1], "activation", None)
-    if getattr(last, "__name__", "") in ("softmax", "sigmoid"):
+    last = model.layers[-1]
+    applied = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
+    if applied in ("softmax", "sigmoid"):
         raise checks.InputError(
-            f"The last layer of {model.name!r} applies {last.__name__}; the losses here take logits: remove it."
+            f"The last layer of {model.name!r} applies {applied}; the losses here take logits: remove it."
         )
