@@ -12,11 +12,11 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest $(if $(SLOW),--slow) $(ARGS)
 
 .venv/installed: setup.cfg
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 .venv/installed-test: setup.cfg
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@ .venv/installed

@@ -28,10 +28,8 @@ def run(*arguments, **options):
 
 def main():
     start = time.monotonic()
-    base = Path("runs")
-    before = set(base.glob("*"))
-    run(HERE / "classify_images.py")
-    (folder,) = set(base.glob("*")) - before
+    folder = Path("runs") / time.strftime("quickstart-%Y%m%d-%H%M%S")
+    run(HERE / "classify_images.py", "--out", folder)
     run("-m", "zoo.cli", "verify", folder)
 
     digits = folder / "held_out"

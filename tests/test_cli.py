@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -42,6 +43,12 @@ def models(tmp_path_factory):
     for i, size in enumerate([(8, 8), (50, 31), (300, 200)]):
         pixels = np.random.default_rng(i).integers(0, 256, (*size, 3)).astype("uint8")
         (images / f"{i}.png").write_bytes(tf.io.encode_png(pixels).numpy())
+    bmp = (
+        b"BM"
+        + struct.pack("<IHHIIiiHHIIiiII", 70, 0, 0, 54, 40, 2, 2, 1, 24, 0, 16, 0, 0, 0, 0)
+        + bytes(range(16))
+    )
+    (folder / "small.bmp").write_bytes(bmp)
     (images / "3.jpg").write_bytes(tf.io.encode_jpeg(pixels).numpy())
     return folder
 
@@ -77,8 +84,9 @@ def test_plot_draws_or_says_what_is_missing(tmp_path):
 
 def test_predict_images_of_any_size_folder_json_csv_stdin_npy(models, tmp_path):
     images = models / "images"
-    lines = ok("predict", models / "digits", images / "0.png", images / "3.jpg").splitlines()
-    assert len(lines) == 2
+    files = [images / "0.png", images / "3.jpg", models / "small.bmp"]
+    lines = ok("predict", models / "digits", *files).splitlines()
+    assert len(lines) == 3
     assert lines[0].startswith(f"{images / '0.png'}: ")
     rows = [
         json.loads(line) for line in ok("predict", models / "digits", images, "--json").splitlines()
@@ -119,6 +127,10 @@ def test_predict_csv_rows_with_columns_in_any_order(models, tmp_path):
         (["predict", "{digits}", "{empty}"], "holds no images"),
         (["predict", "{wine}", "{text}"], "takes table inputs as .csv"),
         (["predict", "{wine}", "{csv}"], "row 1: expected 2 numbers"),
+        (["predict", "{wine}", "{cut}"], "row 2: expected 2 numbers"),
+        (["predict", "{digits}", "{npy}"], "is no NumPy array"),
+        (["train", "--model-args", "units=[8,"], "not complete"),
+        (["train", "--dataset", "mnist:9.9.9"], "mnist:9.9.9"),
         (["predict", "{digits}", "-"], "Standard input is empty"),
         (["predict", "no_model", "x.png"], "'no_model'"),
         (["verify"], "--all"),
@@ -140,7 +152,11 @@ def test_bad_input_is_a_message_and_exit_code_2(
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "bad.csv").write_text("a,b\n1,x\n")
+    (tmp_path / "cut.csv").write_text("a,b\n1,2\n3\n")
+    (tmp_path / "empty.npy").write_bytes(b"")
     places = {
+        "cut": tmp_path / "cut.csv",
+        "npy": tmp_path / "empty.npy",
         "digits": models / "digits",
         "wine": models / "wine",
         "empty": tmp_path / "empty",

@@ -183,6 +183,22 @@ def test_statistics_come_from_train_only():
     assert prepared.std() == pytest.approx(1, abs=1e-5)
 
 
+def test_statistics_keep_their_digits_over_many_rows():
+    x = np.random.default_rng(0).normal(1000, 1, size=(400_000, 2)).astype("float32")
+    info, examples = user.from_user((x, np.arange(len(x)) % 2))
+    preparation = prepare(pipeline.make_splits(info, examples, batch_size=10))
+    prepared = preparation.inputs(x).numpy()
+    assert prepared.mean() == pytest.approx(0, abs=0.01)
+    assert prepared.std() == pytest.approx(1, abs=0.01)
+
+
+def test_a_limit_takes_examples_from_all_over():
+    labels = np.repeat([0, 1], 200)
+    info, examples = user.from_user((np.arange(400.0)[:, None], labels))
+    made = pipeline.make_splits(info, examples, batch_size=8, limit=50)
+    assert 10 < made.targets("train").sum() < 40
+
+
 def test_a_constant_column_becomes_zero_instead_of_a_huge_number():
     x = np.column_stack([np.arange(60.0), np.full(60, 7.0)])
     info, examples = user.from_user((x, np.arange(60) % 2))
@@ -277,6 +293,9 @@ X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
         ((X, Y), {"test": (X[:, :2], Y)}, "they must agree"),
         ((X, Y), {"test": (X, Y + 7)}, "classes that the train targets lack"),
         ((X, Y), {"task": "rank"}, "Unknown task"),
+        ((X, np.array(["a", None], object)[Y]), {}, "labels are missing"),
+        ((np.zeros((40, 4, 4, 2), "uint8"), Y), {}, "1, 3 or 4 channels"),
+        (tf.data.Dataset.from_tensors((X[0], 1)).repeat(), {}, "repeats without end"),
         ((X[:0], Y[:0]), {}, "empty"),
         ({"x": X}, {}, "pass the name of a data set"),
         (tf.data.Dataset.range(5), {}, "must give pairs"),

@@ -162,6 +162,7 @@ def test_tables_are_served_unscaled_by_column_name(wine_run):
     [
         (np.zeros((1, 8, 8, 1), "float32"), "uint8 images.*float32"),
         (np.zeros((8, 8), "uint8"), "batch of uint8"),
+        (np.zeros((8, 8, 1), "uint8"), r"image\[None\]"),
         (np.zeros((1, 8, 8, 3), "uint8"), "Received: uint8 of shape"),
         (np.zeros((0, 8, 8, 1), "uint8"), "no examples"),
     ],

@@ -42,6 +42,9 @@ def test_the_config_survives_yaml(tmp_path):
         ("- a list", "must hold a mapping"),
         ("a: [", "is not YAML"),
         ("run: {epochs: 0}", "epochs"),
+        ("optimizer: adam", "must hold a mapping"),
+        ("data: {image_size: 32}", "image_size"),
+        ("model: 5", "must be a name"),
         ("optimizer: {learning_rate: -1}", "learning_rate"),
         ("run: {strategy: tpus}", "Unknown strategy"),
     ],
@@ -97,6 +100,9 @@ def test_the_command_line_is_made_from_the_config(tmp_path):
         ({"strategy": "one", "replicas": 2}, "Use 'mirrored'"),
         ({"model": "dense:huge"}, "Unknown size of dense"),
         ({"data": "wine", "test": (X, Y)}, "brings its own"),
+        ({"model_args": {"num_classes": 3}}, "comes with the data"),
+        ({"image_size": (8, -1)}, "image_size"),
+        ({"data": (X, np.arange(160.0))}, "task='regression'"),
         ({"model_args": {"unit": 3}}, "Did you mean 'units'"),
         ({"data": (X, X[:, 0]), "label_smoothing": 0.1}, "label_smoothing"),
     ],
@@ -197,6 +203,14 @@ def test_a_users_own_keras_model_and_builder_train(in_tmp):
         quick(builder, model_args={"widht": 6})
 
 
+def test_settings_that_cannot_reach_a_built_model_are_refused(in_tmp):
+    own = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+    with pytest.raises(zoo.InputError, match="pass a builder function"):
+        quick(own, precision="mixed_bfloat16")
+    with pytest.raises(zoo.InputError, match="inside of the strategy"):
+        quick(own, strategy="mirrored", replicas=2)
+
+
 def test_outputs_that_do_not_fit_the_task_are_refused(in_tmp):
     def model(last, **options):
         return keras.Sequential([keras.Input((5,)), keras.layers.Dense(last, **options)])
@@ -205,6 +219,10 @@ def test_outputs_that_do_not_fit_the_task_are_refused(in_tmp):
         quick(model(1))
     with pytest.raises(zoo.InputError, match="take logits"):
         quick(model(2, activation="softmax"))
+    with pytest.raises(zoo.InputError, match="take logits"):
+        quick(keras.Sequential([keras.Input((5,)), keras.layers.Dense(2), keras.layers.Softmax()]))
+    with pytest.raises(zoo.InputError, match="is not built"):
+        quick(keras.Sequential([keras.layers.Dense(2)]))
     with pytest.raises(zoo.InputError, match="must return a keras.Model"):
         quick(lambda input_shape, num_classes: 3)
 
@@ -293,6 +311,18 @@ def test_weight_decay_leaves_biases_and_normalizations_out():
     optimizer.build(model.trainable_variables)
     decayed = {w.path for w in model.trainable_variables if optimizer._use_weight_decay(w)}
     assert decayed == {w.path for w in model.trainable_variables if w.path.endswith("kernel")}
+
+
+def test_a_schedule_without_its_length_is_refused():
+    info = zoo.load_dataset("wine").info
+    model = zoo.build("dense:tiny", input_shape=(13,), num_classes=3)
+    with pytest.raises(zoo.InputError, match="steps_per_epoch"):
+        zoo.compile_model(model, info, TrainConfig().replace(schedule="cosine"))
+
+
+def test_the_config_names_the_data(in_tmp):
+    config = TrainConfig().replace(dataset="wine", epochs=1, quiet=True, batch_size=16)
+    assert zoo.train("dense:tiny", config=config).report.num_test == 36
 
 
 def test_smoothed_crossentropy_equals_keras_on_one_hot_labels():

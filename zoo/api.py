@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 
 import keras
+import tensorflow as tf
 
 from zoo import families
 from zoo.data.pipeline import load_dataset, make_splits
@@ -192,6 +193,19 @@ def train(
     return Trained(built, history, report, export)
 
 
+def _check_own(model, config):
+    """Refuses settings that would have to be known before a model is built."""
+    strategy = tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync > 1 and model._distribute_strategy is not strategy:
+        raise checks.InputError(
+            "A model for several devices must be built inside of the strategy: pass a builder function in its place."
+        )
+    if config.run.precision != "float32":
+        raise checks.InputError(
+            f"precision={config.run.precision!r} cannot reach a model that is already built: pass a builder function."
+        )
+
+
 def data_options(config):
     """The arguments of `load_dataset` that a `TrainConfig` holds."""
     options = dataclasses.asdict(config.data)
@@ -200,6 +214,7 @@ def data_options(config):
 
 def _make_model(model, config, info):
     if isinstance(model, keras.Model):
+        _check_own(model, config)
         return model
     shapes = {"input_shape": info.input_shape, "num_classes": info.num_outputs}
     if isinstance(model, str):

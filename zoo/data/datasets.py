@@ -121,7 +121,14 @@ def _prepare_embedded(builder_class):
     )  # TFDS warns that a set which is not prepared yet is not prepared yet
     try:
         builder = builder_class(data_dir=os.fspath(cache_dir()))
-        if not builder.is_prepared():
+        if builder.is_prepared():
+            return builder
+        with _alone(builder.name):
+            builder = builder_class(
+                data_dir=os.fspath(cache_dir())
+            )  # another process may have prepared it
+            if builder.is_prepared():
+                return builder
             with (
                 contextlib.redirect_stdout(io.StringIO()),
                 contextlib.redirect_stderr(io.StringIO()),
@@ -130,6 +137,23 @@ def _prepare_embedded(builder_class):
     finally:
         absl.setLevel(level)
     return builder
+
+
+@contextlib.contextmanager
+def _alone(name):
+    """Lets one process at a time prepare an embedded data set."""
+    import fcntl  # not on Windows
+
+    try:
+        cache_dir().mkdir(parents=True, exist_ok=True)
+        lock = open(cache_dir() / f".{name}.lock", "w")  # noqa: SIM115
+    except OSError as error:
+        raise checks.InputError(
+            f"Cannot prepare data in {cache_dir()}: {error.strerror}. Set XDG_CACHE_HOME to a folder you can write."
+        ) from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _download(builder, looked_in):

@@ -90,7 +90,8 @@ class OptimizerConfig:
     label_smoothing: float = 0.0
     """Share of each target's probability that is spread over all classes."""
     ema: float | None = None
-    """Momentum of a moving average of the weights, for example 0.99; the average is evaluated and exported."""
+    """Momentum of a moving average of the weights, for example 0.99; the average is evaluated and exported.
+    Statistics of batch normalization stay those of the weights that are not averaged."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +115,8 @@ class RunConfig:
     jit: Literal["auto", "on", "off"] = "auto"
     """Compile the step with XLA; auto: Keras decides (off on CPUs)."""
     deterministic: bool = False
-    """Operations that give the same bits in each run, on GPUs too; may cost speed there."""
+    """Operations that give the same bits in each run, on GPUs too; may cost speed there. TensorFlow keeps
+    this on until the process ends."""
     tensorboard: bool = False
     """Write TensorBoard logs to <run>/tensorboard."""
     quiet: bool = False
@@ -283,6 +285,9 @@ def from_command_line(default, description, arguments=None):
     import sys
 
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    arguments = [
+        part for a in arguments for part in (a.split("=", 1) if a.startswith("--config=") else [a])
+    ]
     if "--config" in arguments:
         at = arguments.index("--config")
         if at + 1 == len(arguments):

@@ -100,7 +100,7 @@ TASKS = {
     ),
     "regression": Task(
         loss=_squared_error,
-        metrics=lambda: [keras.metrics.MeanAbsoluteError(name="mae")],
+        metrics=lambda: [keras.metrics.MeanAbsoluteError(name="scaled_mae")],
         monitor="val_loss",
         mode="min",
         score=_regression_score,
