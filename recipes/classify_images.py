@@ -1,6 +1,6 @@
 """Classify images.
 
-    python recipes/classify_images.py                       # embedded 8x8 digits: 10 s on 2 cores, 20 s in all
+    python recipes/classify_images.py                       # embedded 8x8 digits: 10 s on 2 cores
     python recipes/classify_images.py --dataset mnist --epochs 15 --batch-size 128 --augment digits
 
 Test accuracy over seeds 0, 1, 2 (mean ± standard deviation), and the linear baseline of `benchmarks/baselines.py`:

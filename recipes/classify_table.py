@@ -1,6 +1,6 @@
 """Classify the rows of a table, or predict a number from them.
 
-    python recipes/classify_table.py                        # 178 wines of three growers: 4 s on 2 cores, 15 s in all
+    python recipes/classify_table.py                        # 178 wines of three growers: 6 s on 2 cores
     python recipes/classify_table.py --dataset breast_cancer
     python recipes/classify_table.py --dataset diabetes     # a regression
 

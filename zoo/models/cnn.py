@@ -7,8 +7,8 @@
       └ flatten ─ dropout ─ ( Dense ─ activation ─ dropout ) x len(units) ─ logits       [B, K]
 
 B batch, H W C height, width, channels, F filters, K classes. A sequence [B, T, C] passes through the same stages
-with 1-D convolutions. Pooling comes before normalization and activation: the maximum of a rising function is the
-function of the maximum, and three quarters of the work are saved.
+with 1-D convolutions. Pooling comes before normalization and activation, which then have a quarter of the elements to work on. Without
+normalization that changes nothing: the maximum of a rising function is the function of the maximum.
 """
 
 import keras
