@@ -26,10 +26,7 @@ def main(config):
         splits = splits.mapped(preparation)
         with run.strategy.scope():
             model = zoo.build(
-                config.model,
-                input_shape=splits.info.input_shape,
-                num_classes=splits.info.num_outputs,
-                **config.model_args,
+                config.model, **{**preparation.builder_arguments, **config.model_args}
             )
             zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
         history = zoo.fit_model(model, splits, run)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import os
 
 import keras
 import tensorflow as tf
@@ -111,6 +112,7 @@ def train(
     test=None,
     target=None,
     task=None,
+    columns=None,
     config=None,
     callbacks=(),
     **options,
@@ -120,12 +122,14 @@ def train(
     Args:
         model: A name such as `"cnn:base"`, a builder function `(input_shape, num_classes) → keras.Model`, or an
             uncompiled Keras model whose output is logits (one number for a regression).
-        data: A data set's name (by default the config's), a pair of arrays `(x, y)`, a DataFrame (with `target`), or a `tf.data.Dataset` of
-            pairs (which is read into memory once). Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images.
+        data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
+            arrays `(x, y)`, a DataFrame (with `target`), or a `tf.data.Dataset` of pairs, which is read into memory
+            once. Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images, strings are texts.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
-        target: The DataFrame's target column.
-        task: `"classification"` or `"regression"`; told from the targets where it is `None`.
+        target: The table's target column; several columns of 0 and 1 for a multi-label task.
+        task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`.
+        columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from.
         callbacks: More Keras callbacks.
         **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`.
@@ -145,13 +149,16 @@ def train(
     >>> trained.report.num_test
     40
     """
-    data = (config or TrainConfig()).data.dataset if data is None else data
-    is_named_data = isinstance(data, str)
-    extra = {"validation": validation, "test": test, "target": target, "task": task}
-    if is_named_data and any(value is not None for value in extra.values()):
+    config = config or TrainConfig()
+    data = config.data.dataset if data is None else data
+    is_named_data = isinstance(data, (str, os.PathLike))
+    if is_named_data and (validation is not None or test is not None):
         raise checks.InputError(
-            f"{' and '.join(extra)} are for data of your own; the data set {data!r} brings its own."
+            f"`validation` and `test` are for data in memory; {os.fspath(data)!r} brings its own splits."
         )
+    target = (target,) if isinstance(target, str) else target
+    own = {"target": target, "columns": columns, "task": task}
+    options = {key: value for key, value in own.items() if value is not None} | options
     is_named_model = isinstance(model, str)
     model_name = (
         model
@@ -160,14 +167,10 @@ def train(
     )
     if is_named_model:
         families.split_name(model)
-    dataset = data if is_named_data else "own_data"
-    config = (
-        (config or TrainConfig())
-        .replace(**{"dataset": dataset, **options, "model": model_name})
-        .check()
-    )
+    dataset = os.fspath(data) if is_named_data else "own_data"
+    config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
     if not is_named_data:
-        info, examples = from_user(data, validation=validation, test=test, target=target, task=task)
+        info, examples = from_user(data, validation=validation, test=test, **_own_options(config))
     with start_run(config) as run:
         config = run.config
         if is_named_data:
@@ -185,7 +188,7 @@ def train(
         preparation = prepare(splits)
         splits = splits.mapped(preparation)
         with run.strategy.scope():
-            built = _make_model(model, config, splits.info)
+            built = _make_model(model, config, preparation)
             compile_model(built, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
         history = fit_model(built, splits, run, extra_callbacks=callbacks)
         report = evaluate_model(built, splits, preparation, run, history)
@@ -212,23 +215,42 @@ def data_options(config):
     return {"name": options.pop("dataset"), "seed": config.run.seed, **options}
 
 
-def _make_model(model, config, info):
+def _own_options(config):
+    """The arguments of `from_user` that a `TrainConfig` holds."""
+    keys = ("target", "columns", "task", "skip_bad", "text_size")
+    return {key: getattr(config.data, key) for key in keys}
+
+
+def _make_model(model, config, preparation):
+    arguments = {**preparation.builder_arguments, **config.model_args}
     if isinstance(model, keras.Model):
         _check_own(model, config)
+        _check_rescaling(model)
         return model
-    shapes = {"input_shape": info.input_shape, "num_classes": info.num_outputs}
     if isinstance(model, str):
-        return build(config.model, **shapes, **config.model_args)
+        return build(config.model, **arguments)
     if not callable(model):
         raise checks.InputError(
             f"`model` must be a name, a builder function or a Keras model. Received: {model!r}"
         )
     known = inspect.signature(model).parameters
-    for key in config.model_args:
-        checks.one_of(f"argument of {model.__name__}", key, known)
-    built = model(*shapes.values(), **config.model_args)
+    shapes = [arguments.pop("input_shape"), arguments.pop("num_classes")]
+    for key in arguments:
+        checks.one_of(f"argument that {model.__name__} must take,", key, known)
+    built = model(*shapes, **arguments)
     if not isinstance(built, keras.Model):
         raise checks.InputError(
             f"The builder {model.__name__} must return a keras.Model. It returned: {built!r}"
         )
+    _check_rescaling(built)
     return built
+
+
+def _check_rescaling(model):
+    """Refuses a caller's model that prepares its inputs itself: they would be scaled twice."""
+    for layer in model.layers:
+        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
+            raise checks.InputError(
+                f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
+                "inputs, in training and in the export: remove that layer."
+            )

@@ -58,13 +58,15 @@ def _add_verbs_of_families(verbs):
 
 def _add_verbs_of_trained_models(verbs):
     add = verbs.add_parser(
-        "predict", help="predict images, CSV rows or arrays with a trained model"
+        "predict", help="predict images, texts, CSV rows or arrays with a trained model"
     )
     add.add_argument(
         "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
     )
     add.add_argument(
-        "inputs", nargs="+", help="images, folders of images, .csv, .npy, or - for standard input"
+        "inputs",
+        nargs="+",
+        help="images, texts, folders of them, .csv, .npy, or - for standard input",
     )
     add.add_argument("--out", metavar="CSV", help="write a CSV file instead of printing")
     add.add_argument("--json", action="store_true", help="print one JSON object per example")

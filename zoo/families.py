@@ -120,6 +120,10 @@ def arguments(model, overrides=()):
     name, size = split_name(model)
     known = inspect.signature(FAMILIES[name].build).parameters
     for key in dict(overrides):
+        if key == "vocabulary_size" and key not in known:
+            raise checks.InputError(
+                f"{model} takes numbers, not ids of words: for text pass a family that does, for example 'cnn:text'."
+            )
         checks.one_of(f"argument of {name}", key, known)
     return {**FAMILIES[name].sizes[size], **dict(overrides)}
 

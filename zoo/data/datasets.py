@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from zoo.data import builders, sources
+from zoo.data import builders, images, paths, sources, user
 from zoo.models import checks
 
 
@@ -188,14 +188,17 @@ def _reachable(host, seconds=5):
     return bool(answered)
 
 
-def read(name, *, data_dir=None, image_size=None, cache_mb=256):
-    """Reads a data set by name.
+def read(name, *, data_dir=None, image_size=None, text_size=None, cache_mb=256, **own):
+    """Reads a data set by name, or the caller's own files by path.
 
     Args:
-        name: A key of `DATASETS` or any TFDS name with images or numeric columns, for example `"mnist"`.
+        name: A key of `DATASETS`, any TFDS name with images, texts or numeric columns, for example `"mnist"`, or a
+            path as in `paths.read`.
         data_dir: Folder that TFDS prepared; `ZOO_DATA_DIR` where it is `None`.
         image_size: Height and width in pixels to resize images to; needed where they differ in size.
+        text_size: Words kept of each text, and words in the vocabulary.
         cache_mb: A split up to this size, in MiB when decoded, is held in memory; a larger one is streamed.
+        **own: `target`, `columns`, `task` and `skip_bad` of `paths.read`; for the caller's own files only.
 
     Returns:
         The `DataInfo` and a dict from split to `Arrays` or `Stream`; `train` and `test`, sometimes `validation`.
@@ -203,8 +206,16 @@ def read(name, *, data_dir=None, image_size=None, cache_mb=256):
     Raises:
         InputError: The set is not to be had, or has no inputs and targets that the zoo can read.
     """
+    if name not in DATASETS and paths.is_path(name):
+        sizes = {"image_size": image_size, "text_size": text_size}
+        return paths.read(name, cache_mb=cache_mb, **sizes, **own)
+    for key, value in own.items():
+        if value:
+            raise checks.InputError(
+                f"`{key}` is for files of your own; the data set {name!r} says itself what it holds."
+            )
     builder = find_builder(name, data_dir)
-    info, convert = _describe(name, builder, image_size)
+    info, convert = _describe(name, builder, image_size, text_size)
     read_config = tfds.ReadConfig(interleave_cycle_length=1, add_tfds_id=False, try_autocache=False)
     splits = {}
     for split in ("train", "validation", "test"):
@@ -212,7 +223,7 @@ def read(name, *, data_dir=None, image_size=None, cache_mb=256):
             count = builder.info.splits[split].num_examples
             examples = builder.as_dataset(split=split, read_config=read_config, shuffle_files=False)
             examples = examples.map(convert, num_parallel_calls=tf.data.AUTOTUNE)
-            splits[split] = in_memory(examples, count, cache_mb)
+            splits[split] = sources.in_memory(examples, count, cache_mb)
     missing = {"train", "test"} - set(splits)
     if missing == {"test"} and "validation" in splits:
         splits["test"] = splits.pop("validation")  # some sets keep their test labels to themselves
@@ -231,32 +242,7 @@ def read(name, *, data_dir=None, image_size=None, cache_mb=256):
     return info, splits
 
 
-def in_memory(examples, count, cache_mb):
-    """Returns `Arrays` where the decoded examples fit into `cache_mb` MiB, otherwise a `Stream`."""
-    spec = examples.element_spec
-    sizes = [np.prod(s.shape.as_list(), dtype=int) * s.dtype.size for s in tf.nest.flatten(spec)]
-    if count * sum(sizes) > cache_mb * 2**20:
-        return sources.Stream(examples, count)
-    arrays = tf.nest.map_structure(
-        lambda s: np.empty((count, *s.shape), s.dtype.as_numpy_dtype), spec
-    )
-    start = 0
-    for batch in examples.batch(1024).as_numpy_iterator():
-        stop = start + len(batch[1])
-        if stop > count:
-            break
-        for array, values in zip(arrays, batch):
-            array[start:stop] = values
-        start = stop
-    if start != count:
-        raise checks.InputError(
-            f"Read {start} examples, but the data set's description says {count}: the files are damaged or were "
-            "cut. Prepare the data set again."
-        )
-    return sources.Arrays(*arrays)
-
-
-def _describe(name, builder, image_size):
+def _describe(name, builder, image_size, text_size):
     """Returns the `DataInfo` and a function from one TFDS example to (input, target)."""
     keys = builder.info.supervised_keys
     if keys is None or not all(isinstance(key, str) for key in keys):
@@ -274,6 +260,12 @@ def _describe(name, builder, image_size):
     }
     if isinstance(features, tfds.features.Image):
         return _describe_images(name, features, keys, common, image_size)
+    if isinstance(features, tfds.features.Text):
+        sizes = tuple(text_size or user.TEXT_SIZE)
+        info = sources.DataInfo(
+            kind="text", input_shape=(), input_dtype="string", text_size=sizes, **common
+        )
+        return info, lambda e: (e[keys[0]], e[keys[1]])
     columns = tuple(features) if isinstance(features, tfds.features.FeaturesDict) else ()
     scalars = [features[c] for c in columns] if columns else []
     if columns and all(f.shape == () and _is_number(f) for f in scalars):
@@ -294,7 +286,7 @@ def _describe(name, builder, image_size):
         )
         return info, lambda e: (tf.cast(e[keys[0]], tf.float32), e[keys[1]])
     raise checks.InputError(
-        f"The inputs of the data set {name!r} are {features}: expected images, numbers or numeric columns."
+        f"The inputs of the data set {name!r} are {features}: expected images, texts, numbers or numeric columns."
     )
 
 
@@ -327,16 +319,9 @@ def _describe_images(name, image, keys, common, image_size):
     )
 
     def convert(example):
-        pixels = resize(example[keys[0]], size) if size != (height, width) else example[keys[0]]
+        pixels = (
+            images.resize(example[keys[0]], size) if size != (height, width) else example[keys[0]]
+        )
         return tf.ensure_shape(pixels, info.input_shape), example[keys[1]]
 
     return info, convert
-
-
-def resize(images, size):
-    """Resizes uint8 images to (height, width) with antialiasing; the same pixels in training and in serving.
-
-    Images that have that size already come back unchanged.
-    """
-    resized = tf.image.resize(tf.cast(images, tf.float32), size, antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import augment, datasets, sources
+from zoo.data import augment, checking, datasets, sources
 from zoo.models import checks
 
 SHUFFLE_BUFFER_MB = 64  # of decoded examples, for data that do not fit into the cache
@@ -85,7 +85,7 @@ class Splits:
         """The raw inputs of some examples of a split, in rising order of `indices`, as a NumPy array."""
         data, wanted = self.examples[split], np.sort(indices)
         if isinstance(data, sources.Arrays):
-            return data.inputs[wanted]
+            return data.take(wanted).inputs
         found = data.examples.enumerate().filter(lambda i, _: tf.reduce_any(i == wanted))
         inputs = [pair[0] for _, pair in found.as_numpy_iterator()]
         return (
@@ -118,14 +118,13 @@ class Splits:
         def batch(step):
             positions = step * self.batch_size + tf.range(self.batch_size, dtype=tf.int64)
             picked = tf.random.experimental.index_shuffle(positions, seed=seed, max_index=last)
-            return tf.gather(inputs, picked), tf.gather(targets, picked)
+            return tf.nest.map_structure(lambda v: tf.gather(v, picked), (inputs, targets))
 
         return tf.data.Dataset.range(self.steps_per_epoch).map(batch, num_parallel_calls=2)
 
     def _streamed(self, data, seed):
-        spec = tf.nest.flatten(data.examples.element_spec)
-        example_bytes = sum(s.shape.num_elements() * s.dtype.size for s in spec)
-        buffer = max(self.batch_size, min(len(data), SHUFFLE_BUFFER_MB * 2**20 // example_bytes))
+        fitting = SHUFFLE_BUFFER_MB * 2**20 // sources.example_bytes(data.examples.element_spec)
+        buffer = max(self.batch_size, min(len(data), fitting))
         # Sets the seed of the traced function only; with a global seed of 0 TensorFlow could not take a tensor below.
         tf.random.set_seed(1)
         shuffled = data.examples.shuffle(
@@ -186,13 +185,20 @@ def load_dataset(
     cache_mb=256,
     augment="none",
     seed=0,
+    text_size=None,
+    target=None,
+    columns=None,
+    task=None,
+    skip_bad=False,
 ):
-    """Loads a data set by name as streaming train, validation and test batches.
+    """Loads a data set by name or path as streaming train, validation and test batches.
 
     Validation is carved from train where there is none (stratified, the same for every seed), never from test.
 
     Args:
-        name: `"digits"`, `"breast_cancer"`, `"wine"`, `"diabetes"` (embedded), or any image or numeric TFDS set.
+        name: `"digits"`, `"breast_cancer"`, `"wine"`, `"diabetes"` (embedded), any TFDS set of images, texts or
+            numbers; or files of your own: a folder of class-named folders of images or texts (below `train`, `test`
+            where there are splits), a `.csv`, a folder with `train.csv` and `test.csv`, or a `.npz`.
         batch_size: Global batch size: of one step over all devices.
         data_dir: Folder that TFDS prepared, looked in first; defaults to the variable `ZOO_DATA_DIR`.
         validation_fraction: Share of train that becomes validation where the set has none.
@@ -201,6 +207,11 @@ def load_dataset(
         cache_mb: A split of up to this many MiB, decoded, is held in memory; a larger one is read at each epoch.
         augment: Augmentation policy of the training images: `"none"` or `"digits"`.
         seed: Seed of order and augmentation.
+        text_size: Words kept of each text, and words in the vocabulary; (256, 20000) where it is `None`.
+        target: Your CSV's target column; several of 0 and 1 for a multi-label task.
+        columns: Your CSV's columns to learn from; all but the target where it is `None`.
+        task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`.
+        skip_bad: Leave unusable examples of your files out (counted) in place of an error.
 
     Returns:
         `Splits`.
@@ -216,7 +227,9 @@ def load_dataset(
     (TensorShape([16, 13]), ('class_0', 'class_1', 'class_2'))
     """
     checks.positive_int("batch_size", batch_size)  # before a download
-    info, splits = datasets.read(name, data_dir=data_dir, image_size=image_size, cache_mb=cache_mb)
+    own = {"target": target, "columns": columns, "task": task, "skip_bad": skip_bad}
+    sizes = {"image_size": image_size, "text_size": text_size}
+    info, splits = datasets.read(name, data_dir=data_dir, cache_mb=cache_mb, **sizes, **own)
     return make_splits(
         info,
         splits,
@@ -253,8 +266,7 @@ def make_splits(
     if limit is not None:
         checks.positive_int("limit", limit)
         splits = {name: _limited(data, limit) for name, data in splits.items()}
-    for name, data in splits.items():
-        sources.check_arrays(name, data, info)
+    checking.check_splits(splits, info)
     if len(splits["train"]) < batch_size:
         raise checks.InputError(
             f"batch_size={batch_size} is larger than the {len(splits['train'])} training examples of {info.name}: "

@@ -7,8 +7,9 @@ import dataclasses
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from zoo.data import sources
+from zoo.data import sources, tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,12 +17,17 @@ class Preparation:
     """The steps between raw values and the model, used in training and built into the exported SavedModel.
 
     Attributes:
-        inputs: A Keras model: raw batch → features of the same shape, float32.
+        inputs: A Keras model: raw batch → what the model takes: float32 features, or int64 ids of words.
+        builder_arguments: What the data say about the model: `input_shape`, `num_classes` and, for text,
+            `vocabulary_size`.
+        steps: The steps in words, for the card.
         target_mean: For a regression, the mean of the training targets; otherwise 0.
         target_std: For a regression, their standard deviation; otherwise 1.
     """
 
     inputs: keras.Model
+    builder_arguments: dict
+    steps: tuple[str, ...]
     target_mean: float = 0.0
     target_std: float = 1.0
 
@@ -36,31 +42,14 @@ class Preparation:
         """Turns a regression's outputs back into the units of its targets."""
         return outputs * self.target_std + self.target_mean
 
-    def describe(self):
-        """The steps in words, for the card."""
-        steps = []
-        for layer in self.inputs.layers[1:]:
-            if isinstance(layer, keras.layers.Rescaling):
-                steps.append(f"pixels 0..255 multiplied by {layer.scale:.6g}")
-            elif isinstance(layer, keras.layers.Normalization):
-                steps.append(
-                    "each column: minus the training mean, divided by the training standard deviation"
-                )
-            else:
-                steps.append("none: values are used as they come")
-        if self.target_std != 1.0:
-            steps.append(
-                f"predictions multiplied by {self.target_std:.6g}, plus {self.target_mean:.6g}"
-            )
-        return steps
-
 
 def prepare(splits):
     """Makes the `Preparation` that a data set needs.
 
     uint8 images are divided by 255; columns, and floating-point inputs outside of -1..1, are standardised by the
     mean and the standard deviation of the training split; a constant column becomes 0; floating-point inputs
-    already within -1..1 and in memory stay as they are.
+    already within -1..1 and in memory stay as they are. Of a mixed table, gaps are filled with the training median
+    and categories become one-hot. Texts become ids of words.
 
     Args:
         splits: The `Splits`; only `train` is read.
@@ -72,18 +61,57 @@ def prepare(splits):
 
     >>> from zoo.data.pipeline import load_dataset
     >>> preparation = prepare(load_dataset("digits"))
-    >>> preparation.describe()
-    ['pixels 0..255 multiplied by 0.00392157']
+    >>> preparation.steps
+    ('pixels 0..255 multiplied by 0.00392157',)
     """
     info = splits.info
-    # float32 for images, too: augmented pixels have fractions, which an input of uint8 would cut off.
-    raw = keras.Input(info.input_shape, dtype="float32", name="raw")
-    if info.kind == "image":
-        layer = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescale")
+    vocabulary = {}
+    if info.kind == "text":
+        model, steps = _vectorize(splits)
+        vocabulary = {"vocabulary_size": model.layers[-1].vocabulary_size()}
+    elif info.column_kinds:
+        model, steps = tables.encoder(info, splits.examples["train"].inputs)
     else:
-        layer = _standardise(splits)
+        # float32 for images, too: augmented pixels have fractions, which an input of uint8 would cut off.
+        raw = keras.Input(info.input_shape, dtype="float32", name="raw")
+        if info.kind == "image":
+            layer = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescale")
+            steps = [f"pixels 0..255 multiplied by {layer.scale:.6g}"]
+        else:
+            layer, steps = _standardise(splits)
+        model = keras.Model(raw, layer(raw), name="prepare")
+    arguments = {"input_shape": model.output_shape[1:], "num_classes": info.num_outputs}
     mean, std = _target_statistics(splits) if info.task == "regression" else (0.0, 1.0)
-    return Preparation(keras.Model(raw, layer(raw), name="prepare"), mean, std)
+    if std != 1.0:
+        steps.append(f"predictions multiplied by {std:.6g}, plus {mean:.6g}")
+    return Preparation(model, arguments | vocabulary, tuple(steps), mean, std)
+
+
+def _vectorize(splits):
+    """Words to ids: 0 is padding, 1 any word that the training texts do not teach."""
+    (length, most), data = splits.info.text_size, splits.examples["train"]
+    if isinstance(data, sources.Arrays):
+        words = [len(text.split()) for text in data.inputs]
+        length = min(length, max(words))
+        cut = sum(count > length for count in words)
+        if cut:
+            sources.log.info(
+                "%d of %d training texts are longer than %d words and are cut; text_size sets another length",
+                cut, len(words), length,
+            )  # fmt: skip
+        texts = tf.data.Dataset.from_tensor_slices(data.tensors[0])
+    else:
+        texts = data.examples.map(lambda x, _: x)
+    layer = keras.layers.TextVectorization(
+        max_tokens=most, output_sequence_length=length, name="vectorize"
+    )
+    layer.adapt(texts.batch(1024))
+    raw = keras.Input((), dtype="string", name="raw")
+    steps = [
+        "texts in lower case, without punctuation, split at spaces",
+        f"the first {length} words as ids of {layer.vocabulary_size():,} (1 stands for all other words)",
+    ]
+    return keras.Model(raw, layer(raw), name="prepare"), steps
 
 
 def _standardise(splits):
@@ -91,7 +119,8 @@ def _standardise(splits):
     is_table = len(info.input_shape) == 1
     if isinstance(data, sources.Arrays):
         if not is_table and data.inputs.min() >= -1 and data.inputs.max() <= 1:
-            return keras.layers.Identity(dtype="float32", name="as_is")
+            identity = keras.layers.Identity(dtype="float32", name="as_is")
+            return identity, ["none: values are used as they come"]
         axis = 0 if is_table else None
         # In float64: NumPy adds up the rows of a float32 column one by one and loses their last digits.
         mean, variance = (
@@ -107,13 +136,16 @@ def _standardise(splits):
         ] or "all inputs"
         sources.log.warning("constant in the training split, so of no use to the model: %s", names)
     variance = np.where(constant, 1.0, variance)
-    return keras.layers.Normalization(
+    layer = keras.layers.Normalization(
         axis=-1 if is_table else None,
         mean=mean.tolist(),
         variance=variance.tolist(),
         dtype="float32",
         name="standardise",
     )
+    return layer, [
+        "each column: minus the training mean, divided by the training standard deviation"
+    ]
 
 
 def _target_statistics(splits):

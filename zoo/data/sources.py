@@ -18,12 +18,15 @@ class DataInfo:
 
     Attributes:
         name: Name of the data set, or of the Python type it came as.
-        kind: `"image"` (uint8, [H, W, C]), `"table"` (named float columns, [F]) or `"features"` (float, any shape).
+        kind: `"image"` (uint8, [H, W, C]), `"table"` (named columns), `"text"` (UTF-8) or `"features"` (float, any shape).
         task: A key into `zoo.training.tasks.TASKS`.
-        input_shape: Shape of one example without the batch.
-        input_dtype: `"uint8"` or `"float32"`.
+        input_shape: Shape of one raw example without the batch; `()` for a text.
+        input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
         labels: The classes' names in the order of their ids; empty for a regression.
         columns: The columns' names, for a table.
+        column_kinds: What each column is, `"number"`, `"category"` or `"date"`; the inputs are then a dict of columns.
+            Empty where all are numbers without gaps; the inputs are then one float32 matrix.
+        text_size: For text, the words kept of each text and the words of the vocabulary.
         licence: Terms of the data.
         source: Where it comes from.
         limits: What a model trained on it is not for.
@@ -36,6 +39,8 @@ class DataInfo:
     input_dtype: str
     labels: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    column_kinds: tuple[str, ...] = ()
+    text_size: tuple[int, int] | None = None
     licence: str = "unknown"
     source: str = "the caller"
     limits: str = "judged on its own test split only"
@@ -48,23 +53,24 @@ class DataInfo:
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-    """Examples in memory."""
+    """Examples in memory; the inputs of a table with `column_kinds` are a dict of columns."""
 
-    inputs: np.ndarray
+    inputs: np.ndarray | dict[str, np.ndarray]
     targets: np.ndarray
 
     def __len__(self):
-        return len(self.inputs)
+        return len(self.targets)
 
     @functools.cached_property
     def tensors(self):
         """Inputs and targets as eager tensors, also when asked for while TensorFlow traces a function."""
         with tf.init_scope():  # a constant of the traced graph would be copied at every step
-            return tf.constant(self.inputs), tf.constant(self.targets)
+            return tf.nest.map_structure(tf.constant, self.inputs), tf.constant(self.targets)
 
     def take(self, indices):
         """The examples at these indices."""
-        return Arrays(self.inputs[indices], self.targets[indices])
+        inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
+        return Arrays(inputs, self.targets[indices])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,42 +88,46 @@ class Stream:
         return Stream(self.examples.take(len(indices)), len(indices))
 
 
+def example_bytes(spec):
+    """Bytes of one example in memory; a text is counted as 1 KiB."""
+    return sum(
+        1024 if s.dtype == tf.string else s.shape.num_elements() * s.dtype.size
+        for s in tf.nest.flatten(spec)
+    )
+
+
+def in_memory(examples, count, cache_mb):
+    """Returns `Arrays` where the decoded examples fit into `cache_mb` MiB, otherwise a `Stream`."""
+    spec = examples.element_spec
+    if count * example_bytes(spec) > cache_mb * 2**20:
+        return Stream(examples, count)
+    arrays = tf.nest.map_structure(
+        lambda s: np.empty((count, *s.shape), s.dtype.as_numpy_dtype), spec
+    )
+    start = 0
+    for batch in examples.batch(1024).as_numpy_iterator():
+        stop = start + len(batch[1])
+        if stop > count:
+            break
+        for array, values in zip(arrays, batch):
+            array[start:stop] = values
+        start = stop
+    if start != count:
+        raise checks.InputError(
+            f"Read {start} examples, but the data set's description says {count}: the files are damaged or were "
+            "cut. Prepare the data set again."
+        )
+    return Arrays(*arrays)
+
+
 def column_name(text):
     """Turns a column's title into a name that fits a signature: `mean radius` → `mean_radius`.
 
     >>> column_name("od280/od315_of_diluted_wines")
     'od280_od315_of_diluted_wines'
     """
-    return "".join(c if c.isascii() and c.isalnum() else "_" for c in text.strip()).strip("_")
-
-
-def check_arrays(split, data, info):
-    """Raises `InputError` for values that would train to nonsense without an error of Keras's."""
-    if len(data) == 0:
-        raise checks.InputError(f"The {split} split of {info.name} is empty.")
-    if isinstance(data, Stream):
-        return  # a stream is checked as it is read: see `pipeline.py`
-    for what, values in (("inputs", data.inputs), ("targets", data.targets)):
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            row = int(np.argwhere(~np.isfinite(values.reshape(len(values), -1)).all(1))[0, 0])
-            raise checks.InputError(
-                f"The {what} of the {split} split of {info.name} hold NaN or infinity, first in example {row}: "
-                "fill in or drop those examples."
-            )
-    if info.task == "classification":
-        low, high = data.targets.min(), data.targets.max()
-        if low < 0 or high >= len(info.labels):
-            raise checks.InputError(
-                f"Labels of the {split} split of {info.name} run from {low} to {high}, but there are "
-                f"{len(info.labels)} classes: labels must be in 0..{len(info.labels) - 1}."
-            )
-        if split == "train":
-            present = np.unique(data.targets)
-            if len(present) == 1:
-                raise checks.InputError(
-                    f"The train split of {info.name} holds one class only ({info.labels[present[0]]!r}): "
-                    "there is nothing to tell apart."
-                )
+    ascii_only = "".join(c if c.isascii() else f"u{ord(c):x}" for c in text.strip())
+    return "".join(c if c.isalnum() else "_" for c in ascii_only).strip("_")
 
 
 def carve(data, fraction, info):
@@ -138,8 +148,7 @@ def carve(data, fraction, info):
         )
     from sklearn.model_selection import train_test_split
 
-    classes = np.bincount(data.targets) if info.task == "classification" else np.array([0])
-    present = classes[classes > 0]
+    present = np.unique(data.targets, return_counts=True)[1]
     stratify = info.task == "classification" and present.min() >= 2 and count >= len(present)
     rest, part = train_test_split(
         np.arange(len(data)),

@@ -1,23 +1,62 @@
-"""The caller's own data in memory: arrays, a DataFrame or a `tf.data` set, brought to `DataInfo` and `Arrays`."""
+"""The caller's own data in memory: arrays, texts, a DataFrame or a `tf.data` set, brought to `DataInfo` and `Arrays`."""
+
+import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import sources
+from zoo.data import checking, labels, sources, tables
 from zoo.models import checks
 
-TASKS = ("classification", "regression")
+TEXT_SIZE = (256, 20_000)  # words kept of each text, words in the vocabulary
 
 
-def from_user(data, *, validation=None, test=None, target=None, task=None, name="your data"):
+@dataclasses.dataclass
+class Part:
+    """One split as the caller gave it: `x` is an array or a DataFrame, `row(i)` says where an example is."""
+
+    split: str
+    x: object
+    y: np.ndarray
+    row: Callable[[int], str]
+
+    @property
+    def is_frame(self):
+        return hasattr(self.x, "columns")
+
+    def keep(self, mask):
+        """Leaves the other examples out."""
+        kept = np.flatnonzero(mask)
+        self.x = self.x.iloc[kept] if self.is_frame else self.x[kept]
+        self.y, row = self.y[kept], self.row
+        self.row = lambda i: row(kept[i])
+
+
+def from_user(
+    data,
+    *,
+    validation=None,
+    test=None,
+    target=None,
+    columns=None,
+    task=None,
+    skip_bad=False,
+    text_size=None,
+    name="your data",
+):
     """Brings the caller's own data to a description and `Arrays` per split.
 
     Args:
-        data: Training data: a pair of arrays (x, y), a DataFrame, or a `tf.data.Dataset` of pairs (batched or not).
+        data: Training data: a pair (x, y) of arrays, a DataFrame, or a `tf.data.Dataset` of pairs (batched or not).
+            One-dimensional `x` of strings is text.
         validation: Validation data in the same form; carved from train where it is `None`.
         test: Test data in the same form; a fixed 20 % of `data` where it is `None`.
-        target: The DataFrame's target column.
-        task: `"classification"` or `"regression"`; told from the targets where it is `None`.
+        target: The DataFrame's target column; several columns of 0 and 1 for a multi-label task.
+        columns: Titles of the DataFrame's columns to learn from; all but the target where it is `None`.
+        task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`.
+        skip_bad: Leave unusable examples out (counted) in place of an error.
+        text_size: Words kept of each text, and words in the vocabulary; (256, 20000) where it is `None`.
         name: What messages and the card call the data.
 
     Returns:
@@ -27,49 +66,45 @@ def from_user(data, *, validation=None, test=None, target=None, task=None, name=
         InputError: The data have a form, shape or value that the zoo cannot train on; the message says what to pass.
     """
     given = {"train": data, "validation": validation, "test": test}
-    pairs = {split: _pair(split, part, target) for split, part in given.items() if part is not None}
-    inputs, targets, columns = pairs["train"]
-    task = task or _guess_task(targets)
-    checks.one_of("task", task, TASKS)
-    labels, convert_targets = _targets(task, [pair[1] for pair in pairs.values()])
-    kind, dtype, convert_inputs = _inputs(inputs, columns)
-    splits = {}
-    for split, (x, y, names) in pairs.items():
-        if names != columns:
-            raise checks.InputError(
-                f"The {split} data have the columns {names}, the train data {columns}."
-            )
-        if x.shape[1:] != inputs.shape[1:] or x.dtype.kind != inputs.dtype.kind:
-            raise checks.InputError(
-                f"The {split} inputs have shape {x.shape[1:]} and dtype {x.dtype} per example, the train inputs "
-                f"{inputs.shape[1:]} and {inputs.dtype}: they must agree."
-            )
-        splits[split] = sources.Arrays(convert_inputs(x), convert_targets(split, y))
-    info = sources.DataInfo(
-        name=name,
-        kind=kind,
-        task=task,
-        input_shape=splits["train"].inputs.shape[1:],
-        input_dtype=dtype,
-        labels=labels,
-        columns=columns,
-    )
+    parts = {
+        split: _part(split, part, target, columns)
+        for split, part in given.items()
+        if part is not None
+    }
+    for part in parts.values():
+        _drop_bad(part, skip_bad)
+    train = parts["train"]
+    if not train.is_frame and (target or columns):
+        raise checks.InputError(
+            "`target` and `columns` are for tables: leave them out with arrays."
+        )
+    task = task or labels.guess_task(train.y)
+    names, convert_targets = labels.convert(task, train.y, target)
+    described, convert = _describe(parts, skip_bad, text_size)
+    info = sources.DataInfo(name=name, task=task, labels=names, **described)
+    splits = {
+        split: sources.Arrays(convert(part), convert_targets(part)) for split, part in parts.items()
+    }
     if "test" not in splits:
         splits["train"], splits["test"] = sources.carve(splits["train"], 0.2, info)
-        sources.log.info(
-            "no test data given: a fixed 20 %% (%d examples) is the test split", len(splits["test"])
-        )
+        count = len(splits["test"])
+        sources.log.info("no test data given: a fixed 20 %% (%d examples) is the test split", count)
+        splits = checking.without_repeats(splits, name=name, given=False)
+    else:
+        splits = checking.without_repeats(splits, name=name, given=True, skip_bad=skip_bad)
     return info, splits
 
 
-def _pair(split, data, target):
-    """Returns inputs, targets and column names."""
+def _part(split, data, target, columns):
+    if isinstance(data, Part):
+        return data
     if isinstance(data, tf.data.Dataset):
-        return (*_read_dataset(split, data), ())
+        return Part(split, *_read_dataset(split, data), lambda i: f"example {i}")
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        return _read_frame(split, data, target)
+        x, y = _read_frame(split, data, target, columns)
+        return Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
     if isinstance(data, (tuple, list)) and len(data) == 2:
-        x, y = (np.asarray(part) for part in data)
+        x, y = (_array(split, part) for part in data)
         if x.ndim == 0 or len(x) != len(y):
             lengths = "no rows" if x.ndim == 0 else f"{len(x)} inputs and {len(y)} targets"
             raise checks.InputError(
@@ -77,30 +112,36 @@ def _pair(split, data, target):
             )
         if len(x) == 0:
             raise checks.InputError(f"The {split} data are empty.")
-        return x, y, ()
+        return Part(split, x, y, lambda i: f"example {i}")
     raise checks.InputError(
-        f"The {split} data are {type(data).__name__}: pass the name of a data set, a pair of arrays (x, y), a "
-        "DataFrame with target='column', or a tf.data.Dataset of (x, y)."
+        f"The {split} data are {type(data).__name__}: pass the name of a data set, a path, a pair of arrays (x, y), "
+        "a DataFrame with target='column', or a tf.data.Dataset of (x, y)."
     )
+
+
+def _array(split, values):
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise checks.InputError(
+            f"The {split} data are no array: the examples differ in shape. Bring them to one shape; for images of "
+            "different sizes pass a folder."
+        ) from error
 
 
 def _read_dataset(split, dataset):
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise checks.InputError(f"The {split} tf.data set repeats without end: leave repeat() out.")
     spec = dataset.element_spec
-    if not (
-        isinstance(spec, tuple)
-        and len(spec) == 2
-        and all(isinstance(s, tf.TensorSpec) for s in spec)
-    ):
+    is_pair = isinstance(spec, tuple) and len(spec) == 2
+    if not is_pair or not all(isinstance(s, tf.TensorSpec) for s in spec):
         raise checks.InputError(
             f"The {split} tf.data set must give pairs (input, target). It gives: {spec}"
         )
     if spec[1].shape.rank == 0:  # one example at a time
         dataset = dataset.batch(1024)
-    batches = list(
-        dataset.as_numpy_iterator()
-    )  # read once, so that a shuffle in it cannot mix train and test
+    # Read once, so that a shuffle in it cannot mix train and test.
+    batches = list(dataset.as_numpy_iterator())
     if not batches:
         raise checks.InputError(f"The {split} tf.data set is empty.")
     x, y = (np.concatenate(parts) for parts in zip(*batches))
@@ -111,110 +152,179 @@ def _read_dataset(split, dataset):
     return x, y
 
 
-def _read_frame(split, frame, target):
-    if target is None or target not in frame.columns:
-        listed = ", ".join(map(str, frame.columns))
+def _read_frame(split, frame, target, columns):
+    """Returns the columns to learn from as a DataFrame, and the targets as an array."""
+    targets = [target] if isinstance(target, str) else list(target or ())
+    listed = ", ".join(map(str, frame.columns))
+    if not targets or any(t not in frame.columns for t in targets):
         raise checks.InputError(
-            f"Pass the target column of the {split} DataFrame as target=... It has: {listed}"
+            f"Name the target column of the {split} table: target=... or --target. Received: {target!r}. "
+            f"It has: {listed}"
         )
-    inputs = frame.drop(columns=[target])
-    strings = [str(name) for name, dtype in inputs.dtypes.items() if dtype.kind not in "fiub"]
-    if strings:
+    for column in columns or ():
+        checks.one_of(f"column of the {split} table", column, list(map(str, frame.columns)))
+    if len(frame) == 0:
+        raise checks.InputError(f"The {split} table has no rows.")
+    wanted = list(columns) if columns else [c for c in frame.columns if c not in targets]
+    if any(t in wanted for t in targets):
+        raise checks.InputError(f"The target {target!r} is among the columns to learn from.")
+    titles = [sources.column_name(str(column)) for column in wanted]
+    double = sorted({str(w) for w, t in zip(wanted, titles) if titles.count(t) > 1})
+    if double:
         raise checks.InputError(
-            f"These columns of the {split} DataFrame are not numbers: {', '.join(strings)}. Drop or encode them."
+            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(double)}"
         )
-    columns = tuple(sources.column_name(str(column)) for column in inputs.columns)
-    if len(set(columns)) < len(columns):
-        raise checks.InputError(
-            f"Columns of the {split} DataFrame have the same name: {', '.join(columns)}"
-        )
-    return inputs.to_numpy("float32"), frame[target].to_numpy(), columns
+    y = frame[targets[0]] if len(targets) == 1 else frame[targets]
+    if not isinstance(y.to_numpy().flat[0], np.number):  # texts, or numbers that know missing ones
+        y = y.astype(object).where(y.notna(), None)
+    return frame[wanted], y.to_numpy()
 
 
-def _guess_task(targets):
-    if (
-        targets.dtype.kind == "f"
-        and np.isfinite(targets).all()
-        and (targets != np.round(targets)).any()
-    ):
-        return "regression"
-    values = len(np.unique(targets)) if targets.dtype.kind in "fiu" else 0
-    if values > max(20, len(targets) // 20):
-        raise checks.InputError(
-            f"The {len(targets)} targets are whole numbers of {values} different values: say what they are, "
-            "task='regression' or task='classification'."
-        )
-    return "classification"
-
-
-def _targets(task, parts):
-    """Returns the classes' names and a function (split, targets) → array of ids or of numbers."""
-    for y in parts:
-        if y.ndim > 1 and y.shape[1:] != (1,):
+def _drop_bad(part, skip_bad):
+    """Refuses missing targets and unusable texts by row, or leaves them out."""
+    problems = {"its target is missing": labels.is_missing(part.y)}
+    if not part.is_frame and _is_text(part.x):
+        problems |= _text_problems(part)
+    for why, bad in problems.items():
+        if not bad.any():
+            continue
+        first = part.row(int(np.flatnonzero(bad)[0]))
+        if not skip_bad:
             raise checks.InputError(
-                f"Targets have shape {y.shape}: expected one per example. For one-hot targets pass y.argmax(-1)."
+                f"{bad.sum()} of the {len(bad)} {part.split} examples cannot be used, first {first}: {why}. "
+                "Mend or drop them, or pass skip_bad (--skip-bad) to leave them out."
             )
-    if task == "regression":
-        if any(y.dtype.kind not in "fiub" for y in parts):
-            raise checks.InputError(
-                f"A regression needs numbers as targets. Received: {parts[0].dtype}"
-            )
-        return (), lambda split, y: y.reshape(-1).astype("float32")
-    if any(y.dtype.kind == "f" and not np.array_equal(y, np.round(y)) for y in parts):
-        raise checks.InputError(
-            "Class labels must be whole numbers or strings; these have fractions or NaN. "
-            "For a regression pass task='regression'."
+        sources.log.warning(
+            "%d %s examples left out, first %s: %s", bad.sum(), part.split, first, why
         )
-    classes = np.unique(np.concatenate([_label_names(y) for y in parts[:1]]))
-    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 2 * len(classes):
-        classes = np.arange(
-            classes[-1] + 1
-        )  # ids already: a class that train happens to miss keeps its number
-
-    def convert(split, y):
-        y = _label_names(y)
-        unknown = np.setdiff1d(y, classes)
-        if len(unknown):
-            raise checks.InputError(
-                f"The {split} targets have classes that the train targets lack: {unknown[:5]}"
-            )
-        return np.searchsorted(classes, y).astype("int64")
-
-    return tuple(map(str, classes)), convert
+    bad = np.any(list(problems.values()), 0)
+    if bad.all():
+        raise checks.InputError(f"No {part.split} example is left: all are unusable.")
+    if bad.any():
+        part.keep(~bad)
 
 
-def _label_names(targets):
-    targets = targets.reshape(-1)
-    if targets.dtype.kind in "fb":
-        return targets.astype("int64")
-    if targets.dtype.kind == "O" and any(value is None or value != value for value in targets):
-        raise checks.InputError("Some class labels are missing (None or NaN): drop those examples.")
-    return targets.astype(str) if targets.dtype.kind in "OUS" else targets
+def _is_text(x):
+    return x.ndim == 1 and x.dtype.kind in "OUST"
 
 
-def _inputs(inputs, columns):
-    """Returns kind, dtype and a function that converts a split's inputs."""
-    if inputs.dtype.kind not in "fiub":
-        raise checks.InputError(
-            f"Inputs are {inputs.dtype}: expected numbers (uint8 images, or floats of any shape)."
+def _text_problems(part):
+    texts = [decode_text(text) for text in part.x]
+    part.x = np.array([text if isinstance(text, str) else "" for text in texts], object)
+    return {
+        "it is no UTF-8 text": np.array([text is None for text in texts]),
+        "it is empty or holds spaces only": np.array(
+            [text is not None and not text.strip() for text in texts]
+        ),
+    }
+
+
+def decode_text(text):
+    """Returns the `str` of a text or of UTF-8 bytes, and `None` for anything else."""
+    try:
+        return (
+            text.decode("utf-8")
+            if isinstance(text, bytes)
+            else text
+            if isinstance(text, str)
+            else None
         )
-    if inputs.ndim < 2:
+    except UnicodeDecodeError:
+        return None
+
+
+def _describe(parts, skip_bad, text_size):
+    """Returns the fields of a `DataInfo` that concern the inputs, and a function from a `Part` to them."""
+    train = parts["train"]
+    if train.is_frame:
+        return _describe_frames(parts, skip_bad, text_size)
+    if _is_text(train.x):
+        return _describe_text(text_size)
+    for part in parts.values():
+        if part.x.shape[1:] != train.x.shape[1:] or part.x.dtype.kind != train.x.dtype.kind:
+            raise checks.InputError(
+                f"The {part.split} inputs have shape {part.x.shape[1:]} and dtype {part.x.dtype} per example, the "
+                f"train inputs {train.x.shape[1:]} and {train.x.dtype}: they must agree."
+            )
+    return _describe_array(train.x)
+
+
+def _describe_text(text_size):
+    fields = {"kind": "text", "input_shape": (), "input_dtype": "string"}
+    return fields | {"text_size": tuple(text_size or TEXT_SIZE)}, lambda part: part.x
+
+
+def _describe_frames(parts, skip_bad, text_size):
+    train = parts["train"].x
+    kinds = tables.column_kinds(train, skip_bad=skip_bad)
+    for part in parts.values():
+        missing = [str(title) for title in kinds if title not in part.x.columns]
+        if missing:
+            raise checks.InputError(
+                f"The {part.split} table lacks columns that the train table has: {', '.join(missing)}."
+            )
+    free = [title for title, kind in kinds.items() if kind == "text"]
+    if free and len(kinds) == 1:
+        for part in parts.values():
+            part.x = part.x[free[0]].to_numpy(object, na_value="")
+            _drop_bad(part, skip_bad)
+        return _describe_text(text_size)
+    for title in free:
+        sources.log.warning(
+            "column %r is left out: it holds free text. To learn from it alone pass columns=(%r,)",
+            title, title,
+        )  # fmt: skip
+    kinds = {title: kind for title, kind in kinds.items() if kind != "text"}
+    if not kinds:
         raise checks.InputError(
-            f"Inputs have shape {inputs.shape}: expected (examples, features), (examples, steps, channels) or "
+            f"Several columns hold free text: choose one, columns=({free[0]!r},)."
+        )
+    fields = {
+        "kind": "table",
+        "input_shape": (len(kinds),),
+        "columns": tuple(sources.column_name(str(title)) for title in kinds),
+    }
+
+    def convert(part):
+        columns = {
+            sources.column_name(str(title)): tables.convert_column(str(title), part.x[title], kind)
+            for title, kind in kinds.items()
+        }
+        return columns if fields["input_dtype"] == "mixed" else np.stack(list(columns.values()), -1)
+
+    gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
+    plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
+    fields["input_dtype"] = "float32" if plain else "mixed"
+    return fields | ({} if plain else {"column_kinds": tuple(kinds.values())}), convert
+
+
+def _describe_array(x):
+    if x.dtype.kind not in "fiub":
+        raise checks.InputError(
+            f"Inputs are {x.dtype} of shape {x.shape}: expected numbers (uint8 images, or floats of any shape), or "
+            "one text per example."
+        )
+    if x.ndim < 2:
+        raise checks.InputError(
+            f"Inputs have shape {x.shape}: expected (examples, features), (examples, steps, channels) or "
             "(examples, height, width, channels). For one feature pass x[:, None]."
         )
-    if columns:
-        return "table", "float32", lambda x: x
-    if inputs.dtype == np.uint8 and inputs.ndim == 3:
-        sources.log.info(
-            "uint8 inputs of shape %s: grey images, one channel added", inputs.shape[1:]
+    if x.dtype == np.uint8 and x.ndim in (3, 4):
+        return _describe_images(x)
+    fields = {"kind": "features", "input_shape": x.shape[1:], "input_dtype": "float32"}
+    return fields, lambda part: part.x.astype("float32")
+
+
+def _describe_images(x):
+    if x.ndim == 3:
+        sources.log.info("uint8 inputs of shape %s: grey images, one channel added", x.shape[1:])
+        shape = (*x.shape[1:], 1)
+    elif x.shape[-1] in (1, 3, 4):
+        shape = x.shape[1:]
+    else:
+        raise checks.InputError(
+            f"uint8 images must have 1, 3 or 4 channels, last. Received: shape {x.shape}. "
+            "Pass other arrays as floats."
         )
-        return "image", "uint8", lambda x: x[..., None]
-    if inputs.dtype == np.uint8 and inputs.ndim == 4:
-        if inputs.shape[-1] not in (1, 3, 4):
-            raise checks.InputError(
-                f"uint8 images must have 1, 3 or 4 channels, last. Received: shape {inputs.shape}. "
-                "Pass other arrays as floats."
-            )
-        return "image", "uint8", lambda x: x
-    return "features", "float32", lambda x: x.astype("float32")
+    fields = {"kind": "image", "input_shape": shape, "input_dtype": "uint8"}
+    return fields, lambda part: part.x.reshape(-1, *shape)

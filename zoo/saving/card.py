@@ -11,7 +11,8 @@ from zoo.saving.manifest import EXTRA
 
 INPUT_MEANINGS = {
     "image": "pixels 0..255, any height and width (resized in the graph to {height}x{width}), {channels} channel(s)",
-    "table": "one unscaled column",
+    "table": "one unscaled column each; a gap in a column of numbers is NaN, in one of texts an empty text",
+    "text": "one UTF-8 text each",
     "features": "one array of shape {shape} per example, unscaled",
 }
 
@@ -43,10 +44,12 @@ def make(info, preparation, builder, run_folder, signatures, counts):
         },
         "input_kind": info.kind,
         "input_shape": list(info.input_shape),
-        "preprocessing": preparation.describe(),
+        "preprocessing": list(preparation.steps),
         "signatures": signatures,
         "labels": list(info.labels),
         "columns": list(info.columns),
+        "column_kinds": list(info.column_kinds),
+        "text_size": info.text_size,
         "runs": [score],
         "protocol": "test split, read once after training; the epoch is chosen by the validation split",
         "config": config,

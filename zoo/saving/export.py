@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import families, files
-from zoo.data import datasets
+from zoo.data import images
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import manifest
@@ -47,8 +47,8 @@ def export_model(model, splits, preparation, run):
     info = splits.info
     endpoints = _endpoints(model, info, preparation)
     with files.new_version(run.folder / "export") as staged:
-        folder = staged["folder"]
-        concrete = _write_saved_model(folder, model, endpoints, _input_specs(info))
+        folder, specs = staged["folder"], _input_specs(info)
+        concrete = _write_saved_model(folder, (model, preparation.inputs), endpoints, specs)
         (folder / manifest.EXTRA).mkdir()
         examples = splits.pick(
             "test", np.arange(min(GOLDEN_EXAMPLES, len(splits.examples["test"])))
@@ -57,7 +57,7 @@ def export_model(model, splits, preparation, run):
         counts = {name: len(data) for name, data in splits.examples.items()}
         signatures = {name: _describe_signature(function) for name, function in concrete.items()}
         card = cards.make(
-            info, preparation, _builder(run.config, info), run.folder, signatures, counts
+            info, preparation, _builder(run.config, preparation), run.folder, signatures, counts
         )
         cards.write(folder, card)
         manifest.write(folder)
@@ -66,37 +66,47 @@ def export_model(model, splits, preparation, run):
 
 def raw_inputs(examples, info):
     """Names the raw inputs of a batch of examples, as the signatures take them."""
+    if info.column_kinds:
+        return examples
     if info.kind == "table":
         return {column: examples[:, i] for i, column in enumerate(info.columns)}
-    return {"image" if info.kind == "image" else "features": examples}
+    return {info.kind: examples}  # image, text or features
 
 
 def _input_specs(info):
     if info.kind == "table":
-        return {column: tf.TensorSpec((None,), tf.float32, name=column) for column in info.columns}
-    if info.kind == "image":
+        kinds = info.column_kinds or ("number",) * len(info.columns)
+        dtypes = {"number": tf.float32, "category": tf.string, "date": tf.string}
         return {
-            "image": tf.TensorSpec((None, None, None, info.input_shape[-1]), tf.uint8, name="image")
+            column: tf.TensorSpec((None,), dtypes[kind], name=column)
+            for column, kind in zip(info.columns, kinds, strict=True)
         }
-    return {"features": tf.TensorSpec((None, *info.input_shape), tf.float32, name="features")}
+    shapes = {
+        "image": (None, None, *info.input_shape[-1:]),  # any height and width
+        "text": (),
+        "features": info.input_shape,
+    }
+    return {info.kind: tf.TensorSpec((None, *shapes[info.kind]), info.input_dtype, name=info.kind)}
 
 
 def _endpoints(model, info, preparation):
     """Returns signature → function from the dict of raw inputs to the dict of outputs."""
 
     def features(raw):
+        if info.column_kinds:
+            return preparation.inputs(raw)
         if info.kind == "table":
-            x = tf.stack([raw[column] for column in info.columns], -1)
-        elif info.kind == "image":
-            x = datasets.resize(raw["image"], info.input_shape[:2])
-        else:
-            x = raw["features"]
-        return preparation.inputs(x)
+            return preparation.inputs(tf.stack([raw[column] for column in info.columns], -1))
+        if info.kind == "image":
+            return preparation.inputs(images.resize(raw["image"], info.input_shape[:2]))
+        return preparation.inputs(raw[info.kind])
 
     def serve(raw):
         outputs = tf.cast(model(features(raw), training=False), tf.float32)
         if info.task == "regression":
             return {"prediction": preparation.restore(tf.reshape(outputs, (-1,)))}
+        if info.task == "multilabel":
+            return {"probabilities": tf.sigmoid(outputs)}
         class_id = tf.argmax(outputs, -1)
         return {
             "class_id": class_id,
@@ -116,17 +126,18 @@ def _endpoints(model, info, preparation):
     }
 
 
-def _write_saved_model(folder, model, endpoints, specs):
+def _write_saved_model(folder, models, endpoints, specs):
     """Writes the SavedModel; returns its signatures' concrete functions."""
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    for model in models:  # the preparation's too: it owns the tables of words and categories
+        archive.track(model)
     functions = {
         name: archive.add_endpoint(name, function, [specs]) for name, function in endpoints.items()
     }
     # Keras lists its own wrappers of the variables beside the variables, and TensorFlow would write both.
     # With the bare variables in the list every weight is written once. Seeds are of no use to a served model.
     trackable = archive._tf_trackable
-    trackable.variables = [weight.value for weight in model.weights]
+    trackable.variables = [weight.value for model in models for weight in model.weights]
     trackable.trainable_variables, trackable.non_trainable_variables = [], []
     archive.write_out(str(folder), verbose=False)
     concrete = {name: function.get_concrete_function() for name, function in functions.items()}
@@ -134,15 +145,21 @@ def _write_saved_model(folder, model, endpoints, specs):
 
 
 def _write_golden(folder, concrete, raw):
-    arrays = {f"inputs/{name}": values for name, values in raw.items()}
+    arrays = {f"inputs/{name}": _storable(values) for name, values in raw.items()}
     for signature, function in concrete.items():
         for name, values in function(
             {name: tf.constant(values) for name, values in raw.items()}
         ).items():
-            values = values.numpy()
-            arrays[f"{signature}/{name}"] = values.astype(str) if values.dtype == object else values
+            arrays[f"{signature}/{name}"] = _storable(values.numpy())
     with open(folder / manifest.EXTRA / "golden.npz", "wb") as file:
         np.savez_compressed(file, **arrays)
+
+
+def _storable(values):
+    """Texts as fixed-width Unicode, which NumPy stores without pickle."""
+    if values.dtype != object:
+        return values
+    return np.array([v.decode() if isinstance(v, bytes) else v for v in values.tolist()], str)
 
 
 def _describe_signature(function):
@@ -155,14 +172,13 @@ def _describe_signature(function):
     return {"inputs": describe(inputs), "outputs": describe(function.structured_outputs)}
 
 
-def _builder(config, info):
+def _builder(config, preparation):
     """What rebuilds the model; `None` for a model that is not of the table."""
     if not families.is_listed(config.model):
         return None
     family, size = families.split_name(config.model)
     arguments = {
-        "input_shape": list(info.input_shape),
-        "num_classes": info.num_outputs,
+        **preparation.builder_arguments,
         **families.arguments(config.model, config.model_args),
     }
     return {"family": family, "size": size, "arguments": arguments}

@@ -1,4 +1,4 @@
-"""Raw inputs from files, for `zoo predict`: images of any size, folders of images, CSV rows, NumPy arrays, stdin."""
+"""Raw inputs from files, for `zoo predict`: images, texts, folders of them, CSV rows, NumPy arrays, stdin."""
 
 import csv
 import io
@@ -10,17 +10,18 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import files
+from zoo.data import images, paths
 from zoo.models import checks
 
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+FILES = (*images.ENDINGS, ".txt")
 
 
-def predict_files(model, paths):
+def predict_files(model, given):
     """Predicts files one after the other.
 
     Args:
         model: A `LoadedModel`.
-        paths: Images, folders of images, `.csv` with a header, `.npy`, or `-` for standard input.
+        given: Images, texts, folders of them, `.csv` with a header, `.npy`, or `-` for standard input.
 
     Yields:
         A dict per example: `input` (file, or file and row), then the outputs.
@@ -28,7 +29,7 @@ def predict_files(model, paths):
     Raises:
         InputError: A file is missing, unreadable or of a kind that the model does not take.
     """
-    for path in _expand(paths):
+    for path in _expand(given):
         for names, raw in _read(model, path):
             outputs = model.predict(raw)
             for i, name in enumerate(names):
@@ -39,6 +40,8 @@ def as_text(row):
     """One example's prediction as a line for a person."""
     if "prediction" in row:
         return f"{row['input']}: {row['prediction']:.6g}"
+    if "label" not in row:  # several labels
+        return f"{row['input']}: {', '.join(f'{p:.1%}' for p in row['probabilities'])}"
     return f"{row['input']}: {row['label']} ({max(row['probabilities']):.1%})"
 
 
@@ -47,7 +50,9 @@ def write_csv(rows, path):
     text, count, writer = io.StringIO(), 0, None
     for row in rows:
         flat = {key: value for key, value in row.items() if not isinstance(value, list)}
-        if "probabilities" in row:
+        if "label" not in row:
+            flat |= {f"probability_{i}": p for i, p in enumerate(row.get("probabilities", ()))}
+        elif "probabilities" in row:
             flat["probability"] = max(row["probabilities"])
         if writer is None:
             writer = csv.DictWriter(text, list(flat))
@@ -65,14 +70,14 @@ def _plain(value):
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _expand(paths):
-    for path in paths:
+def _expand(given):
+    for path in given:
         if path != "-" and not os.path.exists(path):
             raise checks.InputError(f"There is no file {path}.")
         if path != "-" and os.path.isdir(path):
-            inside = sorted(str(p) for p in Path(path).rglob("*") if p.suffix.lower() in IMAGES)
+            inside = sorted(str(p) for p in Path(path).rglob("*") if p.suffix.lower() in FILES)
             if not inside:
-                raise checks.InputError(f"The folder {path} holds no images ({', '.join(IMAGES)}).")
+                raise checks.InputError(f"The folder {path} holds no files in {', '.join(FILES)}.")
             yield from inside
         else:
             yield path
@@ -90,11 +95,14 @@ def _read(model, path):
         yield from _read_npy(path)
     elif kind == "image":
         yield [path], _decode(path, content, model.card["input_shape"][-1])[None]
+    elif kind == "text" and (suffix == ".txt" or content is not None):
+        yield [path], [_bytes(path, content)]
     elif suffix == ".csv" or content is not None:
         yield _read_csv(path, content, model.card)
     else:
+        others = {"features": " or .npy", "text": " or .txt"}.get(kind, "")
         raise checks.InputError(
-            f"{model.card['name']} takes {kind} inputs as .csv{' or .npy' * (kind == 'features')}. Received: {path}"
+            f"{model.card['name']} takes {kind} inputs as .csv{others}. Received: {path}"
         )
 
 
@@ -110,9 +118,7 @@ def _read_npy(path):
 
 def _decode(path, content, channels):
     try:
-        data = tf.io.read_file(path) if content is None else tf.constant(content)
-        pixels = tf.io.decode_image(data, channels=0, expand_animations=False)
-        return _with_channels(pixels, channels).numpy()
+        return images.decode(_bytes(path, content), channels).numpy()
     except tf.errors.OpError as error:
         kinds = "PNG, JPEG, BMP or GIF"
         raise checks.InputError(
@@ -120,39 +126,31 @@ def _decode(path, content, channels):
         ) from error
 
 
-def _with_channels(pixels, channels):
-    """Brings an image to 1 or 3 channels; TensorFlow itself cannot for BMP and GIF."""
-    if pixels.shape[-1] in (2, 4):  # the last one is transparency
-        pixels = pixels[..., :-1]
-    if channels == 1 and pixels.shape[-1] == 3:
-        return tf.image.rgb_to_grayscale(pixels)
-    return tf.image.grayscale_to_rgb(pixels) if channels == 3 and pixels.shape[-1] == 1 else pixels
+def _bytes(path, content):
+    try:
+        return Path(path).read_bytes() if content is None else content
+    except OSError as error:
+        raise checks.InputError(f"Cannot read {path}: {error.strerror}.") from error
 
 
 def _read_csv(path, content, card):
-    try:
-        text = (
-            Path(path).read_text(encoding="utf-8") if content is None else content.decode("utf-8")
-        )
-    except UnicodeDecodeError as error:
-        raise checks.InputError(f"{path} is not UTF-8 text, so it is no CSV file.") from error
-    rows = list(csv.reader(io.StringIO(text)))
-    if len(rows) < 2:
+    frame = paths.read_csv(path, content)
+    if len(frame) == 0:
         raise checks.InputError(f"{path} needs a header line and at least one row.")
-    header, rows = [name.strip() for name in rows[0]], [row for row in rows[1:] if row]
-    numbers = np.empty((len(rows), len(header)), "float32")
-    for i, row in enumerate(rows):
-        try:
-            numbers[i] = [float(row[j]) for j in range(max(len(row), len(header)))]
-        except (ValueError, IndexError) as error:
-            raise checks.InputError(
-                f"{path}, row {i + 1}: expected {len(header)} numbers. Received: {','.join(row)[:100]}"
-            ) from error
-    names = [f"{path}:{i + 1}" for i in range(len(rows))]
+    names = [f"{path}:{line}" for line in frame.index]
     if card["input_kind"] == "table":
-        return names, {name: numbers[:, i] for i, name in enumerate(header)}
-    if len(header) != np.prod(card["input_shape"]):
+        return names, frame
+    if card["input_kind"] == "text":
+        column = "text" if "text" in frame.columns else frame.columns[0]
+        if len(frame.columns) > 1 and column != "text":
+            raise checks.InputError(
+                f"{path} has the columns {', '.join(frame.columns)}: name the one to read `text`."
+            )
+        return names, frame[column].fillna("").astype(str).to_numpy(object)
+    shape = card["input_shape"]
+    if len(frame.columns) != np.prod(shape) or any(t.kind not in "iuf" for t in frame.dtypes):
         raise checks.InputError(
-            f"{path} has {len(header)} columns; {card['name']} takes {np.prod(card['input_shape'])}."
+            f"{path} has {len(frame.columns)} columns of {', '.join(sorted(set(map(str, frame.dtypes))))}; "
+            f"{card['name']} takes {np.prod(shape)} numbers."
         )
-    return names, numbers.reshape(len(rows), *card["input_shape"])
+    return names, frame.to_numpy("float32").reshape(len(frame), *shape)

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import sources
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import manifest, store
+from zoo.saving import manifest, raw, store
 
 log = logging.getLogger("zoo")
 
@@ -44,12 +43,12 @@ class LoadedModel:
 
         Args:
             inputs: uint8 images `[N, H, W, C]` (grey ones also `[N, H, W]`); a DataFrame or a dict of columns for a
-                table; or an array of features.
+                table; texts; or an array of features.
             batch_size: Examples at a time.
 
         Returns:
-            A dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`,
-            or `prediction` float32 `[N]`.
+            A dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
+            (these alone for a multi-label task), or `prediction` float32 `[N]`.
 
         Raises:
             InputError: The inputs have another dtype, shape or other columns than the model takes.
@@ -82,70 +81,7 @@ class LoadedModel:
         )
 
     def _check(self, inputs):
-        kind = self.card["input_kind"]
-        if kind == "table":
-            return _table(inputs, self.card["columns"])
-        values = np.asarray(inputs)
-        shape = tuple(self.card["input_shape"])
-        if kind == "image":
-            if shape[-1] == 1 and values.ndim == 3 and values.shape[-1] == 1:
-                raise checks.InputError(
-                    f"Received one image of shape {values.shape}: pass a batch, image[None]."
-                )
-            if shape[-1] == 1 and values.ndim == 3:
-                values = values[..., None]
-            if values.dtype != np.uint8 or values.ndim != 4 or values.shape[-1] != shape[-1]:
-                raise checks.InputError(
-                    f"{self.card['name']} takes a batch of uint8 images (N, height, width, {shape[-1]}) with pixels "
-                    f"0..255. Received: {values.dtype} of shape {values.shape}"
-                )
-            return {"image": values}
-        if values.shape[1:] != shape or values.dtype.kind not in "fiub":
-            raise checks.InputError(
-                f"{self.card['name']} takes numbers of shape {('N', *shape)}. "
-                f"Received: {values.dtype} of shape {values.shape}"
-            )
-        return {"features": _finite("features", values.astype("float32"))}
-
-
-def _table(inputs, columns):
-    if hasattr(inputs, "columns"):  # a DataFrame
-        inputs = {column: inputs[column].to_numpy() for column in inputs.columns}
-    if not hasattr(inputs, "keys"):
-        raise checks.InputError(
-            f"A table's inputs are a DataFrame or a dict of columns. Received: {type(inputs)}"
-        )
-    inputs = {sources.column_name(str(name)): values for name, values in inputs.items()}
-    missing = [column for column in columns if column not in inputs]
-    extra = [column for column in inputs if column not in columns]
-    if missing or extra:
-        raise checks.InputError(
-            f"The columns differ from the model's. Missing: {missing or 'none'}. Not known: {extra or 'none'}."
-        )
-    arrays = {}
-    for column in columns:
-        try:
-            arrays[column] = _finite(
-                column, np.asarray(inputs[column], dtype="float32").reshape(-1)
-            )
-        except ValueError as error:
-            if isinstance(error, checks.InputError):
-                raise
-            raise checks.InputError(f"The column {column!r} must hold numbers: {error}") from error
-    if len({len(values) for values in arrays.values()}) != 1:
-        raise checks.InputError(
-            f"The columns differ in length: { {k: len(v) for k, v in arrays.items()} }"
-        )
-    return arrays
-
-
-def _finite(name, values):
-    if not np.isfinite(values).all():
-        row = int(np.argwhere(~np.isfinite(values))[0][0])
-        raise checks.InputError(
-            f"{name} is NaN or infinite in example {row}: the answer would mean nothing."
-        )
-    return values
+        return raw.check(inputs, self.card)
 
 
 def load(name_or_path):

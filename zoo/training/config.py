@@ -50,7 +50,16 @@ class DataConfig:
     """What is read, and how."""
 
     dataset: str = "digits"
-    """digits, breast_cancer, wine, diabetes (embedded), or a TFDS name: mnist, fashion_mnist, cifar10, ..."""
+    """digits, breast_cancer, wine, diabetes (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
+    of class-named folders of images or texts, a .csv, a .npz"""
+    target: tuple[str, ...] = ()
+    """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
+    columns: tuple[str, ...] = ()
+    """Your CSV's columns to learn from; default: all but the target."""
+    task: Literal["classification", "multilabel", "regression"] | None = None
+    """What your targets are; default: told from the targets."""
+    skip_bad: bool = False
+    """Leave unusable examples of your own files out (counted) in place of an error."""
     data_dir: str | None = None
     """Folder that TFDS prepared, looked in first; default: the variable ZOO_DATA_DIR."""
     batch_size: int = 32
@@ -59,6 +68,8 @@ class DataConfig:
     """Share of train that becomes validation where the set has none."""
     image_size: tuple[int, int] | None = None
     """Height and width in pixels to bring images to."""
+    text_size: tuple[int, int] | None = None
+    """Words kept of each text, and words in the vocabulary; default: 256 20000."""
     limit: int | None = None
     """Use at most this many examples of each split."""
     cache_mb: int = 256
@@ -192,8 +203,12 @@ class TrainConfig:
                 raise checks.InputError(
                     f"`model_args` holds {key}, which comes with the data: leave it out."
                 )
-        if self.data.image_size is not None:
-            checks.positive_ints("image_size", self.data.image_size)
+        for key in ("image_size", "text_size"):
+            size = getattr(self.data, key)
+            if size is not None:
+                checks.positive_ints(key, size)
+                if len(size) != 2:
+                    raise checks.InputError(f"`{key}` must be two numbers. Received: {size!r}")
         if not isinstance(self.run.seed, int) or not 0 <= self.run.seed < 2**31:
             raise checks.InputError(
                 f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
@@ -263,7 +278,7 @@ def _from_dict(kind, content, where):
         checks.one_of(f"key of {where}", key, sorted(fields))
         if kind is TrainConfig and key in _PARTS:
             value = _from_dict(_PARTS[key], value or {}, f"{where}: {key}")
-        values[key] = tuple(value) if isinstance(value, list) and key == "image_size" else value
+        values[key] = tuple(value) if isinstance(value, list) and kind is DataConfig else value
     return kind(**values)
 
 

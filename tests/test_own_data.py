@@ -1,0 +1,306 @@
+"""The caller's own files and tables: trained, exported, and predicted in a fresh process."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import zoo
+from zoo.data import images, paths, tables, user
+from zoo.data.prepare import prepare
+
+WORDS = {"good": "a fine film with great actors", "bad": "dull and far too long, sadly"}
+
+
+def write_photographs(folder, count=24):
+    """Crops of two real photographs, each of another size, as PNG, JPEG and grey PNG."""
+    from sklearn.datasets import load_sample_images
+
+    rng, bunch = np.random.default_rng(0), load_sample_images()
+    for name, photograph in zip(("china", "flower"), bunch.images, strict=True):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            height, width = rng.integers(20, 60, 2)
+            top, left = rng.integers(0, 300), rng.integers(0, 500)
+            crop = photograph[top : top + height, left : left + width]
+            if i % 3 == 0:
+                content, ending = tf.io.encode_jpeg(crop, quality=95), "JPG"
+            else:
+                content, ending = tf.io.encode_png(crop if i % 3 == 1 else crop[..., :1]), "png"
+            (folder / name / f"{i}.{ending}").write_bytes(content.numpy())
+    return folder
+
+
+def messy_table(count=300):
+    """Numbers with gaps, texts, dates, an id, a constant; the target depends on each kind."""
+    rng = np.random.default_rng(0)
+    age, city = rng.normal(40, 10, count), rng.choice(["Rome", "Oslo", "Lima"], count)
+    days = rng.integers(0, 700, count)
+    bought = (age > 40) ^ (city == "Rome") ^ (days > 350)
+    return pd.DataFrame(
+        {
+            "customer id": np.arange(count) + 1000,
+            "age in years": np.where(rng.random(count) < 0.1, np.nan, age.round(1)),
+            "city": np.where(rng.random(count) < 0.05, None, city),
+            "since": (pd.Timestamp("2021-01-01") + pd.to_timedelta(days, "D")).strftime("%Y-%m-%d"),
+            "country": "unknown",
+            "bought": np.where(bought, "yes", "no"),
+        }
+    )
+
+
+def write_texts(folder, count=30):
+    rng = np.random.default_rng(0)
+    for name, words in WORDS.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            text = " ".join(rng.choice(words.split(), 12)) + f" number {i}"
+            (folder / name / f"{i}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+FRESH = """
+import json, sys
+import tensorflow as tf
+raw = json.loads(sys.argv[2])
+model = tf.saved_model.load(sys.argv[1])
+if "image" in raw:
+    raw = {"image": tf.stack([tf.io.decode_image(tf.io.read_file(raw["image"]), channels=3)])}
+outputs = model.signatures["serving_default"](**{k: tf.constant(v) for k, v in raw.items()})
+print(json.dumps(outputs["probabilities"].numpy().tolist()))
+assert "zoo" not in sys.modules and "keras" not in sys.argv
+"""
+
+
+def in_fresh_process(export, raw):
+    """The probabilities that plain TensorFlow gets from an export, in a process of its own."""
+    child = subprocess.run(
+        [sys.executable, "-P", "-c", FRESH, str(export), json.dumps(raw)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return np.array(json.loads(child.stdout.splitlines()[-1]))
+
+
+def in_memory(trained, preparation, raw):
+    """The same from the trained model itself."""
+    logits = trained.model.predict(preparation.inputs(raw), verbose=0)
+    return tf.nn.softmax(logits).numpy()
+
+
+def test_a_folder_of_photographs(in_tmp):
+    folder = write_photographs(in_tmp / "photos")
+    trained = zoo.train("cnn:tiny", folder, epochs=8, batch_size=8, learning_rate=1e-2, quiet=True)
+    splits = zoo.load_dataset(folder, batch_size=8)
+    assert splits.info.labels == ("china", "flower")
+    assert splits.info.input_shape[-1] == 3
+    assert trained.report.num_test == 10 and trained.report.scores["accuracy"] > 0.5
+    one = folder / "china" / "0.JPG"
+    pixels = images.decode(one.read_bytes(), 3)[None]
+    small = images.resize(pixels, splits.info.input_shape[:2])
+    wanted = in_memory(trained, prepare(splits), small)
+    np.testing.assert_allclose(
+        in_fresh_process(trained.export, {"image": str(one)}), wanted, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        zoo.load(trained.export).predict(pixels.numpy())["probabilities"], wanted, atol=1e-5
+    )
+
+
+def test_a_stream_of_photographs_equals_them_in_memory(tmp_path):
+    folder = write_photographs(tmp_path / "photos", 8)
+    held, streamed = (zoo.load_dataset(folder, batch_size=4, cache_mb=mb) for mb in (256, 0))
+    for (a, b), (c, d) in zip(held.test, streamed.test, strict=True):
+        np.testing.assert_array_equal(a, c)
+        np.testing.assert_array_equal(b, d)
+
+
+def test_a_folder_with_splits_and_equal_sizes(tmp_path):
+    for split in ("train", "val", "test"):
+        for i, name in enumerate(("dark", "light")):
+            (tmp_path / split / name).mkdir(parents=True)
+            for k in range(6):
+                grey = np.full((10, 12, 1), 100 * i + 10 * k + len(split), "uint8")
+                (tmp_path / split / name / f"{k}.png").write_bytes(tf.io.encode_png(grey).numpy())
+    splits = zoo.load_dataset(tmp_path, batch_size=4)
+    assert splits.info.input_shape == (10, 12, 1)  # their own size
+    assert one channel
+    assert {name: len(data) for name, data in splits.examples.items()} == dict.fromkeys(
+        ("train", "validation", "test"), 12
+    )
+
+
+def test_a_messy_table(in_tmp, capfd):
+    table = messy_table()
+    table.to_csv("shop.csv", index=False)
+    trained = zoo.train("dense:small", "shop.csv", target="bought", epochs=30, learning_rate=1e-2)
+    said = capfd.readouterr().err
+    for words in ("'customer id' is left out", "'country' is left out: it is constant"):
+        assert words in said
+    assert trained.report.scores["accuracy"] > 0.8
+    info = zoo.load_dataset("shop.csv", target=("bought",)).info
+    assert dict(zip(info.columns, info.column_kinds, strict=True)) == {
+        "age_in_years": "number", "city": "category", "since": "date",
+    }  # fmt: skip
+
+    row = {"age_in_years": [33.5, float("nan")], "city": ["Rome", ""], "since": ["2021-05-01", ""]}
+    served = in_fresh_process(trained.export, row)
+    assert np.isfinite(served).all()
+    frame = pd.DataFrame(
+        {
+            "age in years": [33.5, None],
+            "city": ["Rome", None],
+            "since": ["2021-05-01", None],
+            "customer id": [1, 2],
+        }
+    )
+    np.testing.assert_allclose(
+        zoo.load(trained.export).predict(frame)["probabilities"], served, atol=1e-6
+    )
+    preparation = prepare(zoo.load_dataset("shop.csv", target=("bought",)))
+    raw = {name: tf.constant(values) for name, values in row.items()}
+    np.testing.assert_allclose(in_memory(trained, preparation, raw), served, atol=1e-5)
+
+
+def test_statistics_of_a_messy_table_come_from_train_alone():
+    table = messy_table()
+    shifted = table.copy()
+    info, splits = user.from_user(
+        table, test=table.iloc[:0:-3].assign(**{"age in years": 999.0}), target="bought"
+    )
+    _, alone = user.from_user(
+        table, test=shifted.iloc[:50].assign(**{"age in years": -999.0}), target="bought"
+    )
+    first, second = (
+        tables.encoder(info, part["train"].inputs)[0](
+            {k: tf.constant(v[:5]) for k, v in splits["train"].inputs.items()}
+        )
+        for part in (splits, alone)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_category_that_train_does_not_know_is_no_other_category():
+    info, splits = user.from_user(messy_table(), target="bought")
+    encoder, _ = tables.encoder(info, splits["train"].inputs)
+    raw = {
+        "age_in_years": [1.0] * 3,
+        "city": ["Rome", "Paris", "Quito"],
+        "since": ["2021-05-01"] * 3,
+    }
+    rome, paris, quito = encoder({k: tf.constant(v) for k, v in raw.items()}).numpy()
+    assert (paris == quito).all()
+    assert (rome != paris).any()
+
+
+def test_dates_are_the_calendar_s():
+    days = pd.date_range("1899-12-25", "2104-03-05", freq="17D")
+    parts = tables.DateParts()(tf.constant(days.strftime("%Y-%m-%d").tolist())).numpy()
+    np.testing.assert_array_equal(parts[:, 0], (days - pd.Timestamp("1970-01-01")).days)
+    np.testing.assert_array_equal(parts[:, 1], days.month)
+    np.testing.assert_array_equal(parts[:, 2], days.weekday)
+    assert np.isnan(tables.DateParts()(tf.constant(["", "yesterday"])).numpy()).all()
+
+
+def test_a_folder_of_texts(in_tmp):
+    folder = write_texts(in_tmp / "reviews")
+    trained = zoo.train("cnn:tiny", folder, epochs=6, batch_size=8, learning_rate=1e-2, quiet=True)
+    assert trained.report.scores["accuracy"] > 0.9
+    texts = ["great actors", "sadly far too long", "words that are in no text of train"]
+    served = in_fresh_process(trained.export, {"text": texts})
+    preparation = prepare(zoo.load_dataset(folder))
+    np.testing.assert_allclose(
+        in_memory(trained, preparation, tf.constant(texts)), served, atol=1e-5
+    )
+    loaded = zoo.load(trained.export)
+    np.testing.assert_allclose(loaded.predict(texts)["probabilities"], served, atol=1e-6)
+    assert loaded.predict(texts)["label"].tolist()[:2] == ["good", "bad"]
+
+
+def test_texts_in_a_csv_in_lists_and_in_npz_are_the_same(in_tmp):
+    folder = write_texts(in_tmp / "reviews")
+    files = [(p.read_text(), p.parent.name) for p in sorted(folder.rglob("*.txt"))]
+    frame = pd.DataFrame(files, columns=["review", "mood"])
+    frame.to_csv("reviews.csv", index=False)
+    np.savez("reviews.npz", x=frame["review"].to_numpy(str), y=frame["mood"].to_numpy(str))
+    texts, moods = zip(*files, strict=True)
+    info, one = user.from_user((list(texts), list(moods)))
+    assert info.kind == "text"
+    assert info.labels == ("bad", "good")
+    for other in (
+        paths.read("reviews.csv", target=("mood",)),
+        paths.read("reviews.npz"),
+        paths.read(folder),
+    ):
+        assert other[0].kind == "text"
+        assert other[0].labels == info.labels
+        assert sorted(other[1]["test"].inputs) == sorted(one["test"].inputs)
+
+
+@pytest.mark.parametrize("keys", [("x", "y"), ("x_train", "y_train")])
+def test_arrays_in_npz(in_tmp, keys):
+    x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+    np.savez("data.npz", **dict(zip(keys, (x, x[:, 0] > 0), strict=True)))
+    info, splits = paths.read("data.npz")
+    assert info.kind == "features"
+    assert len(splits["test"]) == 10
+
+
+def test_a_folder_of_tables(in_tmp):
+    table = messy_table()
+    (in_tmp / "shop").mkdir()
+    table[:200].to_csv("shop/train.csv", index=False)
+    table[200:].to_csv("shop/test.csv", index=False)
+    info, splits = paths.read("shop", target=("bought",))
+    assert len(splits["train"]) == 200
+    assert len(splits["test"]) == 100
+
+
+@pytest.mark.parametrize(
+    ("targets", "task", "labels"),
+    [
+        (["no", "yes"] * 20, "classification", ("no", "yes")),
+        ([-1, 1] * 20, "classification", ("-1", "1")),
+        ([7, 9] * 20, "classification", ("7", "9")),
+        ([100, 2000] * 20, "classification", ("100", "2000")),
+        (np.eye(4)[np.arange(40) % 4], "classification", ("0", "1", "2", "3")),
+        ((np.arange(80).reshape(40, 2) % 3 == 0).astype(int), "multilabel", ("0", "1")),
+        (np.linspace(0.1, 1, 40), "regression", ()),
+    ],
+)  # fmt: skip
+def test_the_task_is_told_from_the_targets(targets, task, labels):
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    info, splits = user.from_user((x, targets))
+    assert (info.task, info.labels) == (task, labels)
+    if task == "classification" and len(labels) == 2:
+        assert set(splits["train"].targets) == {0, 1}
+
+
+def test_a_family_of_the_caller_s(in_tmp):
+    """A builder function in the caller's own file, through train, export and load."""
+    (in_tmp / "my_family.py").write_text(
+        "import keras\n"
+        "def build_gated(input_shape, num_classes, *, width=8):\n"
+        "    inputs = keras.Input(input_shape, name='inputs')\n"
+        "    x = keras.layers.Dense(width)(inputs) * keras.layers.Dense(width, 'sigmoid')(inputs)\n"
+        "    return keras.Model(inputs, keras.layers.Dense(num_classes, name='logits')(x), name='gated')\n"
+    )
+    script = (
+        "import zoo, my_family\n"
+        "t = zoo.train(my_family.build_gated, 'wine', epochs=15, learning_rate=1e-2, batch_size=16, "
+        "model_args={'width': 16}, quiet=True)\n"
+        "assert t.report.scores['accuracy'] > 0.8, t.report\n"
+        "print(t.export)\n"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=in_tmp
+    )
+    loaded = zoo.load(in_tmp / child.stdout.splitlines()[-1])
+    wine = zoo.load_dataset("wine")
+    rows = dict(zip(wine.info.columns, wine.pick("test", range(5)).T, strict=True))
+    assert loaded.predict(rows)["probabilities"].shape == (5, 3)
+    assert loaded.card["builder"] is None
+    assert loaded.card["config"]["model"] == "own:build_gated"

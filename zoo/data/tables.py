@@ -1,0 +1,218 @@
+"""Tables: what each column is, and the layers that bring mixed columns to numbers inside the graph.
+
+Needs pandas where a DataFrame comes in, TensorFlow alone where columns become numbers.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import sources
+from zoo.models import checks
+
+_ISO_DATE = r"\s*\d{4}-\d{2}-\d{2}([T ].*)?\s*"
+_MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
+
+
+def column_kinds(frame, *, skip_bad=False):
+    """Tells what each column of a training table is, and which are left out.
+
+    Args:
+        frame: A DataFrame without its target.
+        skip_bad: Take single texts in a column of numbers as missing.
+
+    Returns:
+        Dict from the column's title to `"number"`, `"category"`, `"date"` or `"text"`; a column that cannot help is
+        not in it, and a message says why.
+
+    Raises:
+        InputError: A column mixes numbers and texts, or has a type that is none of these.
+    """
+    kinds = {}
+    for title in frame.columns:
+        column = frame[title]
+        kind, why_not = _kind(str(title), column, skip_bad)
+        if why_not:
+            sources.log.warning("column %r is left out: %s", str(title), why_not)
+        else:
+            kinds[title] = kind
+    if not kinds:
+        raise checks.InputError(
+            f"No column of the table is of use for training: {', '.join(map(str, frame.columns)) or 'there is none'}."
+        )
+    return kinds
+
+
+def _kind(title, column, skip_bad):
+    """Returns a kind and `None`, or `None` and why the column is left out."""
+    present = column.dropna()
+    if len(present) == 0:
+        return None, "all its values are missing"
+    if column.nunique(dropna=False) == 1:
+        return None, f"it is constant ({present.iloc[0]!r})"
+    if column.dtype.kind == "M":
+        return "date", None
+    if column.dtype.kind in "iufb":
+        is_id = title.lower() in ("id", "index", "unnamed: 0") or title.lower().endswith(
+            ("_id", " id")
+        )
+        if is_id and column.dtype.kind in "iu" and column.is_unique:
+            return None, "it numbers the rows"
+        return "number", None
+    if column.dtype.kind in "mc":
+        raise checks.InputError(
+            f"The column {title!r} holds {column.dtype}: turn it into numbers or leave it out."
+        )
+    return _text_kind(title, present.astype(str).str.strip(), skip_bad)
+
+
+def _text_kind(title, texts, skip_bad):
+    if texts.str.fullmatch(_ISO_DATE).all():
+        return "date", None
+    numbers = texts.map(is_number)
+    if numbers.mean() > 0.5:
+        if not numbers.all() and not skip_bad:
+            row = texts.index[~numbers][0]
+            raise checks.InputError(
+                f"The column {title!r} holds numbers, but {(~numbers).sum()} values are none, first {texts[row]!r} "
+                f"in {texts.index.name or 'row'} {row}: mend them, or pass skip_bad (--skip-bad) to count them as missing."
+            )
+        return "number", None
+    if texts.nunique() <= max(_MANY, len(texts) / 2) and texts.nunique() < len(texts):
+        return "category", None
+    if texts.str.split().str.len().mean() >= 3:
+        return "text", None
+    return (
+        None,
+        f"it has {texts.nunique()} different texts in {len(texts)} rows (dates are read as YYYY-MM-DD)",
+    )
+
+
+def is_number(value):
+    """Whether Python reads a number in it."""
+    try:
+        float(value)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def convert_column(title, column, kind):
+    """Turns a DataFrame's column into an array: float32 with NaN where missing, or UTF-8 with "" where missing."""
+    import pandas as pd
+
+    if kind == "number":
+        values = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+        with np.errstate(over="ignore"):
+            numbers = values.astype("float32")
+        if np.isinf(numbers).any():
+            row = column.index[np.isinf(numbers)][0]
+            raise checks.InputError(
+                f"The column {title!r} holds {column[row]} in {column.index.name or 'row'} {row}: infinite, or too large for float32."
+            )
+        return numbers
+    if column.dtype.kind == "M":
+        column = column.dt.strftime("%Y-%m-%d")
+    elif column.dtype.kind in "iufb":  # 3 and 3.0 are the same category
+        column = column.map(lambda v: v if v != v else f"{v:g}" if column.dtype.kind == "f" else v)
+    texts = column.astype(object).where(column.notna(), "").astype(str).str.strip()
+    return texts.to_numpy(object)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class DateParts(keras.layers.Layer):
+    """Dates as ISO 8601 texts, string [B] → days since 1970, month and weekday (Monday is 0), float32 [B, 3].
+
+    What is no date becomes NaN.
+    """
+
+    names = ("days", "month", "weekday")
+
+    def call(self, texts):
+        is_date = tf.strings.regex_full_match(texts, _ISO_DATE)
+        safe = tf.where(is_date, tf.strings.strip(texts), "1970-01-01")
+        year, month, day = (
+            tf.strings.to_number(tf.strings.substr(safe, start, length), tf.int32)
+            for start, length in ((0, 4), (5, 2), (8, 2))
+        )
+        # Hinnant, "chrono-compatible low-level date algorithms": years that begin in March end with the leap day.
+        early = month <= 2
+        year -= tf.cast(early, tf.int32)
+        era = year // 400
+        year_of_era = year - era * 400
+        day_of_year = (153 * (month + tf.where(early, 9, -3)) + 2) // 5 + day - 1
+        days = (
+            era * 146097
+            + year_of_era * 365
+            + year_of_era // 4
+            - year_of_era // 100
+            + day_of_year
+            - 719468
+        )
+        parts = tf.cast(tf.stack([days, month, (days + 3) % 7], -1), tf.float32)
+        return tf.where(is_date[:, None], parts, np.nan)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, 3)
+
+
+def encoder(info, inputs):
+    """Makes the model from a dict of raw columns to one float32 vector, with statistics of the training rows.
+
+    A missing number becomes the training median, with an indicator beside it where train has gaps; numbers are
+    standardised; a category becomes one-hot, with a place for categories that train does not know.
+
+    Args:
+        info: The `DataInfo`, with `column_kinds`.
+        inputs: The training rows: dict from column to array.
+
+    Returns:
+        The Keras model and the steps in words.
+    """
+    raw, features, values, encoded, steps = {}, {}, {}, {}, []
+    space = keras.utils.FeatureSpace
+    for column, kind in zip(info.columns, info.column_kinds, strict=True):
+        is_number = kind == "number"
+        raw[column] = keras.Input((), dtype="float32" if is_number else "string", name=column)
+        if kind == "category":
+            features[column] = space.string_categorical(num_oov_indices=1, output_mode="one_hot")
+            values[column], encoded[column] = inputs[column].astype(str), raw[column]
+            steps.append(f"{column}: category, one-hot; unknown ones have a place of their own")
+            continue
+        parts = {column: (raw[column], inputs[column])}
+        if kind == "date":
+            layer = DateParts(dtype="float32", name=f"{column}_date")
+            symbolic, known = layer(raw[column]), layer(tf.constant(inputs[column])).numpy()
+            parts = {
+                f"{column}_{part}": (symbolic[:, i], known[:, i])
+                for i, part in enumerate(DateParts.names)
+            }
+        for name, (x, known) in parts.items():
+            step = _fill(name, x, known, features, values, encoded)
+            if step:
+                steps.append(step)
+    merge = space(features=features, output_mode="concat")
+    count = len(next(iter(values.values())))
+    merge.adapt(tf.data.Dataset.from_tensor_slices(values).batch(count))
+    concat = keras.Model(dict(merge.get_inputs()), merge.get_encoded_features(), name="merge")
+    merged = concat({name: keras.ops.expand_dims(x, -1) for name, x in encoded.items()})
+    return keras.Model(raw, merged, name="prepare"), steps
+
+
+def _fill(name, x, known, features, values, encoded):
+    """Adds a column of numbers: gaps filled with the training median, and an indicator of them."""
+    space, gaps = keras.utils.FeatureSpace, np.isnan(known)
+    median = float(np.median(known[~gaps])) if not gaps.all() else 0.0
+    filled = np.where(gaps, median, known)
+    words = []
+    if filled.std() > 1e-6 * max(1.0, abs(filled.mean())):  # a constant one would be divided by 0
+        features[name] = space.float_normalized()
+        values[name] = filled
+        encoded[name] = keras.ops.where(keras.ops.isnan(x), median, x)
+        words.append(f"gaps filled with {median:.6g}, standardised")
+    if gaps.any():
+        features[f"{name}_missing"] = space.float()
+        values[f"{name}_missing"] = gaps.astype("float32")
+        encoded[f"{name}_missing"] = keras.ops.cast(keras.ops.isnan(x), "float32")
+        words.append(f"an indicator of gaps ({gaps.mean():.1%} of train)")
+    return f"{name}: {', '.join(words)}" if words else None

@@ -1,0 +1,136 @@
+"""Raw inputs for a loaded model: checked against its card, named as its signatures take them."""
+
+import logging
+
+import numpy as np
+
+from zoo.data import sources, tables, user
+from zoo.models import checks
+
+log = logging.getLogger("zoo")
+
+
+def check(inputs, card):
+    """Returns raw inputs by name, as NumPy arrays.
+
+    Args:
+        inputs: What the caller passed to `LoadedModel.predict`.
+        card: The model's card.
+
+    Raises:
+        InputError: They have another dtype, shape or other columns than the model takes, or hold values that the
+            model would answer with nonsense.
+    """
+    return _CHECKS[card["input_kind"]](inputs, card)
+
+
+def _image(inputs, card):
+    values, channels = np.asarray(inputs), card["input_shape"][-1]
+    if channels == 1 and values.ndim == 3 and values.shape[-1] == 1:
+        raise checks.InputError(
+            f"Received one image of shape {values.shape}: pass a batch, image[None]."
+        )
+    if channels == 1 and values.ndim == 3:
+        values = values[..., None]
+    if values.dtype != np.uint8 or values.ndim != 4 or values.shape[-1] != channels:
+        raise checks.InputError(
+            f"{card['name']} takes a batch of uint8 images (N, height, width, {channels}) with pixels "
+            f"0..255. Received: {values.dtype} of shape {values.shape}"
+        )
+    if 0 in values.shape[1:]:
+        raise checks.InputError(f"Images of no pixels: received shape {values.shape}.")
+    return {"image": values}
+
+
+def _features(inputs, card):
+    values, shape = np.asarray(inputs), tuple(card["input_shape"])
+    if values.shape[1:] != shape or values.dtype.kind not in "fiub":
+        raise checks.InputError(
+            f"{card['name']} takes numbers of shape {('N', *shape)}. "
+            f"Received: {values.dtype} of shape {values.shape}"
+        )
+    low, high = card.get("input_range") or (-np.inf, np.inf)
+    if values.size and np.abs(values).mean() > 10 * max(abs(low), abs(high), 1e-30):
+        raise checks.InputError(
+            f"{card['name']} was trained on values in {low:.4g}..{high:.4g}. Received values up to "
+            f"{np.abs(values).max():.4g}: bring them to the same scale."
+        )
+    return {"features": _finite("features", values.astype("float32"))}
+
+
+def _text(inputs, card):
+    if isinstance(inputs, (str, bytes)):
+        raise checks.InputError("Received one text: pass a list of texts, [text].")
+    texts = [user.decode_text(text) for text in np.asarray(inputs, object).reshape(-1).tolist()]
+    length, long = card["text_size"][0], 0
+    for i, text in enumerate(texts):
+        if text is None:
+            raise checks.InputError(f"Example {i} is no UTF-8 text: pass strings.")
+        if not text.strip():
+            raise checks.InputError(
+                f"The text of example {i} is empty or holds spaces only: the answer would mean nothing."
+            )
+        long += len(text.split()) > length
+    if long:
+        log.warning("%d of %d texts are longer than %d words: the rest is not read", long, len(texts), length)  # fmt: skip
+    return {"text": np.array(texts, object)}
+
+
+def _table(inputs, card):
+    columns = card["columns"]
+    kinds = card.get("column_kinds") or ["number"] * len(columns)
+    if not hasattr(inputs, "keys"):
+        raise checks.InputError(
+            f"A table's inputs are a DataFrame or a dict of columns. Received: {type(inputs)}"
+        )
+    if set(kinds) != {"number"} and not hasattr(inputs, "columns"):
+        import pandas as pd
+
+        inputs = pd.DataFrame(inputs)
+    given = {sources.column_name(str(name)): inputs[name] for name in inputs.keys()}  # noqa: SIM118
+    missing = [column for column in columns if column not in given]
+    extra = [column for column in given if column not in columns]
+    if missing:
+        raise checks.InputError(
+            f"The columns differ from the model's. Missing: {missing}. Not known: {extra or 'none'}."
+        )
+    if extra:
+        log.warning("columns that the model does not know are not read: %s", ", ".join(extra))
+    has_gaps = bool(card.get("column_kinds"))
+    arrays = {
+        column: _column(column, given[column], kind, has_gaps)
+        for column, kind in zip(columns, kinds, strict=True)
+    }
+    lengths = {column: len(values) for column, values in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise checks.InputError(f"The columns differ in length: {lengths}")
+    return arrays
+
+
+def _column(name, values, kind, has_gaps):
+    if kind != "number":
+        return tables.convert_column(name, values, kind)
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy(na_value=np.nan) if values.hasnans else values.to_numpy()
+    try:
+        numbers = np.asarray(values, dtype="float32").reshape(-1)
+    except (ValueError, TypeError) as error:
+        first = next(i for i, value in enumerate(values) if not tables.is_number(value))
+        raise checks.InputError(
+            f"The column {name!r} must hold numbers. Received {values[first]!r} in example {first}."
+        ) from error
+    if has_gaps and not np.isinf(numbers).any():
+        return numbers
+    return _finite(name, numbers)
+
+
+def _finite(name, values):
+    if not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0][0])
+        raise checks.InputError(
+            f"{name} is NaN or infinite in example {row}: the answer would mean nothing."
+        )
+    return values
+
+
+_CHECKS = {"image": _image, "features": _features, "text": _text, "table": _table}
