@@ -177,15 +177,24 @@ def test_wrong_tables_are_refused(wine_run):
     good = dict.fromkeys(model.card["columns"], np.ones(2))
     cases = [
         ({k: v for k, v in good.items() if k != "alcohol"}, r"Missing: \['alcohol'\]"),
-        ({**good, "vintage": np.ones(2)}, r"Not known: \['vintage'\]"),
+        ({"vintage": np.ones(2)}, r"Not known: \['vintage'\]"),
         ({**good, "alcohol": np.array([1.0, np.nan])}, "alcohol is NaN or infinite in example 1"),
-        ({**good, "alcohol": np.array(["a", "b"])}, "'alcohol' must hold numbers"),
+        ({**good, "alcohol": np.array(["a", "b"])}, "'alcohol' must hold numbers. Received 'a' in example 0"),
         ({**good, "alcohol": np.ones(3)}, "differ in length"),
         (np.ones((2, 13)), "a DataFrame or a dict"),
     ]
     for inputs, words in cases:
         with pytest.raises(zoo.InputError, match=words):
             model.predict(inputs)
+
+
+def test_columns_that_the_model_does_not_know_are_named_and_not_read(wine_run, caplog):
+    model = zoo.load(wine_run)
+    good = dict.fromkeys(model.card["columns"], np.ones(2))
+    with caplog.at_level("WARNING", "zoo"):
+        answers = model.predict({**good, "vintage": np.ones(2)})["probabilities"]
+    np.testing.assert_array_equal(answers, model.predict(good)["probabilities"])
+    assert "vintage" in caplog.text
 
 
 def test_exporting_twice_makes_version_2(in_tmp):
