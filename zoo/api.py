@@ -225,8 +225,7 @@ def _make_model(model, config, preparation):
     arguments = {**preparation.builder_arguments, **config.model_args}
     if isinstance(model, keras.Model):
         _check_own(model, config)
-        _check_rescaling(model)
-        return model
+        return _check_inputs(model, preparation)
     if isinstance(model, str):
         return build(config.model, **arguments)
     if not callable(model):
@@ -242,15 +241,30 @@ def _make_model(model, config, preparation):
         raise checks.InputError(
             f"The builder {model.__name__} must return a keras.Model. It returned: {built!r}"
         )
-    _check_rescaling(built)
-    return built
+    return _check_inputs(built, preparation)
 
 
-def _check_rescaling(model):
-    """Refuses a caller's model that prepares its inputs itself: they would be scaled twice."""
+def _check_inputs(model, preparation):
+    """Returns a caller's model, unless it would take prepared inputs for something else without an error."""
     for layer in model.layers:
         if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
             raise checks.InputError(
                 f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
                 "inputs, in training and in the export: remove that layer."
             )
+    wanted = tuple(preparation.builder_arguments["input_shape"])
+    shapes = [tuple(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
+    fits = len(shapes) == 1 and len(shapes[0]) == len(wanted)
+    if shapes and not (fits and all(a in (None, b) for a, b in zip(shapes[0], wanted))):
+        raise checks.InputError(  # Keras drops or adds a last dimension of 1 without a word
+            f"The model {model.name!r} takes inputs of shape {shapes}; the prepared data have shape {wanted} per "
+            f"example. Give it keras.Input({wanted})."
+        )
+    words = preparation.builder_arguments.get("vocabulary_size", 0)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:
+            raise checks.InputError(  # an id beyond the table is silent under XLA and on GPUs
+                f"The embedding {layer.name!r} has {layer.input_dim} rows, but the texts have {words} different words: "
+                f"give it {words}, or a smaller vocabulary with text_size."
+            )
+    return model

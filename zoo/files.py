@@ -61,6 +61,21 @@ def claim_numbered_folder(base, stem):
         number += 1
 
 
+def check_space(folder, size):
+    """Raises `InputError` unless the disk of a folder has room.
+
+    Args:
+        folder: A folder that exists.
+        size: Bytes to be written.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise checks.InputError(
+            f"The disk of {folder} has {free / 2**20:,.0f} MiB left, but this run writes about {size / 2**20:,.0f} MiB: "
+            "free some, or choose another folder with out=... (--out)."
+        )
+
+
 def versions(base):
     """Returns the version numbers (folders with a whole number as name) in a folder, in rising order."""
     if not Path(base).is_dir():

@@ -23,6 +23,7 @@ class Preparation:
         steps: The steps in words, for the card.
         target_mean: For a regression, the mean of the training targets; otherwise 0.
         target_std: For a regression, their standard deviation; otherwise 1.
+        input_range: Lowest and highest value of arrays of features in the training split; `None` for other kinds.
     """
 
     inputs: keras.Model
@@ -30,6 +31,7 @@ class Preparation:
     steps: tuple[str, ...]
     target_mean: float = 0.0
     target_std: float = 1.0
+    input_range: tuple[float, float] | None = None
 
     def __call__(self, inputs, targets):
         """Prepares a batch of (inputs, targets), as `Splits.mapped` wants it."""
@@ -84,7 +86,10 @@ def prepare(splits):
     mean, std = _target_statistics(splits) if info.task == "regression" else (0.0, 1.0)
     if std != 1.0:
         steps.append(f"predictions multiplied by {std:.6g}, plus {mean:.6g}")
-    return Preparation(model, arguments | vocabulary, tuple(steps), mean, std)
+    data, bounds = splits.examples["train"], None
+    if info.kind == "features" and isinstance(data, sources.Arrays):
+        bounds = (float(data.inputs.min()), float(data.inputs.max()))
+    return Preparation(model, arguments | vocabulary, tuple(steps), mean, std, bounds)
 
 
 def _vectorize(splits):

@@ -44,6 +44,7 @@ def make(info, preparation, builder, run_folder, signatures, counts):
         },
         "input_kind": info.kind,
         "input_shape": list(info.input_shape),
+        "input_range": preparation.input_range,
         "preprocessing": list(preparation.steps),
         "signatures": signatures,
         "labels": list(info.labels),

@@ -117,7 +117,7 @@ def _column(name, values, kind, has_gaps):
     except (ValueError, TypeError) as error:
         first = next(i for i, value in enumerate(values) if not tables.is_number(value))
         raise checks.InputError(
-            f"The column {name!r} must hold numbers. Received {values[first]!r} in example {first}."
+            f"The column {name!r} must hold numbers. Received {str(values[first])!r} in example {first}."
         ) from error
     if has_gaps and not np.isinf(numbers).any():
         return numbers

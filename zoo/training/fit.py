@@ -4,7 +4,9 @@ import sys
 import time
 
 import keras
+import numpy as np
 
+from zoo import files
 from zoo.training import callbacks, pictures, tasks
 
 
@@ -27,6 +29,9 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
         NotFiniteError: The loss or a weight became NaN or infinite.
     """
     options, task = run.config.run, tasks.task(splits.info.task)
+    # Two checkpoints while one replaces the other, the export, and logs and pictures.
+    weights = sum(np.prod(v.shape, dtype=int) * v.value.dtype.size for v in model.variables)
+    files.check_space(run.folder, 3 * weights + 20 * 2**20)
     best = callbacks.BestCheckpoint(run.folder / "checkpoints", task.monitor, task.mode)
     chain = [callbacks.StopAtNotFinite(), callbacks.LearningRate()]
     if run.config.optimizer.ema is not None:
