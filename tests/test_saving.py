@@ -179,7 +179,10 @@ def test_wrong_tables_are_refused(wine_run):
         ({k: v for k, v in good.items() if k != "alcohol"}, r"Missing: \['alcohol'\]"),
         ({"vintage": np.ones(2)}, r"Not known: \['vintage'\]"),
         ({**good, "alcohol": np.array([1.0, np.nan])}, "alcohol is NaN or infinite in example 1"),
-        ({**good, "alcohol": np.array(["a", "b"])}, "'alcohol' must hold numbers. Received 'a' in example 0"),
+        (
+            {**good, "alcohol": np.array(["a", "b"])},
+            "'alcohol' must hold numbers. Received 'a' in example 0",
+        ),
         ({**good, "alcohol": np.ones(3)}, "differ in length"),
         (np.ones((2, 13)), "a DataFrame or a dict"),
     ]

@@ -2,6 +2,8 @@
 
 import difflib
 
+_LISTED = 25  # choices that a message names
+
 
 class InputError(ValueError):
     """What the caller passed cannot be used; the message says what to write instead.
@@ -64,7 +66,9 @@ def one_of(name, value, choices):
         str(value), [str(choice) for choice in choices], n=3, cutoff=0.5
     )
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    listed = ", ".join(repr(choice) for choice in choices)
+    listed = ", ".join(repr(choice) for choice in choices[:_LISTED])
+    if len(choices) > _LISTED:
+        listed += f", ... ({len(choices)} in all)"
     raise InputError(f"Unknown {name} {value!r}.{hint} Choose one of: {listed}")
 
 

@@ -1,0 +1,318 @@
+"""A table of inputs that cannot be used, and the command that prints what the zoo answers to each.
+
+    python tests/bad_inputs.py > docs/bad_inputs.md
+
+Each row is (what is wrong, a function that does it in an empty folder). `test_bad_inputs.py` runs every row: an
+`InputError` of at most three lines, before the first training step.
+"""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+import zoo
+from zoo.saving import inputs as files_for_predict
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(40, 3)).astype("float32"), np.arange(40) % 2
+PIXELS = RNG.integers(0, 256, (40, 8, 8, 1)).astype("uint8")
+TABLE = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "kind": np.where(Y, "up", "down")})
+TEXTS = [f"word{i} and more" for i in range(40)]
+
+
+def train(data=(X, Y), model="dense:tiny", **options):
+    return zoo.train(model, data, epochs=options.pop("epochs", 1), batch_size=options.pop("batch_size", 8), quiet=True, **options)  # fmt: skip
+
+
+def changed(array, index, value):
+    copy = np.array(array)
+    copy[index] = value
+    return copy
+
+
+def frame(**columns):
+    return TABLE.assign(**columns)
+
+
+def csv(content, **options):
+    Path("t.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    return train("t.csv", **{"target": "kind", **options})
+
+
+def csv_of(table, **options):
+    return csv(table.to_csv(index=False), **options)
+
+
+def picture(path, seed=0, content=None):
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3)).astype("uint8")
+    path.write_bytes(tf.io.encode_png(pixels).numpy() if content is None else content)
+
+
+def pictures(root, classes=("cat", "dog"), count=10, first=0):
+    for k, name in enumerate(classes):
+        for i in range(count):
+            picture(f"{root}/{name}/{i}.png", seed=first + 100 * k + i)
+
+
+def folder(*, broken=None, test=None, extra=None, **options):
+    root = "p/train" if test else "p"
+    pictures(root)
+    if broken is not None:
+        picture(f"{root}/cat/broken.png", content=broken)
+    if extra:
+        Path(extra).mkdir(parents=True)
+    if test:
+        test()
+    return train("p", "cnn:tiny", **options)
+
+
+def texts(content):
+    for name in ("good", "bad"):
+        for i in range(10):
+            path = Path(f"t/{name}/{i}.txt")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"a {name} text with the number {i}")
+    Path("t/bad/odd.txt").write_bytes(content)
+    return train("t", "cnn:tiny")
+
+
+def npz(**arrays):
+    np.savez("d.npz", **arrays)
+    return train("d.npz")
+
+
+def model_of(*layers, shape=(3,)):
+    return keras.Sequential([keras.Input(shape), *layers])
+
+
+def shipped(name, inputs, **options):
+    return zoo.load(name).predict(inputs, **options)
+
+
+def wine(**columns):
+    rows = zoo.load_dataset("wine")
+    good = dict(zip(rows.info.columns, rows.pick("test", range(2)).T, strict=True))
+    return {k: v for k, v in {**good, **columns}.items() if v is not None}
+
+
+def trained_text(inputs):
+    trained = zoo.train("cnn:tiny", (TEXTS, Y), epochs=1, batch_size=8, quiet=True)
+    return zoo.load(trained.export).predict(inputs)
+
+
+def trained_features(inputs):
+    trained = zoo.train("dense:tiny", (np.tanh(X), Y), epochs=1, batch_size=8, quiet=True)
+    return zoo.load(trained.export).predict(inputs)
+
+
+def predict_file(model, name, content):
+    Path(name).write_bytes(content)
+    return list(files_for_predict.predict_files(zoo.load(model), [name]))
+
+
+def small_disk():
+    from zoo import files
+
+    real = files.shutil.disk_usage
+    files.shutil.disk_usage = lambda path: real(path)._replace(free=2**20)
+    try:
+        return train()
+    finally:
+        files.shutil.disk_usage = real
+
+
+def under_a_file():
+    Path("file").write_text("")
+    return train(out="file/run")
+
+
+def taken():
+    Path("run").mkdir()
+    return train(out="run")
+
+
+def same_pictures():
+    pictures("p/test")
+
+
+def other_class():
+    pictures("p/test", ("cat", "cow"), first=500)
+
+
+DATA = {
+    "no examples": lambda: train((X[:0], Y[:0])),
+    "fewer targets than inputs": lambda: train((X, Y[:5])),
+    "empty validation data": lambda: train(validation=(X[:0], Y[:0])),
+    "no data at all": lambda: train({"x": X}),
+    "inputs of one dimension": lambda: train((X[:, 0], Y)),
+    "inputs of different shapes": lambda: train(([X[0], X[1][:2]] * 20, Y)),
+    "test inputs of another shape": lambda: train(test=(X[:, :2], Y)),
+    "test inputs of another dtype": lambda: train(test=((X * 10).astype(int), Y)),
+    "NaN in one input": lambda: train((changed(X, (7, 1), np.nan), Y)),
+    "infinity in one input": lambda: train((changed(X, (7, 1), np.inf), Y)),
+    "NaN in one target": lambda: train((X, changed(X[:, 0], 3, np.nan)), task="regression"),
+    "infinity in one target": lambda: train((X, changed(X[:, 0], 3, np.inf)), task="regression"),
+    "one class only": lambda: train((X, np.zeros(40, int))),
+    "the same target everywhere": lambda: train((X, np.full(40, 2.5)), task="regression"),
+    "labels with fractions": lambda: train((X, Y + 0.5), task="classification"),
+    "a label that is missing": lambda: train((X, changed(np.array(["a", "b"], object)[Y], 0, None))),
+    "whole numbers of many values": lambda: train((X, np.arange(40) * 3)),
+    "targets of two columns": lambda: train((X, X[:, :2])),
+    "targets that would broadcast": lambda: train((X, X[:, :2]), task="regression"),
+    "strings for a regression": lambda: train((X, np.array(["a", "b"])[Y]), task="regression"),
+    "a test class that train lacks": lambda: train(test=(X + 1, Y + 7)),
+    "rows with two classes as one-hot": lambda: train((X, np.ones((40, 2), int)), task="classification"),
+    "several labels that are not 0 or 1": lambda: train((X, X[:, :2]), task="multilabel"),
+    "the same examples in train and test": lambda: train(test=(X[:4], Y[:4])),
+    "uint8 images of two channels": lambda: train((np.repeat(PIXELS, 2, -1), Y), "cnn:tiny"),
+    "strings among the inputs": lambda: train((X.astype(str), Y)),
+    "a tf.data set without end": lambda: train(tf.data.Dataset.from_tensors((X[0], 1)).repeat()),
+    "a tf.data set without targets": lambda: train(tf.data.Dataset.from_tensor_slices(X)),
+    "an unknown task": lambda: train(task="ranking"),
+    "a batch larger than the data": lambda: train(batch_size=500),
+    "a validation share that leaves nothing": lambda: train(validation_fraction=0.001),
+}  # fmt: skip
+
+FILES = {
+    "a path that does not exist": lambda: train("./no/such/folder"),
+    "a data set's name with a slip": lambda: train("digit"),
+    "a folder without classes": lambda: (picture("p/1.png"), train("p", "cnn:tiny")),
+    "a class folder without images": lambda: folder(extra="p/empty"),
+    "an image that is no image": lambda: folder(broken=b"no image"),
+    "an image that is cut off": lambda: folder(broken=tf.io.encode_png(PIXELS[0]).numpy()[:60]),
+    "a test class without training images": lambda: folder(test=other_class),
+    "the same images in train and test": lambda: folder(test=same_pictures),
+    "a test folder without a train folder": lambda: (pictures("p/test"), train("p", "cnn:tiny")),
+    "a target for a folder of classes": lambda: folder(target="kind"),
+    "an empty text file": lambda: texts(b""),
+    "a text file of spaces": lambda: texts(b" \n "),
+    "a text file that is no UTF-8": lambda: texts("schön".encode("latin-1")),
+    "text for a model of numbers": lambda: train((TEXTS, Y)),
+    "an empty CSV": lambda: csv(""),
+    "a CSV with a header only": lambda: csv("a,b,kind\n"),
+    "a CSV with a longer line": lambda: csv("a,kind\n1,x\n2,y,3\n"),
+    "a CSV that is no UTF-8": lambda: csv("a,kind\n1,schön\n".encode("latin-1")),
+    "no target named": lambda: csv_of(TABLE, target=None),
+    "a target column with a slip": lambda: csv_of(TABLE, target="knd"),
+    "an unknown column": lambda: csv_of(TABLE, columns=("a", "c")),
+    "the target among the columns": lambda: csv_of(TABLE, columns=("a", "kind")),
+    "a missing target": lambda: csv_of(frame(kind=changed(TABLE["kind"].to_numpy(object), 5, None))),
+    "a text among numbers": lambda: csv_of(frame(a=changed(TABLE["a"].to_numpy(object), 5, "many"))),
+    "infinity in a column": lambda: csv_of(frame(a=changed(X[:, 0], 5, np.inf))),
+    "constant columns only": lambda: csv_of(frame(a=1.0, b="x")),
+    "columns that have the same name": lambda: train(frame(**{"a ": 1.0}), target="kind"),
+    "a column of durations": lambda: train(frame(a=pd.to_timedelta(Y, "D")), target="kind"),
+    "an .npz without x": lambda: npz(images=X, labels=Y),
+    "an .npz without the test targets": lambda: npz(x_train=X, y_train=Y, x_test=X),
+    "an .npz that is none": lambda: (Path("d.npz").write_text("x"), train("d.npz")),
+}  # fmt: skip
+
+SETTINGS = {
+    "zero epochs": lambda: train(epochs=0),
+    "a batch of 0": lambda: train(batch_size=0),
+    "a negative batch": lambda: train(batch_size=-8),
+    "a learning rate of 0": lambda: train(learning_rate=0.0),
+    "a negative learning rate": lambda: train(learning_rate=-1e-3),
+    "a learning rate that is no number": lambda: train(learning_rate=float("nan")),
+    "a negative weight decay": lambda: train(weight_decay=-0.1),
+    "dropout of 1": lambda: train(model_args={"dropout": 1.0}),
+    "an unknown optimizer": lambda: train(optimizer="adamm"),
+    "an unknown option": lambda: train(learn_rate=0.1),
+    "an unknown model": lambda: train(model="dence"),
+    "an unknown size": lambda: train(model="dense:huge"),
+    "an unknown builder argument": lambda: train(model_args={"width": 3}),
+    "augmentation of a table": lambda: train(augment="digits"),
+    "label smoothing of a regression": lambda: train((X, X[:, 0]), label_smoothing=0.1),
+    "a run folder that exists": taken,
+    "a run folder below a file": under_a_file,
+    "a full disk": small_disk,
+    "images too small for the model": lambda: train((PIXELS[:, :2, :2], Y), "cnn:base"),
+    "a model that applies softmax": lambda: train(model=model_of(keras.layers.Dense(2, "softmax"))),
+    "a model with too few outputs": lambda: train(model=model_of(keras.layers.Dense(1))),
+    "a model for another input": lambda: train(model=model_of(keras.layers.Flatten(), keras.layers.Dense(2), shape=(3, 1))),
+    "a model that scales its inputs": lambda: train(model=model_of(keras.layers.Rescaling(0.1), keras.layers.Dense(2))),
+    "a model that is not built": lambda: train(model=keras.Sequential([keras.layers.Dense(2)])),
+    "a monitor that is never logged": lambda: train(callbacks=[keras.callbacks.EarlyStopping("val_acc")]),
+    "a class without a weight": lambda: train(class_weight={"0": 1.0}),
+    "focal loss for a regression": lambda: train((X, X[:, 0]), loss="focal"),
+}  # fmt: skip
+
+PREDICT = {
+    "a model's name with a slip": lambda: zoo.load("mnist_cn"),
+    "float images": lambda: shipped("mnist_cnn", PIXELS / 255),
+    "one image without a batch": lambda: shipped("mnist_cnn", PIXELS[0]),
+    "images of three channels": lambda: shipped("mnist_cnn", np.repeat(PIXELS, 3, -1)),
+    "no images": lambda: shipped("mnist_cnn", PIXELS[:0]),
+    "images of no pixels": lambda: shipped("mnist_cnn", PIXELS[:, :0]),
+    "a batch size of 0": lambda: shipped("mnist_cnn", PIXELS, batch_size=0),
+    "a table without one column": lambda: shipped("wine_dense", wine(alcohol=None)),
+    "text in a column of numbers": lambda: shipped("wine_dense", wine(alcohol=["strong", "weak"])),
+    "NaN in a column without gaps": lambda: shipped("wine_dense", wine(alcohol=[np.nan, 12.0])),
+    "columns of different lengths": lambda: shipped("wine_dense", wine(alcohol=[12.0])),
+    "an array for a table": lambda: shipped("wine_dense", np.ones((2, 13))),
+    "features of another width": lambda: trained_features(X[:, :2]),
+    "features of another scale": lambda: trained_features(X * 255),
+    "NaN among the features": lambda: trained_features(changed(X, (2, 1), np.nan)),
+    "one text without a list": lambda: trained_text("good"),
+    "an empty text": lambda: trained_text(["good", ""]),
+    "a text of spaces": lambda: trained_text(["good", " \t"]),
+    "bytes that are no UTF-8": lambda: trained_text(["good", "schön".encode("latin-1")]),
+    "numbers for a text": lambda: trained_text([1, 2]),
+    "a file that is no image": lambda: predict_file("mnist_cnn", "x.png", b"no image"),
+    "a CSV for images": lambda: predict_file("wine_dense", "x.txt", b"12.0"),
+    "an .npy that is none": lambda: predict_file("mnist_cnn", "x.npy", b"none"),
+}  # fmt: skip
+
+CASES = {**DATA, **FILES, **SETTINGS, **PREDICT}
+GROUPS = {"Data in memory": DATA, "Files": FILES, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
+
+
+@contextlib.contextmanager
+def empty_folder():
+    """Works in a new folder, which is removed afterwards."""
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as path:
+        os.chdir(path)
+        try:
+            yield path
+        finally:
+            os.chdir(before)
+
+
+def answer(case):
+    """The message of the `InputError` that a case raises; temporary paths are cut out."""
+    with empty_folder() as path:
+        try:
+            case()
+        except zoo.InputError as error:
+            return re.sub(
+                rf"({re.escape(os.path.realpath(path))}|{re.escape(path)})/?", "", str(error)
+            )
+    raise AssertionError("no error")
+
+
+def main():
+    print("# What cannot be used, and the answer\n")
+    print(
+        f"Printed by `python tests/bad_inputs.py`: {len(CASES)} inputs, each refused before the first training step;"
+    )
+    print("a command prints the message after `error:` and exits with code 2.")
+    for title, group in GROUPS.items():
+        print(f"\n## {title}\n\n| input | answer |\n| --- | --- |")
+        for name, case in group.items():
+            message = answer(case).replace("|", "\\|").replace("\n", "<br>")
+            print(f"| {name} | {message} |")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
