@@ -60,6 +60,8 @@ def test_models_and_info():
     described = ok("info", "cnn:small")
     assert "421,642" in described
     assert "floating-point operations per example: 8,557,706" in described
+    texts = ok("info", "cnn:text", "--vocabulary-size", 500)
+    assert f"{500 * 300 + 12 * 300 * 100 + 300 + 300 * 10 + 10:,}" in texts
 
 
 def test_flops_agree_with_the_analytic_count():

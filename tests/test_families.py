@@ -1,44 +1,16 @@
 """Promises that every row of the table keeps on any Keras backend."""
 
+import functools
 import inspect
 import json
 
 import keras
 import numpy as np
 import pytest
+from table import EXTREME, KINDS, NAMES, SAMPLES, SIZES, set_ramp, tiny
 
 import zoo
-from zoo import families
-
-ROWS = [(name, row) for name, row in families.FAMILIES.items()]
-SIZES = [(name, size) for name, row in ROWS for size in row.sizes]
-SAMPLES = [
-    pytest.param(name, task, i, id=f"{name}-{task}-{i}")
-    for name, row in ROWS
-    for task, make in row.samples.items()
-    for i in range(len(make()))
-]
-EXTREME = {
-    "dense": {"dropout": 0.3, "normalization": "batch"},
-    "cnn": {"dropout": 0.3, "normalization": "batch"},
-}
-
-
-def tiny(name, task="classification", index=0, **overrides):
-    """The tiny size on a sample of the table; returns model and sample."""
-    row = families.FAMILIES[name]
-    sample = row.samples[task]()[index]
-    return row.build(**{**row.sizes["tiny"], **sample.arguments, **overrides}), sample
-
-
-def set_ramp(model):
-    """Gives every element of every weight another value, so that no two weights can be swapped unnoticed."""
-    start = 1
-    for weight in model.weights:
-        if weight.dtype == "float32":
-            count = int(np.prod(weight.shape))
-            weight.assign(np.reshape(np.linspace(0.01, 0.5, count) + start * 1e-3, weight.shape))
-            start += 1
+from zoo import families, summary
 
 
 def loss_of(task):
@@ -51,19 +23,24 @@ def test_the_table_is_complete():
     builders = {
         name for name in zoo.__all__ if name.startswith("build_") and callable(getattr(zoo, name))
     }
-    assert builders == {row.build.__name__ for _, row in ROWS}
-    for name, row in ROWS:
+    assert builders == {row.build.__name__ for row in families.FAMILIES.values()}
+    for name, row in families.FAMILIES.items():
         assert "tiny" in row.sizes, name
         assert row.build.__name__ == f"build_{name}"
         assert row.reference
         assert row.samples
 
 
+@functools.cache
+def built_by_shape(name, size, again=False):
+    """A size without its weights' memory: one model for the tests that only look at it, or a second one."""
+    with keras.StatelessScope(initialize_variables=False):
+        return summary.build_for_info(f"{name}:{size}", num_classes=7)
+
+
 @pytest.mark.parametrize(("name", "size"), SIZES)
 def test_every_size_builds_by_shape_only(name, size):
-    shape = {"lenet5": (32, 32, 1)}.get(size, (28, 28, 1))
-    with keras.StatelessScope(initialize_variables=False):
-        model = zoo.build(name, size=size, input_shape=shape, num_classes=7)
+    model = built_by_shape(name, size)
     assert model.output_shape == (None, 7)
     assert model.count_params() > 0
 
@@ -74,6 +51,8 @@ def test_every_size_builds_by_shape_only(name, size):
         ("cnn:small", (28, 28, 1), 10, 421_642),
         ("cnn:valid", (28, 28, 1), 10, 225_034),
         ("cnn:lenet5", (32, 32, 1), 10, 61_706),
+        # Kim 2014 by hand: embedding, three widths of 100 filters with biases, logits.
+        ("cnn:text", (None,), 2, 20_000 * 300 + (3 + 4 + 5) * 300 * 100 + 300 + 300 * 2 + 2),
         # 64-64 and 256-128-64 by hand: kernels, biases, and four vectors per batch normalization.
         ("dense:small", (784,), 10, 784 * 64 + 64 + 64 * 64 + 64 + 64 * 10 + 10),
         (
@@ -85,7 +64,32 @@ def test_every_size_builds_by_shape_only(name, size):
     ],
 )
 def test_parameter_counts_are_the_published_ones(name, shape, classes, published):
-    assert zoo.build(name, input_shape=shape, num_classes=classes).count_params() == published
+    data = {"input_shape": shape, "num_classes": classes}
+    if shape == families.TOKENS:
+        data["vocabulary_size"] = 20_000
+    assert zoo.build(name, **data).count_params() == published
+
+
+# Trainable: He et al. 2016, table 6 (rounded there), and torchvision's models.
+@pytest.mark.parametrize(
+    ("size", "shape", "classes", "published"),
+    [
+        ("20", (32, 32, 3), 10, 269_722),
+        ("32", (32, 32, 3), 10, 464_154),
+        ("44", (32, 32, 3), 10, 658_586),
+        ("56", (32, 32, 3), 10, 853_018),
+        ("110", (32, 32, 3), 10, 1_727_962),
+        ("18", (224, 224, 3), 1000, 11_689_512),
+        ("34", (224, 224, 3), 1000, 21_797_672),
+        ("50", (224, 224, 3), 1000, 25_557_032),
+        ("101", (224, 224, 3), 1000, 44_549_160),
+        ("152", (224, 224, 3), 1000, 60_192_808),
+    ],
+)
+def test_residual_networks_have_the_published_parameters(size, shape, classes, published):
+    with keras.StatelessScope(initialize_variables=False):
+        model = zoo.build(f"resnet:{size}", input_shape=shape, num_classes=classes)
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == published
 
 
 def test_cnn_base_stays_under_100_thousand_parameters():
@@ -94,10 +98,8 @@ def test_cnn_base_stays_under_100_thousand_parameters():
 
 @pytest.mark.parametrize(("name", "size"), SIZES)
 def test_names_are_unique_and_stable(name, size):
-    shape = {"lenet5": (32, 32, 1)}.get(size, (28, 28, 1))
     names = []
-    for _ in range(2):
-        model = zoo.build(name, size=size, input_shape=shape, num_classes=3)
+    for model in (built_by_shape(name, size), built_by_shape(name, size, again=True)):
         names.append([layer.name for layer in model.layers])
         paths = [weight.path for weight in model.trainable_weights]
         assert len(set(paths)) == len(paths)
@@ -123,12 +125,12 @@ def test_it_learns_its_sample_through_every_weight(name, task, index):
         assert not np.array_equal(new, old), weight.path  # a weight without a gradient would stay
 
 
-@pytest.mark.parametrize("name", list(families.FAMILIES))
-def test_same_seed_same_weights_other_seed_others(name):
+@pytest.mark.parametrize(("name", "task", "index"), KINDS)
+def test_same_seed_same_weights_other_seed_others(name, task, index):
     built = []
     for seed in (1, 1, 2):
         keras.utils.set_random_seed(seed)
-        built.append(tiny(name)[0].get_weights())
+        built.append(tiny(name, task, index)[0].get_weights())
     assert all(np.array_equal(a, b) for a, b in zip(built[0], built[1]))
     assert not all(np.array_equal(a, b) for a, b in zip(built[0], built[2]))
 
@@ -146,9 +148,9 @@ def test_round_trips_keep_the_outputs(name, task, index, tmp_path):
     np.testing.assert_array_equal(twin.predict(sample.inputs, verbose=0), expected)
 
 
-@pytest.mark.parametrize("name", list(families.FAMILIES))
-def test_the_batch_size_does_not_change_the_answer(name):
-    model, sample = tiny(name, **EXTREME[name])
+@pytest.mark.parametrize(("name", "task", "index"), KINDS)
+def test_the_batch_size_does_not_change_the_answer(name, task, index):
+    model, sample = tiny(name, task, index, **EXTREME[name])
     set_ramp(model)
     whole = model.predict(sample.inputs, verbose=0)
     one = model.predict(sample.inputs[:1], verbose=0)
@@ -157,13 +159,13 @@ def test_the_batch_size_does_not_change_the_answer(name):
     )  # kernels differ by batch size in the last bits
 
 
-@pytest.mark.parametrize("name", list(families.FAMILIES))
+@pytest.mark.parametrize(("name", "task", "index"), KINDS)
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_is_finite_and_ends_in_float32(name, policy):
+def test_mixed_precision_is_finite_and_ends_in_float32(name, task, index, policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        model, sample = tiny(name, **EXTREME[name])
+        model, sample = tiny(name, task, index, **EXTREME[name])
         model.compile("sgd", loss_of("classification"))
         history = model.fit(sample.inputs, sample.targets, epochs=1, verbose=0)
         outputs = model.predict(sample.inputs, verbose=0)
@@ -174,7 +176,7 @@ def test_mixed_precision_is_finite_and_ends_in_float32(name, policy):
     assert np.isfinite(history.history["loss"]).all()
 
 
-@pytest.mark.parametrize("name", list(families.FAMILIES))
+@pytest.mark.parametrize("name", NAMES)
 def test_search_space_gives_arguments_that_build(name):
     keras_tuner = pytest.importorskip("keras_tuner")
     row = families.FAMILIES[name]
@@ -219,6 +221,38 @@ def test_one_dimensional_inputs_pass_through_the_same_cnn():
         (lambda: zoo.build_cnn((28, 28, 1, 1), 3), "2 or 3 dimensions"),
         (lambda: zoo.build_cnn((8, 8, 1), 3, filters=(4, 4, 4, 4)), "fewer `filters`"),
         (lambda: zoo.build_cnn((8, 8, 1), 3, padding="sam"), "Did you mean 'same'"),
+        (lambda: zoo.build_cnn((None,), 3), "vocabulary_size=20000"),
+        (
+            lambda: zoo.build("cnn:text", input_shape=(None,), num_classes=2),
+            "vocabulary_size=20000",
+        ),
+        (
+            lambda: zoo.build("cnn:text", input_shape=(28, 28, 1), num_classes=2),
+            "are for token ids",
+        ),
+        (lambda: zoo.build_cnn((8, 8, 1), 3, vocabulary_size=9), r"is \(steps,\), or \(None,\)"),
+        (lambda: zoo.build_cnn((0,), 3, vocabulary_size=9), "input_shape"),
+        (lambda: zoo.build_cnn((9,), 3, vocabulary_size=0), "vocabulary_size"),
+        (lambda: zoo.build_cnn((9,), 3, vocabulary_size=9, padding="valid"), "padding='same'"),
+        (lambda: zoo.build_cnn((9,), 3, vocabulary_size=9, embedding_dim=0), "embedding_dim"),
+        (
+            lambda: zoo.build_cnn((9,), 3, vocabulary_size=9, kernel_size=(3, 4)),
+            r"one stage of one convolution.* filters=\(32, 64\)",
+        ),
+        (
+            lambda: zoo.build_cnn((9,), 3, vocabulary_size=9, filters=(4,), kernel_size=(3, 3)),
+            "each width once",
+        ),
+        (lambda: zoo.build_resnet((32, 32), 3), "input_shape"),
+        (lambda: zoo.build_resnet((32, 32, 3), 3, blocks=(2, 2)), r"blocks=\(2, 2, 2\)"),
+        (lambda: zoo.build_resnet((2, 32, 3), 3), "at least 3 pixels"),
+        (
+            lambda: zoo.build("resnet:18", input_shape=(16, 40, 3), num_classes=3),
+            "at least 17 pixels",
+        ),
+        (lambda: zoo.build_resnet((32, 32, 3), 3, shortcut="padd"), "Did you mean 'pad'"),
+        (lambda: zoo.build_resnet((32, 32, 3), 3, stem="5x5"), "'7x7'"),
+        (lambda: zoo.build_resnet((32, 32, 3), 3, filters=(8, 8, 4)), "shortcut='project'"),
         (lambda: zoo.build("cn", input_shape=(8, 8, 1), num_classes=3), "Did you mean 'cnn'"),
         (lambda: zoo.build("cnn:smal", input_shape=(8, 8, 1), num_classes=3), "'small'"),
         (lambda: zoo.build("cnn", input_shape=(8, 8, 1), num_classes=3, filter=(4,)), "'filters'"),

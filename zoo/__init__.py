@@ -17,6 +17,7 @@ _HOMES = {
     "build": "zoo.api",
     "build_cnn": "zoo.models.cnn",
     "build_dense": "zoo.models.dense",
+    "build_resnet": "zoo.models.resnet",
     "compile_model": "zoo.training.compile",
     "data_options": "zoo.api",
     "evaluate_model": "zoo.training.evaluate",

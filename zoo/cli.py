@@ -43,6 +43,7 @@ def _add_verbs_of_families(verbs):
     add.add_argument("model", help="for example cnn:small, or mnist_cnn")
     add.add_argument("--input-shape", type=int, nargs="+", metavar="N", help="shape of one example")
     add.add_argument("--num-classes", type=int, default=10)
+    add.add_argument("--vocabulary-size", type=int, metavar="N", help="for token ids: how many")
     add.add_argument(
         "--plot", metavar="PNG", help="draw the layers (needs graphviz and the extra `plot`)"
     )
@@ -147,7 +148,9 @@ def _info(options):
     if options.model in store.names() or os.path.isdir(options.model):
         print((store.find(options.model) / "assets.extra" / "card.md").read_text())
         return
-    model = summary.build_for_info(options.model, options.input_shape, options.num_classes)
+    model = summary.build_for_info(
+        options.model, options.input_shape, options.num_classes, options.vocabulary_size
+    )
     print(summary.describe(model))
     if options.plot:
         summary.plot(model, options.plot)

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.models import checks, cnn, dense
+from zoo.models import checks, cnn, dense, resnet
+
+TOKENS = (None,)  # the shape of one text: token ids, any number of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +53,19 @@ def _regression(*shapes):
 
 
 def _sample(shape, num_classes, targets):
+    arguments = {"input_shape": shape, "num_classes": num_classes}
+    if shape == TOKENS:
+        ids = _texts()
+        return Sample({**arguments, "vocabulary_size": 20}, ids, targets(ids / 10.0 - 1))
     inputs = np.random.default_rng(0).normal(size=(24, *shape)).astype("float32")
-    return Sample({"input_shape": shape, "num_classes": num_classes}, inputs, targets(inputs))
+    return Sample(arguments, inputs, targets(inputs))
+
+
+def _texts():
+    """Token ids of texts of one to nine tokens, padded with zeros at the end."""
+    rng = np.random.default_rng(0)
+    ids = rng.integers(1, 20, size=(24, 9)).astype("int32")
+    return np.where(np.arange(9) < rng.integers(1, 10, size=(24, 1)), ids, 0).astype("int32")
 
 
 def _classes(inputs):
@@ -79,10 +92,20 @@ FAMILIES = {
         sizes=cnn.SIZES,
         search_space=cnn.search_space,
         samples={
-            "classification": _classification((8, 8, 1), (12, 3)),
+            "classification": _classification((8, 8, 1), (12, 3), TOKENS),
             "regression": _regression((8, 8, 2)),
         },
-        reference="LeCun et al. 1998; Ioffe & Szegedy 2015",
+        reference="LeCun et al. 1998; Ioffe & Szegedy 2015; Kim 2014",
+    ),
+    "resnet": Family(
+        build=resnet.build_resnet,
+        sizes=resnet.SIZES,
+        search_space=resnet.search_space,
+        samples={
+            "classification": _classification((8, 8, 1)),
+            "regression": _regression((9, 12, 2)),
+        },
+        reference="He et al. 2016",
     ),
 }
 

@@ -7,12 +7,19 @@ from zoo import families
 from zoo.models import checks
 
 
-def build_for_info(name, input_shape=None, num_classes=10):
-    """Builds a size of the table; without a shape, for grey images of 28x28 pixels."""
-    family, _ = families.split_name(name)
-    shape = tuple(input_shape) if input_shape else (28, 28, 1)
-    build = families.family(family).build
-    return build(input_shape=shape, num_classes=num_classes, **families.arguments(name))
+def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None):
+    """Builds a size of the table; without a shape for grey images of 28x28 pixels, or for texts of 200 tokens.
+
+    Texts are what a size with an embedding and a call with a `vocabulary_size` are for; 20,000 tokens by default.
+    """
+    arguments = families.arguments(name)
+    if vocabulary_size is None and "embedding_dim" in arguments:
+        vocabulary_size = 20_000
+    if vocabulary_size is not None:
+        arguments = families.arguments(name, {"vocabulary_size": vocabulary_size})
+    default = (28, 28, 1) if vocabulary_size is None else (200,)
+    build = families.family(families.split_name(name)[0]).build
+    return build(tuple(input_shape or default), num_classes, **arguments)
 
 
 def count_flops(model):

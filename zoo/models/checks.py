@@ -99,3 +99,15 @@ def num_classes(value):
     """Raises `InputError` unless `value` is `None` (no head) or a whole number above 0."""
     if value is not None:
         positive_int("num_classes", value)
+
+
+def token_shape(value):
+    """Returns the shape of one example of token ids, `(steps,)`; `(None,)` stands for any number of steps."""
+    if not isinstance(value, (tuple, list)) or len(value) != 1:
+        raise InputError(
+            "`input_shape` of token ids is (steps,), or (None,) for texts of any length. "
+            f"Received: input_shape={value!r}"
+        )
+    if value[0] is not None:
+        positive_int("the size of input_shape", value[0])
+    return tuple(value)

@@ -45,3 +45,73 @@ def classification_head(x, num_classes):
     if num_classes is None:
         return x
     return keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class MaskedConv1D(keras.layers.Conv1D):
+    """`Conv1D` that reads masked steps as zeros, which is what it reads beyond the border, and hands the mask on.
+
+    With padding `"same"` and a stride of 1, as the mask keeps its length. Without a mask it is `Conv1D`.
+
+    Input: `[B, T, C]` and perhaps a mask `[B, T]`. Output: `[B, T, filters]`; its masked steps mean nothing.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        return super().call(_fill(inputs, mask, 0.0))
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class MaskedMaxPooling1D(keras.layers.Layer):
+    """Maximum of the steps that the mask leaves, in windows or over the whole sequence; 0 where it leaves none.
+
+    Windows start at the first step and a last, shorter one counts too (`MaxPooling1D` drops it): masked steps at the
+    end never change a result.
+
+    Args:
+        pool_size: Steps in a window; `None` pools over the whole sequence.
+        **kwargs: Keras's own, such as `name`.
+
+    Input: `[B, T, C]` and perhaps a mask `[B, T]`. Output: `[B, ceil(T / pool_size), C]` with the mask of the windows
+    that hold a step, or `[B, C]` without a mask.
+    """
+
+    def __init__(self, pool_size=None, **kwargs):
+        super().__init__(**kwargs)
+        self.pool_size = pool_size
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        pooled = self._pool(_fill(inputs, mask, float("-inf")))
+        return pooled if mask is None else _fill(pooled, self._pool_mask(mask), 0.0)
+
+    def compute_mask(self, inputs, mask=None):
+        return None if mask is None or self.pool_size is None else self._pool_mask(mask)
+
+    def _pool(self, x):
+        if self.pool_size is None:
+            return keras.ops.max(x, axis=1)
+        return keras.ops.max_pool(x, self.pool_size, self.pool_size, padding="same")
+
+    def _pool_mask(self, mask):
+        steps = keras.ops.expand_dims(keras.ops.cast(mask, "float32"), -1)
+        return keras.ops.squeeze(self._pool(steps) > 0, -1)
+
+    def compute_output_shape(self, input_shape):
+        batch, steps, channels = input_shape
+        if self.pool_size is None:
+            return batch, channels
+        return batch, None if steps is None else -(-steps // self.pool_size), channels
+
+    def get_config(self):
+        return {**super().get_config(), "pool_size": self.pool_size}
+
+
+def _fill(x, mask, value):
+    """Puts the value where the mask is false; without a mask it returns `x`."""
+    if mask is None:
+        return x
+    return keras.ops.where(mask[..., None], x, keras.ops.cast(value, x.dtype))

@@ -71,6 +71,22 @@ def make_optimizer(config, total_steps, *, replicas=1):
     )
     if optimizer.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    return _of_whole_gradients(optimizer)
+
+
+def _of_whole_gradients(optimizer):
+    """Adds up the gradients of a token that a batch holds several times, before the optimizer sees them.
+
+    An embedding's gradient has one slice for each occurrence, and Keras on TensorFlow clips and squares each by itself:
+    Adam's second moment becomes a sum of squares in place of the square of a sum.
+    """
+    apply = optimizer.apply
+
+    def apply_whole(grads, trainable_variables=None):
+        grads = [grad if grad is None else tf.convert_to_tensor(grad) for grad in grads]
+        return apply(grads, trainable_variables)
+
+    optimizer.apply = apply_whole
     return optimizer
 
 

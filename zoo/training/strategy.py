@@ -130,11 +130,27 @@ def prepare_model(model, strategy):
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
+            layer._moments = types.MethodType(_moments_of_all_replicas, layer)
         for value in list(vars(layer).values()):
             if type(value) is keras.random.SeedGenerator:
                 value.__class__ = _ReplicaSeeds
     model._maybe_symbolic_build = types.MethodType(_build_from_spec, model)
     return model
+
+
+def _moments_of_all_replicas(layer, inputs, mask):
+    """Batch normalization's `_moments`; with a mask, Keras's own are those of one replica, synchronized or not."""
+    context = tf.distribute.get_replica_context()
+    if mask is None or context is None:
+        return type(layer)._moments(layer, inputs, mask)
+    mask = tf.cast(mask, "bool")[..., None]
+
+    def total(values):
+        return context.all_reduce("SUM", tf.reduce_sum(values, layer._reduction_axes))
+
+    count = total(tf.cast(mask, inputs.dtype)) + keras.backend.epsilon()
+    mean = total(tf.where(mask, inputs, 0)) / count
+    return mean, total(tf.where(mask, tf.square(inputs - mean), 0)) / count
 
 
 def _build_from_spec(model, iterator=None, data_batch=None):

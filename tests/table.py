@@ -1,0 +1,61 @@
+"""What several test files read off the table of families."""
+
+import numpy as np
+import pytest
+
+from zoo import families
+
+
+def sample_of(name, task, index):
+    """One of the samples of the table."""
+    return families.FAMILIES[name].samples[task]()[index]
+
+
+NAMES = list(families.FAMILIES)
+# Seconds to build; their parameters are counted anyway.
+LARGE = ("44", "56", "110", "34", "101", "152")
+SIZES = [
+    pytest.param(name, size, marks=[pytest.mark.slow] * (size in LARGE))
+    for name, row in families.FAMILIES.items()
+    for size in row.sizes
+]
+SLOW = {("resnet", "regression")}  # the same layers as for classification
+SAMPLES = [
+    pytest.param(
+        name,
+        task,
+        i,
+        id=f"{name}-{task}-{i}",
+        marks=[pytest.mark.slow] * ((name, task) in SLOW),
+    )
+    for name, row in families.FAMILIES.items()
+    for task, make in row.samples.items()
+    for i in range(len(make()))
+]
+CLASSIFICATIONS = [param for param in SAMPLES if param.values[1] == "classification"]
+TOKENS = [param for param in SAMPLES if "vocabulary_size" in sample_of(*param.values).arguments]
+# One sample of each family, and those of token ids.
+KINDS = [param for param in CLASSIFICATIONS if param.values[2] == 0 or param in TOKENS]
+# Arguments that give the tiny model every kind of state and layer that its family has.
+STATEFUL = {
+    "dense": {"normalization": "batch"},
+    "cnn": {"normalization": "batch"},
+    "resnet": {"stem": "7x7", "bottleneck": True},
+}
+EXTREME = {name: {"dropout": 0.3, **arguments} for name, arguments in STATEFUL.items()}
+
+
+def tiny(name, task="classification", index=0, **overrides):
+    """The tiny size on a sample of the table; returns model and sample."""
+    row, sample = families.FAMILIES[name], sample_of(name, task, index)
+    return row.build(**{**row.sizes["tiny"], **sample.arguments, **overrides}), sample
+
+
+def set_ramp(model):
+    """Gives every element of every weight another value, so that no two weights can be swapped unnoticed."""
+    start = 1
+    for weight in model.weights:
+        if weight.dtype == "float32":
+            count = int(np.prod(weight.shape))
+            weight.assign(np.reshape(np.linspace(0.01, 0.5, count) + start * 1e-3, weight.shape))
+            start += 1
