@@ -29,6 +29,8 @@ def main(config):
                 config.model, **{**preparation.builder_arguments, **config.model_args}
             )
             zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        if zoo.diagnose(model, splits, run):
+            return
         history = zoo.fit_model(model, splits, run)
         report = zoo.evaluate_model(model, splits, preparation, run, history)
         export = zoo.export_model(model, splits, preparation, run)

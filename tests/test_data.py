@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import zoo
-from zoo.data import augment, datasets, images, pipeline, sources, user
+from zoo.data import datasets, images, pipeline, sources, user
 from zoo.data.prepare import prepare
 
 EMBEDDED = {"digits": (1797, 10), "breast_cancer": (569, 2), "wine": (178, 3), "diabetes": (442, 1)}
@@ -142,23 +142,6 @@ def test_a_set_with_fewer_examples_than_it_says_is_refused():
         zoo.InputError, match="Read 4 examples, but the data set's description says 5"
     ):
         sources.in_memory(examples, 5, cache_mb=1)
-
-
-def test_augmentation_repeats_by_seed_and_step_and_differs_otherwise():
-    images = np.random.default_rng(0).integers(0, 255, (4, 12, 12, 1)).astype("uint8")
-
-    def augmented(seed, step):
-        return augment.augmenter("digits", seed)(
-            tf.constant(images), tf.constant(step, tf.int64)
-        ).numpy()
-
-    np.testing.assert_array_equal(augmented(0, 5), augmented(0, 5))
-    assert not np.array_equal(augmented(0, 5), augmented(0, 6))
-    assert not np.array_equal(augmented(0, 5), augmented(1, 5))
-    same = augment.augmenter("digits", 0)(
-        tf.constant(np.repeat(images[:1], 4, 0)), tf.constant(0, tf.int64)
-    ).numpy()
-    assert not np.array_equal(same[0], same[1])  # every example has noise of its own
 
 
 def test_training_batches_are_augmented_and_others_are_not():

@@ -20,6 +20,7 @@ _HOMES = {
     "build_resnet": "zoo.models.resnet",
     "compile_model": "zoo.training.compile",
     "data_options": "zoo.api",
+    "diagnose": "zoo.training.diagnose",
     "evaluate_model": "zoo.training.evaluate",
     "export_model": "zoo.saving.export",
     "fit_model": "zoo.training.fit",

@@ -18,6 +18,7 @@ from zoo.saving.export import export_model
 from zoo.saving.load import load_weights
 from zoo.training.compile import compile_model
 from zoo.training.config import OWN, TrainConfig
+from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import Report, evaluate_model
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
@@ -96,12 +97,14 @@ class Trained:
         history: Keras's `History`.
         report: Test scores and where the report is.
         export: The folder of the SavedModel, which takes raw inputs: `zoo.load(trained.export)`.
+
+    With `find_lr=True` or `overfit_batch=True` nothing is trained for good: the last three are `None`.
     """
 
     model: keras.Model
-    history: keras.callbacks.History
-    report: Report
-    export: object
+    history: keras.callbacks.History | None = None
+    report: Report | None = None
+    export: object = None
 
 
 def train(
@@ -190,6 +193,8 @@ def train(
         with run.strategy.scope():
             built = _make_model(model, config, preparation)
             compile_model(built, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        if diagnose(built, splits, run):
+            return Trained(built)
         history = fit_model(built, splits, run, extra_callbacks=callbacks)
         report = evaluate_model(built, splits, preparation, run, history)
         export = export_model(built, splits, preparation, run)

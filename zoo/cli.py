@@ -164,8 +164,9 @@ def _train(options):
     description = "Train a model of the zoo on a data set: load, prepare, build, compile, fit, evaluate, export."
     config = from_command_line(TrainConfig(), description, options.rest)
     trained = zoo.train(config.model, config.data.dataset, config=config)
-    print(trained.report)
-    print(f"exported {trained.export}")
+    if trained.report is not None:  # otherwise the run was for diagnosis, which says what it found
+        print(trained.report)
+        print(f"exported {trained.export}")
 
 
 def _predict(options):

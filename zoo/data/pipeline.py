@@ -96,7 +96,8 @@ class Splits:
 
     def _train(self, epochs, cardinality):
         """The batches of a data set of epoch numbers."""
-        data, noise = self.examples["train"], augment.augmenter(self.policy, self.seed)
+        data = self.examples["train"]
+        noise = augment.augmenter(self.policy, self.seed, self.info)
         batches_of = self._gathered if isinstance(data, sources.Arrays) else self._streamed
 
         def batches(epoch):
@@ -106,7 +107,7 @@ class Splits:
                 return ordered
             first = epoch * self.steps_per_epoch
             return ordered.enumerate().map(
-                lambda i, pair: (noise(pair[0], first + i), pair[1]), num_parallel_calls=2
+                lambda i, pair: noise(*pair, first + i), num_parallel_calls=2
             )
 
         return self._finish(epochs.flat_map(batches), cardinality)
@@ -205,7 +206,8 @@ def load_dataset(
         image_size: (height, width) in pixels to bring images to.
         limit: Use at most this many examples of each split.
         cache_mb: A split of up to this many MiB, decoded, is held in memory; a larger one is read at each epoch.
-        augment: Augmentation policy of the training images: `"none"` or `"digits"`.
+        augment: Augmentation of the training images: keys of `zoo.data.augment.POLICIES`, joined by `+`:
+            `"none"`, `"digits"`, `"photographs"`, `"randaugment"`, `"erase"`, `"mixup"`, `"cutmix"`.
         seed: Seed of order and augmentation.
         text_size: Words kept of each text, and words in the vocabulary; (256, 20000) where it is `None`.
         target: Your CSV's target column; several of 0 and 1 for a multi-label task.
@@ -253,11 +255,7 @@ def make_splits(
     """
     splits = dict(splits)
     checks.positive_int("batch_size", batch_size)
-    checks.one_of("augmentation policy", policy, augment.POLICIES)
-    if policy != "none" and info.kind != "image":
-        raise checks.InputError(
-            f"The augmentation {policy!r} is for images; {info.name} holds {info.kind} inputs."
-        )
+    augment.check(policy, info, batch_size)
     if "validation" not in splits:
         checks.positive("validation_fraction", validation_fraction)
         splits["train"], splits["validation"] = sources.carve(

@@ -43,13 +43,14 @@ def make_schedule(config, total_steps):
     )
 
 
-def make_optimizer(config, total_steps, *, replicas=1):
+def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     """Makes the optimizer that an `OptimizerConfig` describes.
 
     Args:
         config: The `OptimizerConfig`.
         total_steps: Training steps in the whole run, for the schedule.
         replicas: Devices that share a step; clipping must then happen after their gradients are added up.
+        learning_rate: A number or a Keras schedule in place of the config's.
 
     Raises:
         InputError: The name is unknown, with the nearest ones.
@@ -64,7 +65,7 @@ def make_optimizer(config, total_steps, *, replicas=1):
     if config.ema is not None:
         options |= {"use_ema": True, "ema_momentum": config.ema}
     optimizer = kind(
-        make_schedule(config, total_steps),
+        make_schedule(config, total_steps) if learning_rate is None else learning_rate,
         global_clipnorm=config.clip_norm,
         clipvalue=config.clip_value,
         **options,
@@ -90,7 +91,7 @@ def _of_whole_gradients(optimizer):
     return optimizer
 
 
-def compile_model(model, info, config=None, *, steps_per_epoch=None):
+def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_rate=None):
     """Compiles a model for its task; call it inside the strategy's scope.
 
     Args:
@@ -98,6 +99,7 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None):
         info: The `DataInfo` of the data set: task and width of the output.
         config: The `TrainConfig`; defaults to `TrainConfig()`.
         steps_per_epoch: Training steps in an epoch, `splits.steps_per_epoch`; needed unless the rate is constant.
+        learning_rate: A number or a Keras schedule in place of the config's rate and schedule.
 
     Returns:
         The model.
@@ -108,22 +110,24 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None):
     config = config or configs.TrainConfig()
     strategy = tf.distribute.get_strategy()
     strategies.check_together(strategy, config)
-    if steps_per_epoch is None and (
-        config.optimizer.schedule != "constant" or config.optimizer.warmup
-    ):
+    has_schedule = config.optimizer.schedule != "constant" or config.optimizer.warmup
+    if steps_per_epoch is None and learning_rate is None and has_schedule:
         raise checks.InputError(
             f"A {config.optimizer.schedule} schedule needs steps_per_epoch=splits.steps_per_epoch."
         )
     tasks.check_output(model, info)
     task = tasks.task(info.task)
+    loss = task.loss(config.optimizer)
+    tasks.check_class_weight(config.optimizer.class_weight, info)
     strategies.prepare_model(model, strategy)
     model.compile(
         optimizer=make_optimizer(
             config.optimizer,
             (steps_per_epoch or 1) * config.run.epochs,
             replicas=strategy.num_replicas_in_sync,
+            learning_rate=learning_rate,
         ),
-        loss=task.loss(config.optimizer.label_smoothing),
+        loss=loss,
         metrics=task.metrics(),
         jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
     )

@@ -5,44 +5,15 @@ Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 import yaml
 
 from zoo.models import checks
+from zoo.training.arguments import ClassWeight, ModelArguments
 
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
-
-
-def _parse_arguments(texts):
-    """Turns `["filters=[8, 16]", "dropout=0.1"]` into a dict; values are written as in YAML."""
-    parsed = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"expected KEY=VALUE, for example dropout=0.3. Received: {text}")
-        try:
-            parsed[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ValueError(f"the value of {key} is not complete: {value}") from error
-    return parsed
-
-
-# Builder arguments on the command line: --model-args filters=[8,16] dropout=0.1
-ModelArguments = Annotated[
-    dict[str, Any],
-    tyro.constructors.PrimitiveConstructorSpec(
-        nargs="*",
-        metavar="KEY=VALUE",
-        instance_from_str=_parse_arguments,
-        is_instance=lambda value: isinstance(value, dict),
-        str_from_instance=lambda value: [
-            f"{k}={yaml.safe_dump(v, default_flow_style=True).split(chr(10))[0]}"
-            for k, v in value.items()
-        ],
-    ),
-]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +46,9 @@ class DataConfig:
     cache_mb: int = 256
     """A split of up to this many MiB, decoded, is held in memory; a larger one is streamed from disk."""
     augment: str = "none"
-    """Augmentation of training images: none, or digits (shift, rotate, zoom)."""
+    """Augmentation of training images; joined by +, as in digits+mixup. none; digits: shift, rotate, zoom;
+    photographs: flip, shift, brightness, contrast, colour; randaugment: two of ten operations for each image (slow);
+    erase: a random patch; mixup, cutmix: blend, or paste a patch of, another example, labels too."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +73,12 @@ class OptimizerConfig:
     """Largest absolute value of a gradient's element."""
     label_smoothing: float = 0.0
     """Share of each target's probability that is spread over all classes."""
+    loss: Literal["auto", "focal"] = "auto"
+    """auto: cross-entropy, or squared error for a regression; focal: cross-entropy in which examples that are
+    right already count little (Lin et al. 2017)."""
+    class_weight: ClassWeight = "none"
+    """What an example of each class counts in the training loss: none; balanced: the rarer the more, so that every
+    class has the same sum; or LABEL=WEIGHT for every label. The validation loss stays unweighted."""
     ema: float | None = None
     """Momentum of a moving average of the weights, for example 0.99; the average is evaluated and exported.
     Statistics of batch normalization stay those of the weights that are not averaged."""
@@ -137,6 +116,24 @@ class RunConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class DiagnoseConfig:
+    """What is looked into when training disappoints. find_lr and overfit_batch take the place of the training."""
+
+    find_lr: bool = False
+    """Try rising learning rates on up to 200 steps, draw the loss (learning_rates.png), suggest one, and end."""
+    overfit_batch: bool = False
+    """Train on one batch, without augmentation and dropout, and end: a sound model drives its loss to almost 0."""
+    profile: bool = False
+    """Record steps 10 to 20 into <run>/tensorboard: pip install xprof, then xprof --logdir <run>/tensorboard."""
+
+    def check(self):
+        """Raises `InputError` for parts that exclude each other."""
+        asked = [field.name for field in dataclasses.fields(self) if getattr(self, field.name)]
+        if len(asked) > 1:
+            raise checks.InputError(f"Ask for one at a time: {' or '.join(asked)}.")
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """A whole run. `zoo.train` and every recipe take it; a run's `config.yaml` holds it."""
 
@@ -147,6 +144,7 @@ class TrainConfig:
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     run: RunConfig = RunConfig()
+    diagnose: DiagnoseConfig = DiagnoseConfig()
 
     def replace(self, **flat):
         """Returns a copy with fields changed by their own names, whichever part they stand in.
@@ -186,6 +184,8 @@ class TrainConfig:
             raise checks.InputError("Pass clip_norm or clip_value, not both.")
         if self.optimizer.ema is not None:
             checks.fraction("ema", self.optimizer.ema)
+        _check_class_weight(self.optimizer.class_weight)
+        self.diagnose.check()
         for part, key in (
             ("run", "patience"),
             ("run", "replicas"),
@@ -215,6 +215,7 @@ class TrainConfig:
             )
         for key, field in (
             ("schedule", "optimizer"),
+            ("loss", "optimizer"),
             ("strategy", "run"),
             ("precision", "run"),
             ("jit", "run"),
@@ -257,7 +258,20 @@ class TrainConfig:
         return _from_dict(cls, content, str(path)).check()
 
 
-_PARTS = {"data": DataConfig, "optimizer": OptimizerConfig, "run": RunConfig}
+_PARTS = {
+    "data": DataConfig,
+    "optimizer": OptimizerConfig,
+    "run": RunConfig,
+    "diagnose": DiagnoseConfig,
+}
+
+
+def _check_class_weight(asked):
+    if not isinstance(asked, dict):
+        checks.one_of("class_weight", asked, ("none", "balanced"))
+        return
+    for label, weight in asked.items():
+        checks.positive(f"class_weight[{label!r}]", weight)
 
 
 def _homes():
@@ -283,9 +297,11 @@ def _from_dict(kind, content, where):
 
 
 def _plain(value):
-    """Tuples become lists, so that safe YAML can hold them."""
+    """Tuples become lists and NumPy's numbers and names Python's, so that safe YAML can hold them."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return float(value)
     return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 

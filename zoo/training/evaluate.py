@@ -53,6 +53,8 @@ def evaluate_model(model, splits, preparation, run, history=None):
     if not all(np.isfinite(list(scores.values()))):
         raise ValueError(f"The model's scores on the test split are not finite: {scores}")
     names = ["curves.png"] if history is not None else []
+    if (run.folder / "augmented.png").exists():
+        names.append("augmented.png")
     if info.task == "classification":
         pictures.confusion(targets, outputs.argmax(-1), info.labels, run.folder / "confusion.png")
         names.append("confusion.png")

@@ -5,6 +5,8 @@ import os
 import numpy as np
 from matplotlib.figure import Figure
 
+AUGMENTED = 32  # training examples shown
+
 
 def _save(figure, path):
     beside = path.with_name(f".{path.name}")
@@ -70,17 +72,78 @@ def mistakes(images, captions, path):
         captions: A text for each.
         path: PNG file to write.
     """
-    columns = 6
+    figure = _grid(images, captions, 6)
+    figure.suptitle(
+        "worst mistakes on the test split" if len(images) else "no mistake on the test split"
+    )
+    _save(figure, path)
+
+
+def augmented(images, captions, policy, path):
+    """Draws training examples as augmentation leaves them.
+
+    Args:
+        images: `AUGMENTED` images or fewer, `[H, W, C]`, pixels in 0..255.
+        captions: A text for each: the label, or the labels that were mixed.
+        policy: The policy's name.
+        path: PNG file to write.
+    """
+    pixels = [np.clip(np.round(image), 0, 255).astype("uint8") for image in images]
+    figure = _grid(pixels, captions, 8, vmin=0, vmax=255)
+    figure.suptitle(f"training examples, augmentation {policy}")
+    _save(figure, path)
+
+
+def _grid(images, captions, columns, **options):
     rows = max(1, -(-len(images) // columns))
     figure = Figure(figsize=(1.5 * columns, 1.8 * rows))
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.axis("off")
     for axes, image, caption in zip(figure.axes, images, captions):
-        axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
+        axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", **options)
         axes.set_title(caption, fontsize=8)
-    figure.suptitle(
-        "worst mistakes on the test split" if len(images) else "no mistake on the test split"
-    )
+    return figure
+
+
+def learning_rates(rates, losses, smooth, marks, path):
+    """Draws the loss over rising learning rates.
+
+    Args:
+        rates: Learning rates, rising.
+        losses: The loss at each.
+        smooth: The smoothed loss at each.
+        marks: Reason → suggested learning rate.
+        path: PNG file to write.
+    """
+    figure = Figure(figsize=(6, 4))
+    axes = figure.subplots()
+    axes.plot(rates, losses, alpha=0.4, label="loss of the step")
+    axes.plot(rates, smooth, label="smoothed")
+    for (reason, rate), style in zip(marks.items(), (":", "--")):
+        axes.axvline(rate, color="grey", linestyle=style, label=f"{rate:.2g}: {reason}")
+    # What follows the lowest loss would press the rest flat.
+    axes.set_ylim(0.9 * min(smooth), 1.5 * max(smooth[: np.argmin(smooth) + 1]))
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title="learning rate range test")
+    axes.legend()
+    _save(figure, path)
+
+
+def steps(values, wanted, path):
+    """Draws loss and metrics over training steps on one batch.
+
+    Args:
+        values: A dict per step: name → value.
+        wanted: Name → value to reach; only these names are drawn.
+        path: PNG file to write.
+    """
+    names = [name for name in wanted if name in values[0]]
+    figure = Figure(figsize=(5 * len(names), 3.6))
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
+        axes.plot(range(1, len(values) + 1), [step[name] for step in values])
+        axes.axhline(wanted[name], color="grey", linestyle=":", label="wanted")
+        axes.set(xlabel="step", title=name, yscale="log" if name == "loss" else "linear")
+        axes.legend()
+    figure.suptitle("one batch, again and again")
     _save(figure, path)
 
 

@@ -8,27 +8,60 @@ import numpy as np
 
 from zoo.models import checks
 
+FOCAL_GAMMA = 2.0  # the best of Lin et al. 2017
+
 
 @keras.saving.register_keras_serializable(package="zoo")
-class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of logits with integer labels and label smoothing (Szegedy et al. 2016).
+class Crossentropy(keras.losses.Loss):
+    """Cross-entropy of logits `[B, K]` with class ids `[B]` or with shares of the classes `[B, K]`.
 
-    Keras's sparse loss has no smoothing, and its dense one wants one-hot labels.
+    Keras's sparse loss knows no smoothing, its dense one no class ids, and its focal one no gradient where the
+    probability of the right class is below 1e-7, which it clips: the hardest examples would count nothing.
+
+    Args:
+        label_smoothing: Share of each target that is spread over all classes (Szegedy et al. 2016).
+        gamma: Each class's term counts `(1 - p) ** gamma` times (Lin et al. 2017); their alpha is `class_weight` here.
     """
 
-    def __init__(self, label_smoothing, name="smoothed_crossentropy", **kwargs):
+    def __init__(self, label_smoothing=0.0, gamma=0.0, name="crossentropy", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.gamma = label_smoothing, gamma
 
     def call(self, y_true, y_pred):
-        labels = keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32")
-        one_hot = keras.ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
-        return keras.losses.categorical_crossentropy(
-            one_hot, y_pred, from_logits=True, label_smoothing=self.label_smoothing
-        )
+        ids = _class_ids(y_true)
+        if ids is not None and not self.label_smoothing and not self.gamma:
+            return keras.losses.sparse_categorical_crossentropy(ids, y_pred, from_logits=True)
+        classes = y_pred.shape[-1]
+        shares = y_true if ids is None else keras.ops.one_hot(ids, classes, dtype=y_pred.dtype)
+        if not self.gamma:
+            return keras.losses.categorical_crossentropy(
+                shares, y_pred, from_logits=True, label_smoothing=self.label_smoothing
+            )
+        shares = shares * (1 - self.label_smoothing) + self.label_smoothing / classes
+        log_p = keras.ops.log_softmax(y_pred)
+        return -keras.ops.sum(shares * (-keras.ops.expm1(log_p)) ** self.gamma * log_p, axis=-1)
 
     def get_config(self):
-        return super().get_config() | {"label_smoothing": self.label_smoothing}
+        return super().get_config() | {
+            "label_smoothing": self.label_smoothing,
+            "gamma": self.gamma,
+        }
+
+
+def _class_ids(targets):
+    """Class ids as int32 `[B]`, or `None` where the targets are shares of the classes `[B, K]`."""
+    if len(targets.shape) > 1 and targets.shape[-1] != 1:
+        return None
+    return keras.ops.cast(keras.ops.reshape(targets, (-1,)), "int32")
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+def matches(y_true, y_pred):
+    """1 where the likeliest class is the class id, or the one with the largest share; otherwise 0."""
+    ids = _class_ids(y_true)
+    ids = keras.ops.argmax(y_true, axis=-1) if ids is None else ids
+    guesses = keras.ops.argmax(y_pred, axis=-1)
+    return keras.ops.cast(keras.ops.equal(keras.ops.cast(ids, guesses.dtype), guesses), "float32")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +69,7 @@ class Task:
     """One row of the table.
 
     Attributes:
-        loss: Label smoothing → the loss; it takes logits.
+        loss: `OptimizerConfig` → the loss, which takes logits; refuses settings that the task has not.
         metrics: Makes the metrics shown in training.
         monitor: The logged value that picks the best epoch.
         mode: `"max"` or `"min"`: which monitor is better.
@@ -50,15 +83,17 @@ class Task:
     score: Callable
 
 
-def _cross_entropy(label_smoothing):
-    if label_smoothing:
-        return SmoothedCrossentropy(label_smoothing)
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+def _cross_entropy(options):
+    return Crossentropy(options.label_smoothing, FOCAL_GAMMA if options.loss == "focal" else 0.0)
 
 
-def _squared_error(label_smoothing):
-    if label_smoothing:
-        raise checks.InputError("label_smoothing is for classification; this task is a regression.")
+def _squared_error(options):
+    for key, default in (("label_smoothing", 0.0), ("loss", "auto"), ("class_weight", "none")):
+        value = getattr(options, key)
+        if value != default:
+            raise checks.InputError(
+                f"{key}={value!r} is for classification; this task is a regression. Leave it out."
+            )
     return keras.losses.MeanSquaredError()
 
 
@@ -93,7 +128,7 @@ def _regression_score(targets, outputs):
 TASKS = {
     "classification": Task(
         loss=_cross_entropy,
-        metrics=lambda: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        metrics=lambda: [keras.metrics.MeanMetricWrapper(matches, name="accuracy")],
         monitor="val_accuracy",
         mode="max",
         score=_classification_score,
@@ -112,6 +147,55 @@ def task(name) -> Task:
     """Returns a row of the table; an unknown name raises `InputError`."""
     checks.one_of("task", name, TASKS)
     return TASKS[name]
+
+
+def check_class_weight(asked, info):
+    """Raises `InputError` unless the weights asked for fit the classes; Keras would take 1 for a missing one.
+
+    Args:
+        asked: `"none"`, `"balanced"`, or a dict from label to weight.
+        info: The `DataInfo`.
+    """
+    if asked == "none":
+        return
+    if info.task != "classification":
+        raise checks.InputError(
+            f"class_weight={asked!r} is for classification; {info.name} is a {info.task}. Leave it out."
+        )
+    if asked == "balanced":
+        return
+    given = [str(label) for label in asked]
+    for label in given:
+        checks.one_of("label in class_weight", label, info.labels)
+    missing = [label for label in info.labels if label not in given]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise checks.InputError(
+            f"class_weight lacks a weight for {', '.join(map(repr, missing[:5]))}{more}: give every label one."
+        )
+
+
+def class_weights(asked, splits):
+    """What an example of each class counts in the training loss.
+
+    Args:
+        asked: `"none"`, `"balanced"`, or a dict from label to weight.
+        splits: The `Splits`; only the labels of `train` are read, and those for `"balanced"` alone.
+
+    Returns:
+        float32 `[K]`, or `None` where all count the same.
+    """
+    info = splits.info
+    check_class_weight(asked, info)
+    if asked == "none":
+        return None
+    if isinstance(asked, dict):
+        given = {str(label): weight for label, weight in asked.items()}
+        return np.array([given[label] for label in info.labels], "float32")
+    counts = np.bincount(splits.targets("train"), minlength=len(info.labels))
+    # A class without examples needs no weight; the mean over the training examples is 1 either way.
+    even = counts.sum() / np.count_nonzero(counts)
+    return np.where(counts > 0, even / np.maximum(counts, 1), 0.0).astype("float32")
 
 
 def check_output(model, info):

@@ -1,0 +1,54 @@
+"""Settings that the command line reads in a form of their own: `--model-args dropout=0.1`, `--class-weight a=1 b=3`."""
+
+from typing import Annotated, Any
+
+import tyro
+import yaml
+
+
+def _parse_pairs(texts):
+    """Turns `["filters=[8, 16]", "dropout=0.1"]` into a dict; values are written as in YAML."""
+    parsed = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"expected KEY=VALUE, for example dropout=0.3. Received: {text}")
+        try:
+            parsed[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"the value of {key} is not complete: {value}") from error
+    return parsed
+
+
+def _show_pairs(value):
+    return [
+        f"{k}={yaml.safe_dump(v, default_flow_style=True).split(chr(10))[0]}"
+        for k, v in value.items()
+    ]
+
+
+# Builder arguments: --model-args filters=[8,16] dropout=0.1
+ModelArguments = Annotated[
+    dict[str, Any],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="KEY=VALUE",
+        instance_from_str=_parse_pairs,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=_show_pairs,
+    ),
+]
+
+# A word, or a weight per label: --class-weight balanced; --class-weight cat=1 dog=2.5
+ClassWeight = Annotated[
+    str | dict[str, float],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="+",
+        metavar="none|balanced|LABEL=WEIGHT...",
+        instance_from_str=lambda texts: (
+            texts[0] if len(texts) == 1 and "=" not in texts[0] else _parse_pairs(texts)
+        ),
+        is_instance=lambda value: isinstance(value, (str, dict)),
+        str_from_instance=lambda value: [value] if isinstance(value, str) else _show_pairs(value),
+    ),
+]

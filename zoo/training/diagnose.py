@@ -1,0 +1,216 @@
+"""Diagnosis: short trainings that say what is wrong before a long one does; each leaves the model as it was."""
+
+import contextlib
+import dataclasses
+import logging
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo import files
+from zoo.models import checks
+from zoo.training import callbacks, pictures
+from zoo.training.compile import compile_model
+from zoo.training.fit import training_batches
+
+log = logging.getLogger("zoo")
+
+RATES = (1e-7, 10.0)
+RANGE_STEPS = (50, 200)
+OVERFIT_STEPS = 300
+OVERFIT_LOSS = 0.1  # nats; with every example right
+OVERFIT_SHARE = 0.01  # of the first loss, for a regression
+
+# What is noise on purpose in Keras's layers, and where it is set.
+_NOISE = (
+    ((keras.layers.Dropout, keras.layers.GaussianDropout, keras.layers.AlphaDropout), ("rate",)),
+    ((keras.layers.GaussianNoise,), ("stddev",)),
+    (
+        (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell),
+        ("dropout", "recurrent_dropout"),
+    ),
+)
+
+
+def diagnose(model, splits, run):
+    """Does what the config's part `diagnose` asks for in place of the training.
+
+    `find_lr` is the learning rate range test (Smith 2017); `overfit_batch` trains on one batch. Pictures and figures
+    go into the run's folder, the verdict to the log. Weights, seeds and optimizer are put back.
+
+    Args:
+        model: A model from `compile_model`.
+        splits: The `Splits`, mapped to what the model takes.
+        run: The `Run`.
+
+    Returns:
+        Whether the run was for diagnosis only; a recipe then ends: no score and no export.
+
+    Raises:
+        InputError: The model cannot fit one batch; the message says what to look at.
+        NotFiniteError: The loss is not finite, even at the lowest learning rate.
+    """
+    asked = run.config.diagnose
+    if not (asked.find_lr or asked.overfit_batch):
+        return False
+    variables = model.variables
+    before = [keras.ops.convert_to_numpy(variable) for variable in variables]
+    try:
+        (find_learning_rate if asked.find_lr else overfit_batch)(model, splits, run)
+    finally:
+        for variable, value in zip(variables, before):
+            variable.assign(value)
+        with run.strategy.scope():
+            compile_model(model, splits.info, run.config, steps_per_epoch=splits.steps_per_epoch)
+    return True
+
+
+class _Steps(keras.callbacks.Callback):
+    """Notes rate, loss and metrics of each step, and stops when `is_over(steps)` says so.
+
+    A step is an epoch here: within an epoch Keras shows the mean of the losses so far.
+    """
+
+    def __init__(self, is_over):
+        super().__init__()
+        self.is_over, self.steps = is_over, []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        rate = self.model.optimizer.learning_rate
+        self.steps.append({"learning_rate": float(keras.ops.convert_to_numpy(rate))})
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.steps[-1] |= logs
+        if not np.isfinite(logs["loss"]) or self.is_over(self.steps):
+            self.model.stop_training = True
+
+
+def _train(model, batches, count, is_over):
+    """Trains for up to `count` steps; returns a dict for each."""
+    watch = _Steps(is_over)
+    model.fit(batches, steps_per_epoch=1, epochs=count, callbacks=[watch], shuffle=False, verbose=0)
+    return watch.steps
+
+
+def smoothed(losses):
+    """Mean of each loss and its neighbours: 5 in all, or a twentieth of a long list."""
+    losses = np.asarray(losses, "float64")
+    reach = max(2, len(losses) // 40)
+    return np.array([losses[max(0, i - reach) : i + reach + 1].mean() for i in range(len(losses))])
+
+
+def find_learning_rate(model, splits, run):
+    """Raises the learning rate step by step; writes `learning_rates.csv` and `.png`, and logs a suggestion."""
+    fewest, most = RANGE_STEPS
+    count = min(most, max(fewest, 5 * splits.steps_per_epoch))
+    lowest, highest = RATES
+    rise = keras.optimizers.schedules.ExponentialDecay(lowest, count - 1, highest / lowest)
+    with run.strategy.scope():
+        compile_model(model, splits.info, run.config, learning_rate=rise)
+
+    def is_over(steps):
+        values = smoothed([step["loss"] for step in steps])
+        return values[-1] > 4 * values.min()
+
+    batches = training_batches(splits, run.config.optimizer.class_weight)
+    steps = [s for s in _train(model, batches, count, is_over) if np.isfinite(s["loss"])]
+    if len(steps) < 5:
+        raise callbacks.NotFiniteError(
+            f"The loss is not finite after {len(steps) + 1} steps, at a learning rate of about {lowest:g}: "
+            "look for odd values in the inputs, and for layers that divide or take a logarithm."
+        )
+    rates, losses = np.array([[step["learning_rate"], step["loss"]] for step in steps]).T
+    smooth, marks = smoothed(losses), suggest(rates, losses)
+    rows = [f"{r:.6g},{a:.6g},{b:.6g}" for r, a, b in zip(rates, losses, smooth)]
+    text = "\n".join(["learning_rate,loss,smoothed_loss", *rows])
+    files.write_atomic(run.folder / "learning_rates.csv", text + "\n")
+    pictures.learning_rates(rates, losses, smooth, marks, run.folder / "learning_rates.png")
+    if not marks:
+        log.warning("the loss fell at no learning rate: try --overfit-batch, which says more")
+        return
+    found = "; ".join(f"--learning-rate {rate:.2g}: {reason}" for reason, rate in marks.items())
+    log.info("%s (see %s)", found, run.folder / "learning_rates.png")
+
+
+def suggest(rates, losses):
+    """Suggests learning rates from a range test.
+
+    Args:
+        rates: Rising learning rates.
+        losses: The loss at each.
+
+    Returns:
+        Reason → learning rate; empty where the smoothed loss nowhere falls by a tenth.
+    """
+    smooth = smoothed(losses)
+    lowest = int(np.argmin(smooth))
+    if smooth[lowest] > 0.9 * smooth[0]:
+        return {}
+    steepest = int(np.argmin(np.gradient(smooth, np.log(rates))[: lowest + 1]))
+    return {
+        "where the loss fell fastest": float(rates[steepest]),
+        "a tenth of where it was lowest": float(rates[lowest] / 10),
+    }
+
+
+def overfit_batch(model, splits, run):
+    """Trains on one batch only; writes `overfit_batch.png`, logs that it can be fitted, or raises `InputError`."""
+    plain = run.config.replace(
+        schedule="constant", warmup=0.0, weight_decay=0.0, ema=None,
+        label_smoothing=0.0, loss="auto", class_weight="none",
+    )  # fmt: skip
+    with run.strategy.scope():
+        compile_model(model, splits.info, plain)
+    batch = next(iter(dataclasses.replace(splits, policy="none").train_forever()))
+    is_regression = splits.info.task == "regression"
+
+    def is_fitted(steps):
+        if is_regression:
+            return steps[-1]["loss"] < OVERFIT_SHARE * steps[0]["loss"]
+        return steps[-1].get("accuracy", 1) == 1 and steps[-1]["loss"] < OVERFIT_LOSS
+
+    with _without_noise(model):
+        steps = _train(
+            model, tf.data.Dataset.from_tensors(batch).repeat(), OVERFIT_STEPS, is_fitted
+        )
+    first, last = steps[0]["loss"], steps[-1]["loss"]
+    wanted = OVERFIT_SHARE * first if is_regression else OVERFIT_LOSS
+    pictures.steps(steps, {"loss": wanted, "accuracy": 1}, run.folder / "overfit_batch.png")
+    right = f", accuracy {steps[-1]['accuracy']:.2f}" if "accuracy" in steps[-1] else ""
+    found = f"{len(steps)} steps on one batch of {splits.batch_size}: loss {first:.3g} → {last:.3g}{right}"
+    if not is_fitted(steps):
+        raise checks.InputError(
+            f"overfit_batch failed. {found}; wanted a loss below {wanted:.2g}"
+            f"{' and accuracy 1' if right else ''} (see {run.folder / 'overfit_batch.png'}).\n{_advice(first, last, batch)}"
+        )
+    log.info("overfit_batch passed: model, loss and labels fit together. %s", found)
+
+
+@contextlib.contextmanager
+def _without_noise(model):
+    """Switches dropout and other noise off; the next trace of the training step sees it."""
+    kept = []
+    for layer in model._flatten_layers():
+        for kinds, names in _NOISE:
+            if isinstance(layer, kinds):
+                kept += [(layer, name, getattr(layer, name)) for name in names]
+    for layer, name, _ in kept:
+        setattr(layer, name, 0.0)
+    try:
+        yield
+    finally:
+        for layer, name, value in kept:
+            setattr(layer, name, value)
+
+
+def _advice(first, last, batch):
+    if not np.isfinite(last):
+        return "The loss is not finite: lower the learning rate (--find-lr suggests one)."
+    inputs, targets = (np.asarray(part).reshape(len(part), -1) for part in batch)
+    alike = len(np.unique(inputs, axis=0)), len(np.unique(np.hstack([inputs, targets]), axis=0))
+    if alike[0] < alike[1]:
+        return f"{alike[1] - alike[0]} examples have the inputs of another but not its label: look at the data."
+    if last > 0.9 * first:
+        return "It hardly learns: look whether the labels belong to the inputs, and try --find-lr."
+    return "It learns, but not enough: try --find-lr, or a larger model."
