@@ -8,42 +8,24 @@ Inputs are prepared exactly as for the zoo's models; the penalty is chosen on th
 import sys
 import time
 
-import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
-
 import zoo
+from zoo.training.baseline import fit_linear
 
 EMBEDDED = ("digits", "breast_cancer", "wine", "diabetes")
+FORMATS = {"accuracy": ".4f", "rmse": ".2f", "r2": ".3f"}
 
 
 def main(names):
     print("| data | linear baseline | test score | seconds |\n| --- | --- | --- | --- |")
     for name in names:
         splits = zoo.load_dataset(name)
-        preparation = zoo.prepare(splits)
-        parts = {
-            split: (_flat(preparation, splits, split), splits.targets(split))
-            for split in splits.examples
-        }
+        splits = splits.mapped(zoo.prepare(splits))
         start = time.monotonic()
-        if splits.info.task == "classification":
-            fits = [
-                LogisticRegression(C=c, max_iter=300).fit(*parts["train"])
-                for c in (0.01, 0.1, 1.0, 10.0)
-            ]
-            best = max(fits, key=lambda fit: fit.score(*parts["validation"]))
-            score = f"accuracy {best.score(*parts['test']):.4f}"
-        else:
-            fits = [Ridge(alpha=a).fit(*parts["train"]) for a in (0.1, 1.0, 10.0, 100.0)]
-            best = max(fits, key=lambda fit: fit.score(*parts["validation"]))
-            x, y = parts["test"]
-            score = f"rmse {np.sqrt(np.mean((best.predict(x) - y) ** 2)):.2f}, r2 {best.score(x, y):.3f}"
-        print(f"| {name} | {best!r} | {score} | {time.monotonic() - start:.1f} |", flush=True)
-
-
-def _flat(preparation, splits, split):
-    raw = splits.pick(split, np.arange(len(splits.examples[split])))
-    return np.asarray(preparation.inputs(raw)).reshape(len(raw), -1)
+        linear = fit_linear(splits, limit=None)
+        seconds = time.monotonic() - start
+        shown = {key: linear.scores[key] for key in FORMATS if key in linear.scores}
+        score = ", ".join(f"{key} {value:{FORMATS[key]}}" for key, value in shown.items())
+        print(f"| {name} | {linear.model} | {score} | {seconds:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

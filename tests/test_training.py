@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.training import callbacks, tasks
+from zoo.training import tasks
 from zoo.training.compile import make_optimizer, make_schedule
 from zoo.training.config import DataConfig, OptimizerConfig, TrainConfig, from_command_line
 
@@ -220,39 +220,10 @@ def test_outputs_that_do_not_fit_the_task_are_refused(in_tmp):
         quick(model(1))
     with pytest.raises(zoo.InputError, match="take logits"):
         quick(model(2, activation="softmax"))
-    with pytest.raises(zoo.InputError, match="take logits"):
-        quick(keras.Sequential([keras.Input((5,)), keras.layers.Dense(2), keras.layers.Softmax()]))
     with pytest.raises(zoo.InputError, match="is not built"):
         quick(keras.Sequential([keras.layers.Dense(2)]))
     with pytest.raises(zoo.InputError, match="must return a keras.Model"):
         quick(lambda input_shape, num_classes: 3)
-
-
-def test_nan_in_training_stops_the_run_and_exports_nothing(in_tmp):
-    with pytest.raises(callbacks.NotFiniteError, match="after epoch 1, at a learning rate of"):
-        quick(learning_rate=1e30, optimizer="sgd", data=(X, X[:, 0] * 1e3), out="diverged")
-    assert not (in_tmp / "diverged" / "export").exists()
-
-
-def test_nan_weights_are_noticed_where_the_loss_stays_finite():
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), keras.layers.ReLU()])
-    model.compile("sgd", "mse")
-    model.set_weights([np.full((2, 2), np.nan), np.zeros(2)])
-    watch = callbacks.StopAtNotFinite()
-    watch.set_model(model)
-    with pytest.raises(callbacks.NotFiniteError, match="kernel"):
-        watch.on_epoch_end(0, {"loss": 0.5})
-
-
-def test_a_model_with_nan_is_not_exported(in_tmp):
-    trained = quick(out="run")
-    trained.model.layers[-1].bias.assign([np.nan, 0.0])
-    splits = zoo.load_dataset("wine")
-    with zoo.start_run(TrainConfig().replace(out="other", quiet=True)) as run:
-        (run.folder / "score.json").write_text("{}")
-        with pytest.raises(ValueError, match="is not exported"):
-            zoo.export_model(trained.model, splits, zoo.prepare(splits), run)
-        assert not (run.folder / "export").exists()
 
 
 def test_the_best_epoch_is_kept_and_early_stopping_stops(in_tmp):

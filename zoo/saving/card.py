@@ -45,7 +45,7 @@ def make(info, preparation, builder, run_folder, signatures, counts):
         "input_kind": info.kind,
         "input_shape": list(info.input_shape),
         "input_range": preparation.input_range,
-        "preprocessing": list(preparation.steps),
+        "preprocessing": [*preparation.steps, *_calibration(score)],
         "signatures": signatures,
         "labels": list(info.labels),
         "columns": list(info.columns),
@@ -57,6 +57,13 @@ def make(info, preparation, builder, run_folder, signatures, counts):
         "made_by": made_by,
         "limits": info.limits,
     }
+
+
+def _calibration(score):
+    temperature = score.get("temperature", 1.0)
+    if temperature == 1.0:
+        return []
+    return [f"logits divided by {temperature:.4g}, a temperature fitted on the validation split"]
 
 
 def read(folder):

@@ -1,5 +1,6 @@
 """Export: preparation + model + card + golden pair + manifest, as the next version of a SavedModel."""
 
+import json
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ from zoo.data import images
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import manifest
+from zoo.training.callbacks import NotFiniteError
 
 GOLDEN_EXAMPLES = 8
 
@@ -32,7 +34,7 @@ def export_model(model, splits, preparation, run):
         The path of the new version.
 
     Raises:
-        ValueError: A weight is NaN or infinite.
+        NotFiniteError: A weight is NaN or infinite.
         InputError: The run has no score yet.
     """
     if not (run.folder / "score.json").exists():
@@ -41,11 +43,12 @@ def export_model(model, splits, preparation, run):
         )
     for weight in model.weights:
         if not np.isfinite(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))).all():
-            raise ValueError(
+            raise NotFiniteError(
                 f"The weight {weight.path} holds NaN or infinity: this model is not exported."
             )
     info = splits.info
-    endpoints = _endpoints(model, info, preparation)
+    score = json.loads((run.folder / "score.json").read_text())
+    endpoints = _endpoints(model, info, preparation, score.get("temperature", 1.0))
     with files.new_version(run.folder / "export") as staged:
         folder, specs = staged["folder"], _input_specs(info)
         concrete = _write_saved_model(folder, (model, preparation.inputs), endpoints, specs)
@@ -89,7 +92,7 @@ def _input_specs(info):
     return {info.kind: tf.TensorSpec((None, *shapes[info.kind]), info.input_dtype, name=info.kind)}
 
 
-def _endpoints(model, info, preparation):
+def _endpoints(model, info, preparation, temperature):
     """Returns signature → function from the dict of raw inputs to the dict of outputs."""
 
     def features(raw):
@@ -107,11 +110,11 @@ def _endpoints(model, info, preparation):
             return {"prediction": preparation.restore(tf.reshape(outputs, (-1,)))}
         if info.task == "multilabel":
             return {"probabilities": tf.sigmoid(outputs)}
-        class_id = tf.argmax(outputs, -1)
+        class_id = tf.argmax(outputs, -1)  # undivided: the division could make two logits equal
         return {
             "class_id": class_id,
             "label": tf.gather(tf.constant(info.labels), class_id),
-            "probabilities": tf.nn.softmax(outputs),
+            "probabilities": tf.nn.softmax(outputs / temperature),
         }
 
     last = model.layers[-1]

@@ -1,5 +1,6 @@
 """Callbacks that Keras lacks: the best epoch kept on disk, and a stop at numbers that are none."""
 
+import contextlib
 import logging
 
 import keras
@@ -10,32 +11,152 @@ from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
+ADVICE = "Try a lower learning rate, clip_norm=1.0, or look for odd values in the inputs."
+
 
 class NotFiniteError(checks.InputError):
-    """The loss or a weight became NaN or infinite in training."""
+    """A loss, a weight, an output or a score became NaN or infinite."""
 
 
 class StopAtNotFinite(keras.callbacks.Callback):
-    """Raises `NotFiniteError` after the first epoch that leaves a NaN or an infinity in the loss or a weight.
+    """Raises `NotFiniteError` at a NaN or an infinity: in the loss at the next step, in logs and weights at the epoch's end.
 
-    Keras's `TerminateOnNaN` looks at the loss alone, which can stay finite when all weights are NaN.
+    Before that the model gets the weights of the best epoch so far back. Keras's `TerminateOnNaN` looks at the loss
+    alone, which can stay finite when all weights are NaN, and it leaves the model as it is.
+
+    Args:
+        best: The run's `BestCheckpoint`.
+        batch: Function without arguments → the inputs of a training batch, to look for the layer at fault.
     """
 
-    def on_epoch_end(self, epoch, logs=None):
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        where = f"after epoch {epoch + 1}, at a learning rate of {rate:.3g}"
-        advice = "Try a lower learning rate, clip_norm=1.0, or look for odd values in the inputs."
+    # Keras may call `on_train_batch_end` in a thread while training goes on, which saves waiting for each step's
+    # logs; so that method takes a note only, and `on_train_batch_begin`, which is never in a thread, acts on it.
+    async_safe = True
+
+    def __init__(self, best=None, batch=None):
+        super().__init__()
+        self.best, self.batch = best, batch
+        self.epoch, self.steps_before, self.bad = 0, 0, {}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch, self.steps_before, self.bad = epoch, self._steps(), {}
+
+    def on_train_batch_end(self, batch, logs=None):
         if not np.isfinite(logs["loss"]):
-            raise NotFiniteError(f"The loss is {logs['loss']} {where}. {advice}")
-        for weight in self.model.weights:
-            if weight.dtype.startswith(("float", "bfloat")) and not _all_finite(weight):
-                raise NotFiniteError(
-                    f"The weight {weight.path} holds NaN or infinity {where}. {advice}"
-                )
+            self.bad[batch] = logs["loss"]
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.bad:
+            self._stop_at_step()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.bad:
+            self._stop_at_step()
+        layer_and_weight = bad_weight(self.model)
+        steps = f"after epoch {epoch + 1} (step {self._steps()})"
+        for name, value in logs.items():
+            if not np.all(np.isfinite(value)):
+                self._stop(f"{name} is {value} {steps}", layer_and_weight)
+        if layer_and_weight is not None:
+            self._stop(f"A weight holds NaN or infinity {steps}", layer_and_weight)
+
+    def _steps(self):
+        return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+
+    def _stop_at_step(self):
+        step, value = min(self.bad.items())
+        where = f"step {self.steps_before + step + 1} (epoch {self.epoch + 1})"
+        self._stop(f"The loss is {value} at {where}", bad_weight(self.model))
+
+    def _stop(self, what, layer_and_weight):
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        if layer_and_weight is not None:
+            first = "first layer with a weight of NaN or infinity: {!r}, {}".format(
+                *layer_and_weight
+            )
+        elif self.batch is not None:
+            first = f"all weights are finite; {bad_output(self.model, self.batch())}"
+        else:
+            first = "all weights are finite"
+        raise NotFiniteError(
+            f"{what}, at a learning rate of {rate:.3g}; {first}.\n{self._restore()}\n{ADVICE}"
+        )
+
+    def _restore(self):
+        if self.best is None or self.best.best_epoch is None:
+            return "No epoch before it was good, so the model's weights are of no use."
+        self.best.restore()
+        return f"The weights of epoch {self.best.best_epoch + 1} are restored, from {self.best.folder}."
 
 
-def _all_finite(weight):
-    return bool(tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(weight.value))))
+def bad_weight(model):
+    """The first layer, in the model's order, with a weight that is not finite, and that weight; `None` without one."""
+    for layer in model.layers:
+        for weight in layer.weights:
+            is_float = weight.dtype.startswith(("float", "bfloat"))
+            if is_float and not _all_finite(weight.value):
+                return layer.name, weight.path
+    return None
+
+
+def bad_output(model, inputs):
+    """Says which layer is the first with an output that is not finite on a batch."""
+    if not _all_finite(inputs):
+        return "the inputs of a training batch are not"
+    found = []
+    with contextlib.ExitStack() as stack:
+        for layer in model._flatten_layers(include_self=False):
+            stack.enter_context(_watched(layer, found))
+        model(inputs, training=False)
+    if found:
+        return (
+            f"the first layer with an output of NaN or infinity on a training batch: {found[0]!r}"
+        )
+    return "so are all layers' outputs on a training batch: look at the targets, loss and metrics"
+
+
+@contextlib.contextmanager
+def _watched(layer, found):
+    """Adds the layer's name to `found` when it is called and gives an output that is not finite."""
+    call = layer.call
+
+    def watched(*arguments, **options):
+        outputs = call(*arguments, **options)
+        if not _all_finite(outputs):
+            found.append(layer.name)
+        return outputs
+
+    layer.call = watched
+    try:
+        yield
+    finally:
+        del layer.call
+
+
+def _all_finite(tensors):
+    return all(
+        bool(tf.reduce_all(tf.math.is_finite(tensor)))
+        for tensor in map(tf.convert_to_tensor, keras.tree.flatten(tensors))
+        if tensor.dtype.is_floating
+    )
+
+
+def check_monitors(callbacks, names):
+    """Raises `InputError` for a callback that watches a value which no epoch will log; Keras would only warn.
+
+    Args:
+        callbacks: The caller's callbacks. What comes after one of a class of his own is not checked: that one may log.
+        names: What is logged for the training split, without the `val_` names.
+    """
+    known = ["loss", *names]
+    known += [f"val_{name}" for name in known] + ["learning_rate"]
+    for callback in callbacks:
+        monitor = getattr(callback, "monitor", None)
+        if isinstance(monitor, str):
+            checks.one_of(f"monitor of {type(callback).__name__}", monitor, known)
+        of_keras = type(callback).__module__.startswith("keras.")
+        if not of_keras or isinstance(callback, keras.callbacks.LambdaCallback):
+            return
 
 
 class LearningRate(keras.callbacks.Callback):

@@ -119,6 +119,10 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
     task = tasks.task(info.task)
     loss = task.loss(config.optimizer)
     tasks.check_class_weight(config.optimizer.class_weight, info)
+    if config.report.calibrate and info.task != "classification":
+        raise checks.InputError(
+            f"calibrate is for classification; the task of {info.name} is {info.task}."
+        )
     strategies.prepare_model(model, strategy)
     model.compile(
         optimizer=make_optimizer(

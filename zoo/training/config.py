@@ -134,6 +134,16 @@ class DiagnoseConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReportConfig:
+    """What the report says beyond the test scores."""
+
+    baseline: bool = False
+    """Fit a linear model on the same inputs and put its scores beside the model's."""
+    calibrate: bool = False
+    """Fit a temperature on the validation split, by which the exported model divides its logits."""
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """A whole run. `zoo.train` and every recipe take it; a run's `config.yaml` holds it."""
 
@@ -145,6 +155,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = OptimizerConfig()
     run: RunConfig = RunConfig()
     diagnose: DiagnoseConfig = DiagnoseConfig()
+    report: ReportConfig = ReportConfig()
 
     def replace(self, **flat):
         """Returns a copy with fields changed by their own names, whichever part they stand in.
@@ -263,6 +274,7 @@ _PARTS = {
     "optimizer": OptimizerConfig,
     "run": RunConfig,
     "diagnose": DiagnoseConfig,
+    "report": ReportConfig,
 }
 
 

@@ -6,7 +6,11 @@ import json
 import numpy as np
 
 from zoo import files
-from zoo.training import pictures, tasks
+from zoo.training import baseline as baselines
+from zoo.training import calibration, pictures, tasks
+from zoo.training import report as reports
+from zoo.training import scores as scoring
+from zoo.training.callbacks import NotFiniteError
 
 WORST = 18  # mistakes shown
 
@@ -19,14 +23,26 @@ class Report:
         scores: Name → value on the test split; the headline first.
         num_test: Number of test examples.
         folder: The run's folder, where `report.md` and the pictures are.
+        interval: Low and high end of the headline's 95 % interval.
+        constant: Name → value for the best outputs that are the same for every example.
+        temperature: What the exported model divides its logits by; 1 unless `calibrate` was asked for.
+        uncalibrated: With `calibrate`, the scores at temperature 1.
+        baseline: With `baseline`, the linear model's `Baseline`.
     """
 
     scores: dict
     num_test: int
     folder: object
+    interval: tuple
+    constant: dict
+    temperature: float = 1.0
+    uncalibrated: dict | None = None
+    baseline: baselines.Baseline | None = None
 
     def __str__(self):
-        scores = ", ".join(f"{name} {value:.4f}" for name, value in self.scores.items())
+        (name, value), *others = self.scores.items()
+        headline = f"{name} {value:.4f} (95 % interval {reports.interval_text(self.interval)})"
+        scores = ", ".join([headline, *(f"{name} {value:.4f}" for name, value in others)])
         return f"test ({self.num_test} examples): {scores}; see {self.folder / 'report.md'}"
 
 
@@ -37,84 +53,105 @@ def evaluate_model(model, splits, preparation, run, history=None):
         model: The trained model.
         splits: The `Splits`, mapped to what the model takes.
         preparation: The `Preparation`, to bring a regression's outputs back to the targets' units.
-        run: The `Run`.
+        run: The `Run`; its config's `report` may ask for a linear baseline and for calibration.
         history: Keras's `History`, for the report.
 
     Returns:
         A `Report`.
+
+    Raises:
+        NotFiniteError: An output of the model or a score is NaN or infinite.
     """
-    info, task = splits.info, tasks.task(splits.info.task)
+    task, asked = tasks.task(splits.info.task), run.config.report
     targets = splits.targets("test")
-    inputs = splits.test_inputs_for(model.distribute_strategy.num_replicas_in_sync)
-    outputs = model.predict(inputs, verbose=0)[: len(targets)]
-    if info.task == "regression":
-        outputs = preparation.restore(outputs)
-    scores = task.score(targets, outputs)
-    if not all(np.isfinite(list(scores.values()))):
-        raise ValueError(f"The model's scores on the test split are not finite: {scores}")
-    names = ["curves.png"] if history is not None else []
-    if (run.folder / "augmented.png").exists():
-        names.append("augmented.png")
-    if info.task == "classification":
-        pictures.confusion(targets, outputs.argmax(-1), info.labels, run.folder / "confusion.png")
-        names.append("confusion.png")
-        worst = _worst(targets, outputs)
-        if info.kind == "image":
-            captions = [_caption(info.labels, targets[i], outputs[i]) for i in worst]
-            pictures.mistakes(splits.pick("test", worst), captions, run.folder / "mistakes.png")
-            names.append("mistakes.png")
-    else:
-        pictures.predicted(targets, outputs.reshape(-1), run.folder / "predicted.png")
-        names.append("predicted.png")
-    report = Report(scores, len(targets), run.folder)
+    plain = _test_outputs(model, splits, preparation)
+    temperature = calibration.fit_temperature(model, splits) if asked.calibrate else 1.0
+    outputs = plain / temperature
+    constant = task.constant(splits.targets("train"), splits.info.num_outputs)
+    report = Report(
+        scores=task.score(targets, outputs),
+        num_test=len(targets),
+        folder=run.folder,
+        interval=task.interval(targets, outputs),
+        constant=task.score(targets, np.broadcast_to(constant, outputs.shape)),
+        temperature=temperature,
+        uncalibrated=task.score(targets, plain) if asked.calibrate else None,
+        baseline=baselines.fit_linear(splits) if asked.baseline else None,
+    )
+    if not np.isfinite(list(report.scores.values())).all():
+        raise NotFiniteError(f"The scores on the test split are not finite: {report.scores}")
+    names = _draw(splits, targets, outputs, run.folder)
+    made = [n for n in ("curves.png", "augmented.png") if (run.folder / n).exists()]
+    names = [*made, *names]
+    files.write_atomic(
+        run.folder / "score.json", json.dumps(_record(report, run, history), indent=2) + "\n"
+    )
+    text = reports.render(report, model, splits, run, history, targets, outputs, names)
+    files.write_atomic(run.folder / "report.md", text)
+    return report
+
+
+def _test_outputs(model, splits, preparation):
+    """The model's outputs for the whole test split, float64; a regression's in the units of its targets."""
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    outputs = model.predict(splits.test_inputs_for(replicas), verbose=0)
+    outputs = np.asarray(outputs, "float32")[: len(splits.examples["test"])]
+    bad = np.flatnonzero(~np.isfinite(outputs).all(-1))
+    if len(bad):
+        raise NotFiniteError(
+            f"The model's outputs hold NaN or infinity for {len(bad)} of {len(outputs)} test examples, first for "
+            f"example {bad[0]}."
+        )
+    return np.asarray(preparation.restore(outputs), "float64")
+
+
+def _record(report, run, history):
+    """What `score.json` holds, and through it the card."""
     record = {
         "seed": run.config.run.seed,
-        "scores": scores,
-        "num_test": len(targets),
+        "scores": report.scores,
+        "interval": list(report.interval),
+        "num_test": report.num_test,
         "fit_seconds": None if history is None else round(history.seconds, 1),
+        "constant": report.constant,
+        "temperature": report.temperature,
     }
-    files.write_atomic(run.folder / "score.json", json.dumps(record, indent=2) + "\n")
-    files.write_atomic(
-        run.folder / "report.md", _markdown(report, model, splits, run, history, names)
-    )
-    return report
+    if report.uncalibrated is not None:
+        record["uncalibrated"] = report.uncalibrated
+    if report.baseline is not None:
+        record["baseline"] = dataclasses.asdict(report.baseline)
+    return record
+
+
+def _draw(splits, targets, outputs, folder):
+    """Draws what suits the task; returns the files' names."""
+    info = splits.info
+    if info.task == "regression":
+        pictures.predicted(targets, outputs.reshape(-1), folder / "predicted.png")
+        return ["predicted.png"]
+    if info.task == "multilabel":
+        f1 = scoring.by_class(targets, outputs > 0, info.num_outputs)[2]
+        precision = scoring.average_precisions(targets, outputs)[:, 0]
+        pictures.labels(info.labels, f1, precision, folder / "labels.png")
+        return ["labels.png"]
+    pictures.confusion(targets, outputs.argmax(-1), info.labels, folder / "confusion.png")
+    bins = scoring.confidence_bins(targets, outputs)
+    pictures.reliability(*bins, folder / "reliability.png")
+    if info.kind != "image":
+        return ["confusion.png", "reliability.png"]
+    worst = _worst(targets, outputs)
+    captions = [_caption(info.labels, targets[i], outputs[i]) for i in worst]
+    pictures.mistakes(splits.pick("test", worst), captions, folder / "mistakes.png")
+    return ["confusion.png", "reliability.png", "mistakes.png"]
 
 
 def _worst(targets, logits):
     """Indices, in rising order, of the wrong predictions with the highest loss."""
-    losses = tasks.example_losses(targets, logits)
+    losses = scoring.example_losses(targets, logits)
     wrong = np.flatnonzero(logits.argmax(-1) != targets)
     return np.sort(wrong[np.argsort(-losses[wrong], kind="stable")][:WORST])
 
 
 def _caption(labels, target, logits):
     guess = logits.argmax()
-    return f"{labels[target]}, taken for\n{labels[guess]} ({tasks.softmax(logits[None])[0, guess]:.0%})"
-
-
-def _markdown(report, model, splits, run, history, names):
-    info, config = splits.info, run.config
-    counts = ", ".join(f"{name} {len(data):,}" for name, data in splits.examples.items())
-    lines = [
-        f"# {info.name}: {model.name}",
-        "",
-        "| test score | |",
-        "| --- | --- |",
-        *[f"| {name} | {value:.4f} |" for name, value in report.scores.items()],
-        "",
-        f"- data: {info.name} ({counts}); {info.source}",
-        f"- model: {config.model}, {model.count_params():,} parameters",
-        f"- seed {config.run.seed}, batch size {config.data.batch_size}, {config.optimizer.name}, "
-        f"learning rate {config.optimizer.learning_rate} ({config.optimizer.schedule})",
-    ]
-    if history is not None:
-        lines.append(
-            f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, by validation; "
-            f"training took {history.seconds:.0f} s"
-        )
-    lines += [
-        "- all settings and versions: [config.yaml](config.yaml); epochs: [metrics.csv](metrics.csv)",
-        "",
-    ]
-    lines += [f"![{name.partition('.')[0]}]({name})\n" for name in names]
-    return "\n".join(lines)
+    return f"{labels[target]}, taken for\n{labels[guess]} ({scoring.softmax(logits[None])[0, guess]:.0%})"

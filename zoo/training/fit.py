@@ -91,14 +91,18 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
         `seconds`, the wall time.
 
     Raises:
-        NotFiniteError: The loss or a weight became NaN or infinite.
+        InputError: A callback watches a value that is not logged.
+        NotFiniteError: The loss, a metric or a weight became NaN or infinite; the model has the weights of the best
+            epoch before.
     """
     options, task = run.config.run, tasks.task(splits.info.task)
     # Two checkpoints while one replaces the other, the export, and logs and pictures.
     weights = sum(np.prod(v.shape, dtype=int) * v.value.dtype.size for v in model.variables)
     files.check_space(run.folder, 3 * weights + 20 * 2**20)
+    callbacks.check_monitors(extra_callbacks, [metric.name for metric in task.metrics()])
     best = callbacks.BestCheckpoint(run.folder / "checkpoints", task.monitor, task.mode)
-    chain = [callbacks.StopAtNotFinite(), callbacks.LearningRate()]
+    watch = callbacks.StopAtNotFinite(best, lambda: next(iter(splits.train_forever()))[0])
+    chain = [watch, callbacks.LearningRate()]
     if run.config.optimizer.ema is not None:
         chain.append(
             keras.callbacks.SwapEMAWeights(swap_on_epoch=True)

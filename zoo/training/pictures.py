@@ -64,6 +64,48 @@ def confusion(targets, predicted, labels, path):
     _save(figure, path)
 
 
+def reliability(counts, confidence, accuracy, path):
+    """Draws the accuracy in each bin of the top probability, above how many examples each bin holds.
+
+    Args:
+        counts, confidence, accuracy: Of each bin, as `scores.confidence_bins` returns them.
+        path: PNG file to write.
+    """
+    edges = np.linspace(0, 1, len(counts) + 1)
+    figure = Figure(figsize=(4.5, 5.5))
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    above.bar(edges[:-1], accuracy, 1 / len(counts), align="edge", edgecolor="white")
+    held = counts > 0
+    above.plot(confidence[held], accuracy[held], ".", color="black", label="mean confidence")
+    above.plot([0, 1], [0, 1], color="grey", linestyle=":", label="perfectly calibrated")
+    above.set(ylabel="accuracy", ylim=(0, 1.02), title="test examples")
+    above.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    below.bar(edges[:-1], counts, 1 / len(counts), align="edge", edgecolor="white", color="grey")
+    below.set(xlabel="confidence (top probability)", ylabel="examples", xlim=(0, 1))
+    _save(figure, path)
+
+
+def labels(names, f1, precision, path):
+    """Draws F1 at a probability of 0.5 and average precision of each label; of many labels the 40 worst.
+
+    Args:
+        names: The labels.
+        f1: Of each label; NaN counts as 0.
+        precision: Average precision of each label; NaN where no test example has the label, which is left out.
+        path: PNG file to write.
+    """
+    occur = np.flatnonzero(~np.isnan(precision))
+    shown = occur[np.argsort(precision[occur], kind="stable")][:40][::-1]
+    figure = Figure(figsize=(6, 1.5 + 0.3 * len(shown)))
+    axes, rows = figure.subplots(), np.arange(len(shown))
+    axes.barh(rows + 0.2, precision[shown], 0.4, label="average precision")
+    axes.barh(rows - 0.2, np.nan_to_num(f1[shown]), 0.4, label="F1 at 0.5")
+    axes.set_yticks(rows, [names[i] for i in shown])
+    axes.set(xlim=(0, 1), title="test examples")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _save(figure, path)
+
+
 def mistakes(images, captions, path):
     """Draws the worst mistakes on images, or says that there are none.
 

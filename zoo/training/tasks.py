@@ -7,6 +7,14 @@ import keras
 import numpy as np
 
 from zoo.models import checks
+from zoo.training import scores
+
+# Functions whose output is no logit, and what may follow them without changing a value; in Keras's spelling, without `_`.
+SQUASHING = (
+    "softmax", "logsoftmax", "sparsemax", "sigmoid", "logsigmoid", "hardsigmoid", "sparsesigmoid", "tanh", "hardtanh",
+    "softsign",
+)  # fmt: skip
+VALUE_KEEPING = ("identity", "reshape", "flatten", "dropout", "cast")
 
 FOCAL_GAMMA = 2.0  # the best of Lin et al. 2017
 
@@ -74,6 +82,10 @@ class Task:
         monitor: The logged value that picks the best epoch.
         mode: `"max"` or `"min"`: which monitor is better.
         score: (targets, outputs) as NumPy arrays → the test scores, the headline first.
+        interval: (targets, outputs) → low and high end of the headline's 95 % interval.
+        interval_by: How the interval is made.
+        constant: (training targets, width of the output) → one example's outputs, the best that are always the same.
+        constant_is: What they are.
     """
 
     loss: Callable
@@ -81,6 +93,10 @@ class Task:
     monitor: str
     mode: str
     score: Callable
+    interval: Callable
+    interval_by: str
+    constant: Callable
+    constant_is: str
 
 
 def _cross_entropy(options):
@@ -97,33 +113,14 @@ def _squared_error(options):
     return keras.losses.MeanSquaredError()
 
 
-def softmax(logits):
-    """Probabilities of logits, in float64."""
-    shifted = np.exp(logits.astype("float64") - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)
+def _binary_cross_entropy(options):
+    smoothing = {"from_logits": True, "label_smoothing": options.label_smoothing}
+    if options.loss == "focal":
+        return keras.losses.BinaryFocalCrossentropy(gamma=FOCAL_GAMMA, **smoothing)
+    return keras.losses.BinaryCrossentropy(**smoothing)
 
 
-def example_losses(targets, logits):
-    """Cross-entropy of each example, in nats."""
-    picked = np.take_along_axis(softmax(logits), targets[:, None].astype("int64"), -1)[:, 0]
-    return -np.log(np.maximum(picked, 1e-30))
-
-
-def _classification_score(targets, logits):
-    return {
-        "accuracy": float(np.mean(logits.argmax(-1) == targets)),
-        "cross_entropy": float(example_losses(targets, logits).mean()),
-    }
-
-
-def _regression_score(targets, outputs):
-    errors = outputs.reshape(-1).astype("float64") - targets
-    spread = np.mean(np.square(targets - targets.mean()))
-    scores = {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
-    if spread:  # targets that are all alike leave nothing to explain
-        scores["r2"] = float(1 - np.mean(errors**2) / spread)
-    return scores
-
+BOOTSTRAP = f"percentile bootstrap over test examples, {scores.RESAMPLES:,} resamples, fixed seed"
 
 TASKS = {
     "classification": Task(
@@ -131,14 +128,36 @@ TASKS = {
         metrics=lambda: [keras.metrics.MeanMetricWrapper(matches, name="accuracy")],
         monitor="val_accuracy",
         mode="max",
-        score=_classification_score,
+        score=scores.classification,
+        interval=scores.classification_interval,
+        interval_by="Wilson's score interval",
+        constant=scores.constant_class,
+        constant_is="the classes' shares of the training split, so always its most frequent class",
     ),
     "regression": Task(
         loss=_squared_error,
         metrics=lambda: [keras.metrics.MeanAbsoluteError(name="scaled_mae")],
         monitor="val_loss",
         mode="min",
-        score=_regression_score,
+        score=scores.regression,
+        interval=scores.regression_interval,
+        interval_by=BOOTSTRAP,
+        constant=scores.constant_value,
+        constant_is="the mean of the training targets",
+    ),
+    # Targets of 0 and 1, [N, K]; one logit per label.
+    "multilabel": Task(
+        loss=_binary_cross_entropy,
+        # A logit above 0 is a probability above 0.5. Keras's AUC would say more and takes several times the step of a
+        # small model.
+        metrics=lambda: [keras.metrics.BinaryAccuracy("binary_accuracy", threshold=0.0)],
+        monitor="val_loss",  # the accuracy of rare labels hardly moves
+        mode="min",
+        score=scores.multilabel,
+        interval=scores.multilabel_interval,
+        interval_by=BOOTSTRAP,
+        constant=scores.constant_labels,
+        constant_is="the labels' shares of the training split",
     ),
 }
 
@@ -212,9 +231,32 @@ def check_output(model, info):
             f"The model {model.name!r} gives outputs of shape {[(None, *s) for s in shapes]}; expected {wanted}. "
             f"Build it with num_classes={info.num_outputs}."
         )
-    last = model.layers[-1]
-    applied = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
-    if applied in ("softmax", "sigmoid"):
+    (output,) = keras.tree.flatten(model.outputs)
+    applied = _last_function(output)
+    if applied in SQUASHING and info.task == "regression":
+        raise checks.InputError(
+            f"The last layer of {model.name!r} applies {applied}, but targets are standardised and reach beyond its "
+            "range: remove it."
+        )
+    if applied in SQUASHING:
         raise checks.InputError(
             f"The last layer of {model.name!r} applies {applied}; the losses here take logits: remove it."
         )
+
+
+def _last_function(output):
+    """The name of what made a Keras tensor: an activation, or a layer; looks into models and past what keeps values."""
+    while True:
+        layer, node, index = output._keras_history
+        if getattr(layer, "outputs", None):  # a model
+            output = keras.tree.flatten(layer.outputs)[index]
+            continue
+        # A layer of the caller's own may have an activation that is not its last step.
+        of_keras = type(layer).__module__.startswith("keras.")
+        function = (getattr(layer, "activation", None) if of_keras else None) or layer
+        name = getattr(function, "__name__", type(function).__name__).lower().replace("_", "")
+        if name == "linear" and isinstance(layer, keras.layers.Activation):
+            name = "identity"
+        if name not in VALUE_KEEPING:
+            return name
+        output = layer._inbound_nodes[node].input_tensors[0]

@@ -1,0 +1,131 @@
+"""The text of a report, as Markdown."""
+
+import numpy as np
+
+from zoo.training import scores as scoring
+from zoo.training import tasks
+
+SHOWN = 20  # classes
+
+
+def interval_text(interval):
+    """The ends of an interval, with as many decimals as its width has a use for: `0.97 to 0.99`."""
+    low, high = interval
+    width = high - low
+    decimals = 4 if width <= 0 else int(np.clip(np.ceil(-np.log10(width)), 0, 6))
+    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+
+
+def render(report, model, splits, run, history, targets, outputs, pictures):
+    """Renders `report.md`.
+
+    Args:
+        report: The `Report`.
+        model, splits, run, history: As for `evaluate_model`.
+        targets, outputs: Of the test split.
+        pictures: Names of PNG files beside it.
+    """
+    lines = [
+        f"# {splits.info.name}: {model.name}",
+        "",
+        *_score_table(report),
+        "",
+        *_about_scores(report, splits),
+        *_about_run(model, splits, run, history),
+        "",
+        *_class_table(splits.info, targets, outputs),
+        *[f"![{name.partition('.')[0]}]({name})\n" for name in pictures],
+    ]
+    return "\n".join(lines)
+
+
+def _score_table(report):
+    columns = {"model": report.scores}
+    if report.baseline is not None:
+        columns["linear baseline"] = report.baseline.scores
+    columns["constant guess"] = report.constant
+    lines = [
+        f"| test score | {' | '.join(columns)} |",
+        "| --- |" + " --- |" * len(columns),
+    ]
+    for i, name in enumerate(report.scores):
+        values = [f"{column[name]:.4f}" if name in column else "" for column in columns.values()]
+        if i == 0:
+            values[0] += f" (95 % interval {interval_text(report.interval)})"
+        lines.append(f"| {name} | {' | '.join(values)} |")
+    return lines
+
+
+def _about_scores(report, splits):
+    task = tasks.task(splits.info.task)
+    lines = [
+        f"- interval of {next(iter(report.scores))}: {task.interval_by}; it is that of this one model on other test "
+        "examples of the kind, and says nothing of other seeds",
+        f"- constant guess: {task.constant_is}",
+    ]
+    if "ece" in report.scores:
+        lines.append(
+            f"- ece: expected calibration error, {scoring.BINS} bins of equal width (Guo et al. 2017)"
+        )
+    if report.baseline is not None:
+        line = f"- linear baseline: {report.baseline.model}, its penalty chosen by validation"
+        if report.baseline.num_train < len(splits.examples["train"]):
+            line += f", fitted on {report.baseline.num_train:,} of the training examples"
+        lines.append(line)
+    if report.uncalibrated is not None:
+        changes = ", ".join(
+            f"{name} {report.uncalibrated[name]:.4f} before, {report.scores[name]:.4f} after"
+            for name in ("ece", "cross_entropy")
+        )
+        lines.append(
+            f"- logits are divided by the temperature {report.temperature:.4g}, fitted on the "
+            f"{len(splits.examples['validation']):,} validation examples; on test: {changes}"
+        )
+    return lines
+
+
+def _about_run(model, splits, run, history):
+    info, config = splits.info, run.config
+    counts = ", ".join(f"{name} {len(data):,}" for name, data in splits.examples.items())
+    lines = [
+        f"- data: {info.name} ({counts}); {info.source}",
+        f"- model: {config.model}, {model.count_params():,} parameters",
+        f"- seed {config.run.seed}, batch size {config.data.batch_size}, {config.optimizer.name}, "
+        f"learning rate {config.optimizer.learning_rate} ({config.optimizer.schedule})",
+    ]
+    if history is not None:
+        lines.append(
+            f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, by validation; "
+            f"training took {history.seconds:.0f} s"
+        )
+    return [
+        *lines,
+        "- all settings and versions: [config.yaml](config.yaml); epochs: [metrics.csv](metrics.csv)",
+    ]
+
+
+def _class_table(info, targets, outputs):
+    """Precision, recall and F1 of each class or label; of many the worst."""
+    if info.task == "regression":
+        return []
+    is_multilabel = info.task == "multilabel"
+    predicted = outputs > 0 if is_multilabel else outputs.argmax(-1)
+    precision, recall, f1, support = scoring.by_class(targets, predicted, info.num_outputs)
+    columns = {"precision": precision, "recall": recall, "F1": f1}
+    if is_multilabel:
+        columns["average precision"] = scoring.average_precisions(targets, outputs)[:, 0]
+    shown, title = np.arange(info.num_outputs), "label, at 0.5" if is_multilabel else "class"
+    if info.num_outputs > SHOWN:
+        occur = np.flatnonzero(support)
+        shown = occur[np.argsort(np.nan_to_num(f1[occur]), kind="stable")][:SHOWN]
+        title += f" (the {len(shown)} of {info.num_outputs} with the lowest F1)"
+    lines = [
+        f"| {title} | {' | '.join(columns)} | test examples |",
+        "| --- |" + " --- |" * (len(columns) + 1),
+    ]
+    for i in shown:
+        values = ["–" if np.isnan(v[i]) else f"{v[i]:.3f}" for v in columns.values()]
+        name = info.labels[i].replace("|", "\\|").replace("\n", " ")
+        share = f"{support[i]:,} ({support[i] / len(targets):.1%})"
+        lines.append(f"| {name} | {' | '.join(values)} | {share} |")
+    return [*lines, ""]

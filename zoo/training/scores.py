@@ -1,0 +1,191 @@
+"""What outputs are worth: test scores, their 95 % intervals, and what a constant guess would score. NumPy alone.
+
+Outputs are those of a whole split: logits `[N, K]`, or a regression's predictions `[N, 1]` in the targets' units.
+"""
+
+import numpy as np
+
+BINS = 15  # of the top probability; Guo et al. 2017
+RESAMPLES = 1000  # of the bootstrap
+TINY = 1e-30  # what a probability of 0 counts as in a logarithm
+
+
+def softmax(logits):
+    """Probabilities of logits, in float64."""
+    shifted = np.exp(logits.astype("float64") - logits.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)
+
+
+def example_losses(targets, logits):
+    """Cross-entropy of each example, in nats."""
+    picked = np.take_along_axis(softmax(logits), targets[:, None].astype("int64"), -1)[:, 0]
+    return -np.log(np.maximum(picked, TINY))
+
+
+def confidence_bins(targets, logits):
+    """Sorts examples by their top probability into bins of equal width (Guo et al. 2017).
+
+    Returns:
+        Per bin: how many examples, their mean top probability and their accuracy (0 in an empty bin).
+    """
+    confidence, right = softmax(logits).max(-1), logits.argmax(-1) == targets
+    number = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)  # (low, high]
+    counts = np.bincount(number, minlength=BINS)
+    sums = [np.bincount(number, values, BINS) for values in (confidence, right)]
+    return counts, *(total / np.maximum(counts, 1) for total in sums)
+
+
+def expected_calibration_error(targets, logits):
+    """How far top probabilities are from the accuracy, on average over the examples' bins (Guo et al. 2017)."""
+    counts, confidence, accuracy = confidence_bins(targets, logits)
+    return float(np.sum(counts * np.abs(confidence - accuracy)) / counts.sum())
+
+
+def average_precisions(targets, outputs, held=None):
+    """The average precision of each label: precision at each rank, averaged over the label's examples.
+
+    Equal to scikit-learn's `average_precision_score`, for many resamples at a time.
+
+    Args:
+        targets: 0 or 1, `[N, K]`.
+        outputs: Any scores, `[N, K]`; higher is surer.
+        held: How often each resample holds each example, int32 `[N, R]`; each example once where it is `None`.
+
+    Returns:
+        float `[K, R]`; NaN for a label that no example has.
+    """
+    held = np.ones((len(targets), 1), "int32") if held is None else held
+    rows = []
+    for target, output in zip(targets.T, outputs.T):
+        order = np.argsort(-output, kind="stable")
+        hits = np.flatnonzero(target[order])
+        # Examples with equal outputs count together: the last of them is the rank of all.
+        ranks = np.searchsorted(-output[order], -output[order][hits], side="right") - 1
+        weights = held[order[hits]]
+        found = np.cumsum(weights, 0, "int32")[np.searchsorted(hits, ranks, side="right") - 1]
+        seen = np.cumsum(held[order], 0, "int32")[ranks]
+        with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN
+            rows.append((weights * found / np.maximum(seen, 1)).sum(0) / weights.sum(0))
+    return np.stack(rows)
+
+
+def _mean_average_precision(targets, outputs, held=None):
+    """The mean over the labels that occur, one value per resample."""
+    values = average_precisions(targets, outputs, held)
+    occur = ~np.isnan(values)
+    return np.where(occur, values, 0).sum(0) / np.maximum(occur.sum(0), 1)
+
+
+def by_class(targets, predicted, num_classes):
+    """Precision, recall, F1 and number of test examples of each class or label; NaN where there is nothing to count.
+
+    Args:
+        targets: Class ids `[N]`, or 0 and 1 for each label `[N, K]`.
+        predicted: The same form.
+        num_classes: Number of classes or labels.
+    """
+    from sklearn import metrics
+
+    return metrics.precision_recall_fscore_support(
+        targets, predicted, labels=np.arange(num_classes), zero_division=np.nan
+    )
+
+
+def classification(targets, logits):
+    """Test scores of logits `[N, K]` for class ids `[N]`."""
+    return {
+        "accuracy": float(np.mean(logits.argmax(-1) == targets)),
+        "cross_entropy": float(example_losses(targets, logits).mean()),
+        "ece": expected_calibration_error(targets, logits),
+    }
+
+
+def regression(targets, outputs):
+    """Test scores of predictions for targets `[N]`, in the targets' units."""
+    errors = outputs.reshape(-1).astype("float64") - targets
+    spread = np.mean(np.square(targets - targets.mean()))
+    scores = {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
+    if spread:  # targets that are all alike leave nothing to explain
+        scores["r2"] = float(1 - np.mean(errors**2) / spread)
+    return scores
+
+
+def multilabel(targets, logits):
+    """Test scores of logits `[N, K]` for labels of 0 or 1 `[N, K]`.
+
+    Mean average precision comes first, as in PASCAL VOC, COCO and AudioSet: it judges the ranking, so that it depends
+    on no threshold, and rare labels count like frequent ones. The others are at a probability of 0.5.
+    """
+    from sklearn import metrics
+
+    chosen = (logits > 0).astype(int)
+    f1 = {
+        f"{average}_f1": float(metrics.f1_score(targets, chosen, average=average, zero_division=0))
+        for average in ("macro", "micro")
+    }
+    return {
+        "mean_average_precision": float(_mean_average_precision(targets, logits)[0]),
+        **f1,
+        "subset_accuracy": float(np.mean((chosen == targets).all(-1))),
+    }
+
+
+def wilson(hits, count):
+    """The 95 % score interval of a share (Wilson 1927), which is right near 0 and 1, too."""
+    z = 1.959964
+    share = hits / count
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return float(max(0.0, centre - reach)), float(min(1.0, centre + reach))
+
+
+def bootstrap(statistic, count):
+    """The 95 % percentile interval (Efron & Tibshirani 1993) over resamples of the test examples, the same each time.
+
+    Args:
+        statistic: How often each resample holds each example, int32 `[N, R]` → the score of each resample `[R]`.
+        count: Number of examples.
+    """
+    rng, values = np.random.default_rng(0), []
+    rows = max(1, 2**21 // count)  # at a time, for the memory
+    for first in range(0, RESAMPLES, rows):
+        drawn = rng.integers(count, size=(min(rows, RESAMPLES - first), count))
+        drawn += count * np.arange(len(drawn))[:, None]
+        held = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+        values.append(statistic(np.ascontiguousarray(held.T, "int32")))
+    low, high = np.percentile(np.concatenate(values), (2.5, 97.5))
+    return float(low), float(high)
+
+
+def classification_interval(targets, logits):
+    """Of the accuracy."""
+    return wilson(int(np.sum(logits.argmax(-1) == targets)), len(targets))
+
+
+def regression_interval(targets, outputs):
+    """Of the root mean squared error."""
+    squared = np.square(outputs.reshape(-1).astype("float64") - targets)
+    return bootstrap(lambda held: np.sqrt(squared @ held / len(squared)), len(squared))
+
+
+def multilabel_interval(targets, logits):
+    """Of the mean average precision."""
+    return bootstrap(lambda held: _mean_average_precision(targets, logits, held), len(targets))
+
+
+def constant_class(targets, num_outputs):
+    """The logits that say each class's share of the training targets: their top is the most frequent class."""
+    return np.log(
+        np.maximum(np.bincount(targets.astype("int64"), minlength=num_outputs) / len(targets), TINY)
+    )
+
+
+def constant_value(targets, num_outputs):
+    """The mean of the training targets."""
+    return np.array([targets.mean(dtype="float64")])
+
+
+def constant_labels(targets, num_outputs):
+    """The logits of each label's share of the training examples."""
+    share = np.clip(targets.mean(0, dtype="float64"), TINY, 1 - 1e-15)
+    return np.log(share / (1 - share))
