@@ -92,7 +92,7 @@ def npz(**arrays):
 
 
 def model_of(*layers, shape=(3,)):
-    return keras.Sequential([keras.Input(shape), *layers])
+    return keras.Sequential([keras.Input(shape), *layers], name="mine")
 
 
 def shipped(name, inputs, **options):
@@ -240,8 +240,8 @@ SETTINGS = {
     "a model that applies softmax": lambda: train(model=model_of(keras.layers.Dense(2, "softmax"))),
     "a model with too few outputs": lambda: train(model=model_of(keras.layers.Dense(1))),
     "a model for another input": lambda: train(model=model_of(keras.layers.Flatten(), keras.layers.Dense(2), shape=(3, 1))),
-    "a model that scales its inputs": lambda: train(model=model_of(keras.layers.Rescaling(0.1), keras.layers.Dense(2))),
-    "a model that is not built": lambda: train(model=keras.Sequential([keras.layers.Dense(2)])),
+    "a model that scales its inputs": lambda: train(model=model_of(keras.layers.Rescaling(0.1, name="scale"), keras.layers.Dense(2))),
+    "a model that is not built": lambda: train(model=keras.Sequential([keras.layers.Dense(2)], name="mine")),
     "a monitor that is never logged": lambda: train(callbacks=[keras.callbacks.EarlyStopping("val_acc")]),
     "a class without a weight": lambda: train(class_weight={"0": 1.0}),
     "focal loss for a regression": lambda: train((X, X[:, 0]), loss="focal"),
@@ -269,7 +269,7 @@ PREDICT = {
     "bytes that are no UTF-8": lambda: trained_text(["good", "schön".encode("latin-1")]),
     "numbers for a text": lambda: trained_text([1, 2]),
     "a file that is no image": lambda: predict_file("mnist_cnn", "x.png", b"no image"),
-    "a CSV for images": lambda: predict_file("wine_dense", "x.txt", b"12.0"),
+    "a text file for a table": lambda: predict_file("wine_dense", "x.txt", b"12.0"),
     "an .npy that is none": lambda: predict_file("mnist_cnn", "x.npy", b"none"),
 }  # fmt: skip
 
@@ -301,6 +301,11 @@ def answer(case):
     raise AssertionError("no error")
 
 
+def row(name, message):
+    """A line of the table in Markdown."""
+    return f"| {name} | {message} |".replace("\n", "<br>")
+
+
 def main():
     print("# What cannot be used, and the answer\n")
     print(
@@ -310,8 +315,7 @@ def main():
     for title, group in GROUPS.items():
         print(f"\n## {title}\n\n| input | answer |\n| --- | --- |")
         for name, case in group.items():
-            message = answer(case).replace("|", "\\|").replace("\n", "<br>")
-            print(f"| {name} | {message} |")
+            print(row(name, answer(case)))
 
 
 if __name__ == "__main__":

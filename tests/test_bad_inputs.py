@@ -1,5 +1,7 @@
 """Every row of the table of bad inputs: a short, clear answer before any training."""
 
+from pathlib import Path
+
 import bad_inputs
 import keras
 import pytest
@@ -16,6 +18,10 @@ def test_bad_input_is_answered_before_training(name, monkeypatch):
     message = bad_inputs.answer(bad_inputs.CASES[name])
     assert len(message.splitlines()) <= 3
     assert len(message) < 600
+    page = (Path(__file__).parents[1] / "docs" / "bad_inputs.md").read_text()
+    assert bad_inputs.row(name, message) in page, (
+        "run: python tests/bad_inputs.py > docs/bad_inputs.md"
+    )
 
 
 def test_there_are_at_least_sixty():

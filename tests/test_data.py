@@ -267,7 +267,7 @@ X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
         ((X, Y[:5]), {}, "40 inputs and 5 targets"),
         ((X, np.zeros(40, int)), {}, "one class only"),
         ((X, np.where(Y, 0.5, 1.0)), {"task": "classification"}, "fractions"),
-        ((np.where(np.eye(40, 3), np.nan, X), Y), {}, "NaN or infinity, first in example"),
+        ((np.where(np.eye(40, 3), np.nan, X), Y), {}, "first example 0: it holds NaN or infinity"),
         ((X, np.where(Y, np.nan, 1.5)), {"task": "regression"}, "example 1: its target is missing"),
         ((X, np.eye(2)[Y] * 2), {}, "rows of 0 and 1"),
         ((X[:, 0], Y), {}, r"x\[:, None\]"),

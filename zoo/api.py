@@ -179,15 +179,7 @@ def train(
         if is_named_data:
             splits = load_dataset(**data_options(config))
         else:
-            splits = make_splits(
-                info,
-                examples,
-                batch_size=config.data.batch_size,
-                validation_fraction=config.data.validation_fraction,
-                limit=config.data.limit,
-                policy=config.data.augment,
-                seed=config.run.seed,
-            )
+            splits = make_splits(info, examples, **_split_options(config))
         preparation = prepare(splits)
         splits = splits.mapped(preparation)
         with run.strategy.scope():
@@ -224,6 +216,12 @@ def _own_options(config):
     """The arguments of `from_user` that a `TrainConfig` holds."""
     keys = ("target", "columns", "task", "skip_bad", "text_size")
     return {key: getattr(config.data, key) for key in keys}
+
+
+def _split_options(config):
+    """The arguments of `make_splits` that a `TrainConfig` holds."""
+    options = {k: getattr(config.data, k) for k in ("batch_size", "validation_fraction", "limit")}
+    return {**options, "policy": config.data.augment, "seed": config.run.seed}
 
 
 def _make_model(model, config, preparation):

@@ -39,6 +39,8 @@ def claim_folder(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir()  # fails if it exists: of two processes, one gets it
     except FileExistsError:
+        if not path.exists():  # what exists is no folder, further up
+            raise checks.InputError(f"Cannot create {path}: a part of it is a file.") from None
         raise checks.InputError(
             f"{path} exists already. Every run writes a folder of its own: choose another name or remove it."
         ) from None

@@ -120,7 +120,9 @@ def _read_npz(path):
         with np.load(path, allow_pickle=False) as file:
             arrays = {key.lower(): file[key] for key in file.files}
     except (OSError, ValueError, EOFError) as error:
-        raise checks.InputError(f"{path} cannot be read as .npz: {error}") from error
+        raise checks.InputError(
+            f"{path} is damaged, no .npz file, or holds Python objects: save arrays of numbers or texts with np.savez."
+        ) from error
     pairs = {"data": ("x", "y")} if "x" in arrays else {}
     for key, split in SPLITS.items():
         if f"x_{key}" in arrays:

@@ -172,7 +172,7 @@ def _read_frame(split, frame, target, columns):
     double = sorted({str(w) for w, t in zip(wanted, titles) if titles.count(t) > 1})
     if double:
         raise checks.InputError(
-            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(double)}"
+            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
         )
     y = frame[targets[0]] if len(targets) == 1 else frame[targets]
     if not isinstance(y.to_numpy().flat[0], np.number):  # texts, or numbers that know missing ones
@@ -181,10 +181,15 @@ def _read_frame(split, frame, target, columns):
 
 
 def _drop_bad(part, skip_bad):
-    """Refuses missing targets and unusable texts by row, or leaves them out."""
-    problems = {"its target is missing": labels.is_missing(part.y)}
+    """Refuses examples that cannot be used, with the first one's place, or leaves them out."""
+    missing = labels.is_missing(part.y)
+    problems = {"its target is missing": missing}
+    if part.y.dtype.kind == "f":
+        problems["its target is infinite"] = ~missing & ~_finite(part.y)
     if not part.is_frame and _is_text(part.x):
         problems |= _text_problems(part)
+    elif not part.is_frame and part.x.dtype.kind == "f":
+        problems["it holds NaN or infinity"] = ~_finite(part.x)
     for why, bad in problems.items():
         if not bad.any():
             continue
@@ -202,6 +207,11 @@ def _drop_bad(part, skip_bad):
         raise checks.InputError(f"No {part.split} example is left: all are unusable.")
     if bad.any():
         part.keep(~bad)
+
+
+def _finite(values):
+    """Whether all numbers of an example are finite, bool [N]."""
+    return np.isfinite(values.reshape(len(values), -1)).all(1)
 
 
 def _is_text(x):

@@ -110,7 +110,9 @@ def _read_npy(path):
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise checks.InputError(f"{path} is no NumPy array: {error}") from error
+        raise checks.InputError(
+            f"{path} is no NumPy array, or one of Python objects: save numbers or texts with np.save."
+        ) from error
     if array.ndim == 0:
         raise checks.InputError(f"{path} holds one number: expected a batch of examples.")
     yield [f"{path}:{i}" for i in range(len(array))], array
