@@ -93,7 +93,7 @@ def build_cnn(
 
     Returns:
         An uncompiled `keras.Model`. Input `inputs`: float32 `[B, *input_shape]`, or int32 for tokens. Output of the
-        layer `logits`: float32 `[B, num_classes]`. A text of padding only has the features 0.
+        layer `logits`: float32 `[B, num_classes]`. What the pooling makes of a text of padding only is 0.
 
     Raises:
         InputError: An argument is out of its range, or the stages leave nothing of the input; the message names it.
@@ -128,22 +128,20 @@ def build_cnn(
             vocabulary_size, embedding_dim, mask_zero=True, name="embedding"
         )(x)  # [B, T, D]
     convolution, pooling = _LAYERS[len(shape)]
+    options = {"padding": padding, "use_bias": normalization is None}  # the norm has a shift
     for stage, width in enumerate(filters, start=1):
         pool_size = None if tokens and stage == len(filters) else 2
         for i in range(1, convs_per_stage + 1):
-            branches = []
-            for size, suffix in kernels.items():
-                y = convolution(
-                    width,
-                    size,
-                    padding=padding,
-                    use_bias=normalization is None,  # the normalization has a shift of its own
-                    name=f"conv_{stage}_{i}{suffix}",
-                )(x)
-                if i == convs_per_stage:
-                    y = pooling(pool_size, name=f"pool_{stage}{suffix}")(y)
-                branches.append(y)
-            x = y if len(branches) == 1 else keras.layers.Concatenate(name="widths")(branches)
+            branches = {
+                suffix: convolution(width, size, name=f"conv_{stage}_{i}{suffix}", **options)(x)
+                for suffix, size in kernels.items()
+            }
+            if i == convs_per_stage:
+                branches = {
+                    suffix: pooling(pool_size, name=f"pool_{stage}{suffix}")(y)
+                    for suffix, y in branches.items()
+                }
+            x = _side_by_side(list(branches.values()))
             x = layers.normalize(x, normalization, f"norm_{stage}_{i}")
             x = keras.layers.Activation(activation, name=f"activation_{stage}_{i}")(x)
     x = keras.layers.Flatten(name="flatten")(x)
@@ -152,6 +150,10 @@ def build_cnn(
         x = keras.layers.Dense(width, activation, name=f"dense_{i}")(x)
         x = layers.dropout(x, dropout, f"dropout_{i}")
     return keras.Model(inputs, layers.classification_head(x, num_classes), name=name)
+
+
+def _side_by_side(branches):
+    return branches[0] if len(branches) == 1 else keras.layers.Concatenate(name="widths")(branches)
 
 
 def _check_shape(input_shape, vocabulary_size, embedding_dim):
@@ -164,10 +166,10 @@ def _check_shape(input_shape, vocabulary_size, embedding_dim):
 
 
 def _check_kernels(kernel_size, tokens, filters, convs_per_stage):
-    """Returns width → suffix of the layers' names, for the one width or for several side by side."""
+    """Returns suffix of the layers' names → width, for the one width or for several side by side."""
     if not isinstance(kernel_size, (tuple, list)):
         checks.positive_int("kernel_size", kernel_size)
-        return {kernel_size: ""}
+        return {"": kernel_size}
     checks.positive_ints("kernel_size", kernel_size)
     several = f"Several widths side by side, kernel_size={kernel_size},"
     if not tokens:
@@ -179,7 +181,7 @@ def _check_kernels(kernel_size, tokens, filters, convs_per_stage):
             f"{several} are for one stage of one convolution, each width once: pass for example filters=(100,), "
             f"kernel_size=(3, 4, 5). Received: filters={filters}, convs_per_stage={convs_per_stage}"
         )
-    return {size: f"_width_{size}" for size in kernel_size}
+    return {f"_width_{size}": size for size in kernel_size}
 
 
 def _check_fits(shape, num_stages, kernel_size, convs_per_stage, padding):
