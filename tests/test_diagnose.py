@@ -156,7 +156,11 @@ def test_noise_is_switched_off_and_on_again():
     ("data", "options", "words"),
     [
         ((X, Y), {"learning_rate": 1e-9}, "hardly learns"),
-        ((np.ones_like(X), Y), {}, "have the inputs of another but not its label"),
+        (
+            (np.ones_like(X), Y),
+            {"test": (X, Y), "validation": (X + 9, Y)},
+            "have the inputs of another but not its label",
+        ),
         ((X, X[:, 0]), {"learning_rate": 1e-9}, "wanted a loss below"),
         (
             (X, Y),

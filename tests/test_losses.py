@@ -68,7 +68,7 @@ def test_accuracy_takes_class_ids_and_shares():
 
 
 def splits_of(labels, **options):
-    info, examples = user.from_user((X[: len(labels)], labels), test=(X[:8], labels[:8]))
+    info, examples = user.from_user((X, labels), test=(X[:8] + 9, labels[:8]))
     return pipeline.make_splits(info, examples, batch_size=16, **options)
 
 
@@ -115,7 +115,7 @@ def test_balanced_weights_find_the_rare_class(in_tmp):
     y = np.where(x[:, 0] + RNG.normal(size=2000) > 2.2, 1, 0)  # 6 % and not separable
 
     def recall(**options):
-        trained = quick(data=(x, y), test=(x, y), epochs=5, learning_rate=0.01, **options)
+        trained = quick(data=(x, y), epochs=5, learning_rate=0.01, **options)
         guesses = zoo.load(trained.export).predict(x)["class_id"]
         return np.mean(guesses[y == 1] == 1)
 

@@ -189,8 +189,7 @@ def train(
             return Trained(built)
         history = fit_model(built, splits, run, extra_callbacks=callbacks)
         report = evaluate_model(built, splits, preparation, run, history)
-        export = export_model(built, splits, preparation, run)
-    return Trained(built, history, report, export)
+        return Trained(built, history, report, export_model(built, splits, preparation, run))
 
 
 def _check_own(model, config):
