@@ -167,5 +167,5 @@ def _shape(shape):
 
 def _example_call(card):
     names = list(card["signatures"]["serving_default"]["inputs"])
-    shown = ", ".join(f"{name}={name}s" for name in names[:3])
+    shown = ", ".join(f"{n}={n if n.endswith('s') else n + 's'}" for n in names[:3])
     return shown + (", ..." if len(names) > 3 else "")
