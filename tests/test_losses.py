@@ -67,6 +67,31 @@ def test_accuracy_takes_class_ids_and_shares():
         assert float(metric.result()) == pytest.approx(np.mean(guesses == right))
 
 
+def test_mixed_labels_are_matched_from_one_half_on():
+    (metric,) = tasks.TASKS["multilabel"].metrics()
+    guesses = np.array([[2.0, 0.1, 0.1, -3.0]])
+    metric.update_state(np.array([[1, 0.6, 0.4, 0]]), guesses)
+    metric.update_state(np.array([[1, 1, 0, 0]]), guesses)  # as the data hold them
+    assert float(metric.result()) == pytest.approx(3 / 4)
+
+
+def test_several_labels_have_a_focal_loss():
+    targets, logits = np.array([[1.0, 0.0]]), np.array([[0.5, 9.0]], "float32")
+    p = 1 / (1 + np.exp(-logits.astype("float64")))
+    right = np.where(targets == 1, p, 1 - p)
+    loss = tasks.TASKS["multilabel"].loss(OptimizerConfig(loss="focal"))
+    assert float(loss(targets, logits)) == pytest.approx(np.mean((1 - right) ** 2 * -np.log(right)))
+
+
+def test_several_labels_can_be_mixed_but_not_weighted(in_tmp):
+    images = RNG.integers(0, 256, (80, 8, 8, 1)).astype("uint8")
+    labels = RNG.integers(0, 2, (80, 3))
+    trained = quick("cnn:tiny", (images, labels), augment="mixup", label_smoothing=0.1)
+    assert 0.2 < trained.history.history["binary_accuracy"][0] < 0.8
+    with pytest.raises(zoo.InputError, match="is a multilabel"):
+        quick("cnn:tiny", (images, labels), class_weight="balanced")
+
+
 def splits_of(labels, **options):
     info, examples = user.from_user((X, labels), test=(X[:8] + 9, labels[:8]))
     return pipeline.make_splits(info, examples, batch_size=16, **options)

@@ -72,6 +72,15 @@ def matches(y_true, y_pred):
     return keras.ops.cast(keras.ops.equal(keras.ops.cast(ids, guesses.dtype), guesses), "float32")
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+def label_matches(y_true, y_pred):
+    """Share of an example's labels that are guessed right; a mixed label counts as there from one half on."""
+    # A logit above 0 is a probability above 0.5.
+    return keras.ops.mean(
+        keras.ops.equal(keras.ops.cast(y_true, y_pred.dtype) > 0.5, y_pred > 0), axis=-1
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Task:
     """One row of the table.
@@ -148,9 +157,8 @@ TASKS = {
     # Targets of 0 and 1, [N, K]; one logit per label.
     "multilabel": Task(
         loss=_binary_cross_entropy,
-        # A logit above 0 is a probability above 0.5. Keras's AUC would say more and takes several times the step of a
-        # small model.
-        metrics=lambda: [keras.metrics.BinaryAccuracy("binary_accuracy", threshold=0.0)],
+        # Keras's AUC would say more and takes several times the step of a small model.
+        metrics=lambda: [keras.metrics.MeanMetricWrapper(label_matches, name="binary_accuracy")],
         monitor="val_loss",  # the accuracy of rare labels hardly moves
         mode="min",
         score=scores.multilabel,
