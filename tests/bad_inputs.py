@@ -28,8 +28,11 @@ TABLE = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "kind": np.where(Y, "up", "dow
 TEXTS = [f"word{i} and more" for i in range(40)]
 
 
+EVERYWHERE = {"epochs": 1, "batch_size": 8, "quiet": True}
+
+
 def train(data=(X, Y), model="dense:tiny", **options):
-    return zoo.train(model, data, epochs=options.pop("epochs", 1), batch_size=options.pop("batch_size", 8), quiet=True, **options)  # fmt: skip
+    return zoo.train(model, data, **{**EVERYWHERE, **options})
 
 
 def changed(array, index, value):

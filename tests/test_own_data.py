@@ -304,3 +304,59 @@ def test_a_family_of_the_caller_s(in_tmp):
     assert loaded.predict(rows)["probabilities"].shape == (5, 3)
     assert loaded.card["builder"] is None
     assert loaded.card["config"]["model"] == "own:build_gated"
+
+
+def test_skip_bad_goes_on_without_what_cannot_be_used(in_tmp, caplog):
+    folder = write_photographs(in_tmp / "photos", 10)
+    (folder / "china" / "broken.png").write_bytes(b"no image")
+    with caplog.at_level("WARNING", "zoo"):
+        _, splits = paths.read(folder, skip_bad=True)
+    assert sum(map(len, splits.values())) == 20
+    assert "1 unreadable images left out" in caplog.text
+
+    table = messy_table(100)
+    table["age in years"] = table["age in years"].astype(object)
+    table.loc[3, "age in years"], table.loc[5, "bought"] = "many", None
+    info, splits = user.from_user(table, target="bought", skip_bad=True)
+    assert (
+        sum(map(len, splits.values())) == 99
+    )  # the row without a target is gone, the other has a gap
+    assert info.column_kinds[0] == "number"
+
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    y = np.arange(40) % 2
+    x[7, 1], x[9, 2] = np.nan, np.inf
+    _, splits = user.from_user((x, y), skip_bad=True)
+    assert sum(map(len, splits.values())) == 38
+    assert all(np.isfinite(part.inputs).all() for part in splits.values())
+
+    texts = ["", " ", b"sch\xf6n"] + [f"text {i}" for i in range(37)]
+    _, splits = user.from_user((np.array(texts, object), y), skip_bad=True)
+    assert sum(map(len, splits.values())) == 37
+
+    x = np.random.default_rng(1).normal(size=(40, 3))
+    _, splits = user.from_user((x, y), test=(x[:4], y[:4]), skip_bad=True)
+    assert len(splits["train"]) == 36
+    assert not set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
+
+
+def test_repeated_rows_never_are_in_train_and_test():
+    x = np.random.default_rng(0).normal(size=(60, 3)).repeat(2, 0)
+    _, splits = user.from_user((x, np.arange(120) // 2 % 2))
+    assert not set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
+
+
+def test_several_labels_from_columns_to_the_export(in_tmp):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 4)).round(4)
+    table = pd.DataFrame(x, columns=list("abcd")).assign(
+        warm=(x[:, 0] > 0).astype(int), wet=(x[:, 1] + x[:, 2] > 0).astype(int)
+    )
+    trained = zoo.train(
+        "dense:small", table, target=("warm", "wet"), epochs=15, learning_rate=1e-2, quiet=True
+    )
+    loaded = zoo.load(trained.export)
+    assert loaded.labels == ("warm", "wet")
+    answers = loaded.predict(table[list("abcd")])["probabilities"]
+    right = (answers > 0.5) == table[["warm", "wet"]].to_numpy(bool)
+    assert right.mean() > 0.85

@@ -1,6 +1,7 @@
 """The card: what a model is, where it comes from, how well it does, and what it is not for."""
 
 import json
+import math
 import statistics
 from pathlib import Path
 
@@ -133,13 +134,18 @@ def render(card):
         "",
         f"Protocol: {card['protocol']}. The weights here are those of the first row.",
         "",
-        "| seed | " + " | ".join(card["runs"][0]["scores"]) + " | test examples | training time |",
-        "| --- |" + " --- |" * (len(card["runs"][0]["scores"]) + 2),
+        "| seed | "
+        + " | ".join(card["runs"][0]["scores"])
+        + " | 95 % of the first | test examples | training time |",
+        "| --- |" + " --- |" * (len(card["runs"][0]["scores"]) + 3),
     ]
     for run in card["runs"]:
         values = " | ".join(f"{value:.4f}" for value in run["scores"].values())
         seconds = "unknown" if run["fit_seconds"] is None else f"{run['fit_seconds']:.0f} s"
-        lines.append(f"| {run['seed']} | {values} | {run['num_test']:,} | {seconds} |")
+        low, high = run.get("interval", (math.nan, math.nan))
+        lines.append(
+            f"| {run['seed']} | {values} | {low:.4f} to {high:.4f} | {run['num_test']:,} | {seconds} |"
+        )
     counts = ", ".join(f"{split} {count:,}" for split, count in data["examples"].items())
     lines += [
         "",
