@@ -132,20 +132,8 @@ def render(card):
         "",
         "## Scores",
         "",
-        f"Protocol: {card['protocol']}. The weights here are those of the first row.",
-        "",
-        "| seed | "
-        + " | ".join(card["runs"][0]["scores"])
-        + " | 95 % of the first | test examples | training time |",
-        "| --- |" + " --- |" * (len(card["runs"][0]["scores"]) + 3),
+        *_score_lines(card),
     ]
-    for run in card["runs"]:
-        values = " | ".join(f"{value:.4f}" for value in run["scores"].values())
-        seconds = "unknown" if run["fit_seconds"] is None else f"{run['fit_seconds']:.0f} s"
-        low, high = run.get("interval", (math.nan, math.nan))
-        lines.append(
-            f"| {run['seed']} | {values} | {low:.4f} to {high:.4f} | {run['num_test']:,} | {seconds} |"
-        )
     counts = ", ".join(f"{split} {count:,}" for split, count in data["examples"].items())
     lines += [
         "",
@@ -158,6 +146,19 @@ def render(card):
         "",
     ]
     return "\n".join(lines)
+
+
+def _score_lines(card):
+    names = list(card["runs"][0]["scores"])
+    yield f"Protocol: {card['protocol']}. The weights here are those of the first row."
+    yield ""
+    yield f"| seed | {' | '.join(names)} | 95 % of the first | test examples | training time |"
+    yield "| --- |" + " --- |" * (len(names) + 3)
+    for run in card["runs"]:
+        values = " | ".join(f"{value:.4f}" for value in run["scores"].values())
+        low, high = run.get("interval", (math.nan, math.nan))
+        seconds = "unknown" if run["fit_seconds"] is None else f"{run['fit_seconds']:.0f} s"
+        yield f"| {run['seed']} | {values} | {low:.4f} to {high:.4f} | {run['num_test']:,} | {seconds} |"
 
 
 def _tensors(tensors):
