@@ -217,6 +217,16 @@ def test_image_sets_of_tfds_are_read_by_name(name, tmp_path):
     assert y.dtype == tf.int64
 
 
+def test_text_sets_of_tfds_are_read_by_name(tmp_path):
+    with tfds.testing.mock_data(num_examples=40):
+        builder = tfds.builder("imdb_reviews", data_dir=tmp_path)
+        info, convert = datasets._describe("a_name_of_tfds", builder, None, (10, 50))
+        x, y = next(iter(builder.as_dataset(split="train").map(convert)))
+    assert (info.kind, info.text_size, info.labels) == ("text", (10, 50), ("neg", "pos"))
+    assert (x.dtype, y.dtype) == (tf.string, tf.int64)
+    assert info.licence == "unknown"
+
+
 def test_mnist_is_read_from_a_prepared_folder(prepared_mnist):
     splits = zoo.load_dataset("mnist", data_dir=prepared_mnist)
     assert {name: len(data) for name, data in splits.examples.items()} == {

@@ -55,6 +55,11 @@ DATASETS = {
         "fashion_mnist", "MIT", "grey catalogue pictures of one garment, light on dark"
     ),
     "cifar10": Row("cifar10", "no licence stated", "32x32 photographs of the ten classes only"),
+    "imdb_reviews": Row(
+        "imdb_reviews",
+        "no licence stated",
+        "English film reviews of one site, clearly for or against",
+    ),
 }
 
 
@@ -254,7 +259,7 @@ def _describe(name, builder, image_size, text_size):
         "name": name,
         "licence": DATASETS[name].licence
         if name in DATASETS
-        else builder.info.redistribution_info or "unknown",
+        else getattr(builder.info.redistribution_info, "license", None) or "unknown",
         "limits": DATASETS[name].limits if name in DATASETS else sources.DataInfo.limits,
         "source": builder.info.homepage or f"TFDS {builder.info.full_name}",
     }
