@@ -6,6 +6,8 @@ import bad_inputs
 import keras
 import pytest
 
+import zoo
+
 
 @pytest.fixture
 def no_training(monkeypatch):
@@ -32,6 +34,13 @@ def test_bad_input_is_answered_before_training(name, request):
     assert bad_inputs.row(name, message) in page, (
         "run: python tests/bad_inputs.py > docs/bad_inputs.md"
     )
+
+
+@pytest.mark.parametrize("name", ["one class only", "a text among numbers", "a full disk"])
+def test_a_refused_run_leaves_no_folder(name, in_tmp):
+    with pytest.raises(zoo.InputError):
+        bad_inputs.CASES[name]()
+    assert not list(in_tmp.glob("runs/*"))
 
 
 def test_there_are_at_least_sixty():

@@ -172,13 +172,13 @@ def train(
         families.split_name(model)
     dataset = os.fspath(data) if is_named_data else "own_data"
     config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
-    if not is_named_data:
-        info, examples = from_user(data, validation=validation, test=test, **_own_options(config))
     with start_run(config) as run:
         config = run.config
         if is_named_data:
             splits = load_dataset(**data_options(config))
         else:
+            own = {"validation": validation, "test": test, **_own_options(config)}
+            info, examples = from_user(data, **own)
             splits = make_splits(info, examples, **_split_options(config))
         preparation = prepare(splits)
         splits = splits.mapped(preparation)

@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -73,6 +74,10 @@ def start_run(config):
         with _logging_to(folder / "log.txt", quiet=config.run.quiet):
             log.info("run folder: %s", folder)
             yield Run(config, folder, strategy)
+    except checks.InputError:
+        if {path.name for path in folder.iterdir()} <= {"config.yaml", "log.txt"}:
+            shutil.rmtree(folder)  # refused before it did anything
+        raise
     finally:
         keras.config.set_dtype_policy(precision_before)
 
