@@ -188,7 +188,7 @@ DATA = {
 
 FILES = {
     "a path that does not exist": lambda: train("./no/such/folder"),
-    "a data set's name with a slip": lambda: train("digit"),
+    "a data set's name with a slip": lambda: train("breast_canser"),
     "a folder without classes": lambda: (picture("p/1.png"), train("p", "cnn:tiny")),
     "a class folder without images": lambda: folder(extra="p/empty"),
     "an image that is no image": lambda: folder(broken=b"no image"),

@@ -122,7 +122,7 @@ def test_last_batches_that_do_not_divide_by_the_replicas(count, in_tmp):
     x = np.random.default_rng(0).normal(size=(count, 8, 8, 1)).astype("float32")
     trained = zoo.train(
         "cnn:tiny",
-        (np.concatenate([x, x]), np.arange(2 * count) % 3),
+        (np.concatenate([x, -x]) + 0.1, np.arange(2 * count) % 3),
         test=(x, np.arange(count) % 3),
         model_args={"normalization": "batch"},
         batch_size=8,

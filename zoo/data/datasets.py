@@ -99,7 +99,9 @@ def _builder(name, folder):
     try:
         return tfds.builder(name, data_dir=folder)
     except tfds.core.DatasetNotFoundError:
-        checks.one_of("data set", name, [*DATASETS, *_tfds_names()])
+        checks.one_of(
+            "data set", name, DATASETS, _tfds_names(), "another name of TFDS, or a path to your own"
+        )
         raise
     except (
         ValueError,

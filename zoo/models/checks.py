@@ -57,18 +57,27 @@ def positive(name, value):
         )
 
 
-def one_of(name, value, choices):
-    """Raises `InputError`, naming the nearest choices, unless `value` is one of `choices`."""
+def one_of(name, value, choices, others=(), others_are=""):
+    """Raises `InputError`, naming the nearest choices, unless `value` is one of `choices`.
+
+    Args:
+        name: What the value is called.
+        value: What the caller passed.
+        choices: What it may be.
+        others: More choices, too many to list.
+        others_are: What the message says in place of them.
+    """
     choices = list(choices)
-    if value in choices:
+    if value in choices or value in others:
         return
     near = difflib.get_close_matches(
-        str(value), [str(choice) for choice in choices], n=3, cutoff=0.5
+        str(value), [*map(str, choices), *map(str, others)], n=3, cutoff=0.5
     )
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     listed = ", ".join(repr(choice) for choice in choices[:_LISTED])
     if len(choices) > _LISTED:
         listed += f", ... ({len(choices)} in all)"
+    listed += f", {others_are}" * bool(others_are)
     raise InputError(f"Unknown {name} {value!r}.{hint} Choose one of: {listed}")
 
 
