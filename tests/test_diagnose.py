@@ -96,6 +96,7 @@ def test_a_diagnosed_model_trains_as_if_nothing_had_been(asked, in_tmp):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ["find_lr", "overfit_batch"])
 def test_diagnosis_on_two_devices(asked, in_tmp):
     options = {"strategy": "mirrored", "replicas": 2, "learning_rate": 0.01}

@@ -35,7 +35,15 @@ def test_every_recipe_has_a_case():
     assert {path.name for path in RECIPES} == {script for script, _ in CASES}
 
 
-@pytest.mark.parametrize(("script", "arguments"), CASES, ids=[" ".join([s, *a]) for s, a in CASES])
+def _first_case_of_each_recipe():
+    """The others start four processes each, too: they are slow tests."""
+    first = dict(reversed(CASES))
+    for script, arguments in CASES:
+        marks = [] if first[script] is arguments else [pytest.mark.slow]
+        yield pytest.param(script, arguments, marks=marks, id=" ".join([script, *arguments]))
+
+
+@pytest.mark.parametrize(("script", "arguments"), _first_case_of_each_recipe())
 def test_smoke(script, arguments, tmp_path):
     child = run(script, "--smoke", *arguments, cwd=tmp_path)
     assert child.returncode == 0, child.stderr
