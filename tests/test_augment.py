@@ -192,6 +192,7 @@ def test_help_lists_every_policy(capsys):
     assert set(augment.POLICIES) <= set(zoo.load_dataset.__doc__.replace('"', "`").split("`"))
 
 
+@pytest.mark.slow
 def test_a_run_with_augmentation_shows_what_it_trains_on(in_tmp):
     trained = zoo.train(
         "cnn:tiny", "digits", augment="randaugment+mixup", limit=64, epochs=1, quiet=True,
