@@ -232,15 +232,10 @@ def _text_problems(part):
 def decode_text(text):
     """Returns the `str` of a text or of UTF-8 bytes, and `None` for anything else."""
     try:
-        return (
-            text.decode("utf-8")
-            if isinstance(text, bytes)
-            else text
-            if isinstance(text, str)
-            else None
-        )
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
     except UnicodeDecodeError:
         return None
+    return text if isinstance(text, str) else None
 
 
 def _describe(parts, skip_bad, text_size):
@@ -251,7 +246,9 @@ def _describe(parts, skip_bad, text_size):
     if _is_text(train.x):
         return _describe_text(text_size)
     for part in parts.values():
-        if part.x.shape[1:] != train.x.shape[1:] or part.x.dtype.kind != train.x.dtype.kind:
+        same_kind = part.x.dtype.kind == train.x.dtype.kind
+        both_bytes = (part.x.dtype == np.uint8) == (train.x.dtype == np.uint8)  # images, or neither
+        if part.x.shape[1:] != train.x.shape[1:] or not same_kind or not both_bytes:
             raise checks.InputError(
                 f"The {part.split} inputs have shape {part.x.shape[1:]} and dtype {part.x.dtype} per example, the "
                 f"train inputs {train.x.shape[1:]} and {train.x.dtype}: they must agree."
