@@ -22,7 +22,9 @@ def write(folder):
 
 
 def _render(entries):
-    return json.dumps({"files": entries}, indent=1, sort_keys=True) + "\n"
+    """The manifest's text; it holds the digest of its own list, so that it answers for itself, too."""
+    own = hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
+    return json.dumps({"files": entries, "sha256": own}, indent=1, sort_keys=True) + "\n"
 
 
 def _describe(folder):
@@ -54,6 +56,8 @@ def check(folder):
         ) from None
     except (ValueError, KeyError, TypeError):
         raise DamagedModelError(f"{folder}: {PATH} is damaged.") from None
+    if text != _render(expected):
+        raise DamagedModelError(f"{folder}: {PATH} has changed.")
     found = _describe(folder)
     for name in sorted(set(expected) | set(found)):
         if name not in found:
@@ -66,5 +70,3 @@ def check(folder):
             raise DamagedModelError(
                 f"{folder}: {name} has changed: its size or SHA-256 is not the manifest's."
             )
-    if text != _render(expected):
-        raise DamagedModelError(f"{folder}: {PATH} has changed.")
