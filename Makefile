@@ -1,6 +1,8 @@
 # The two commands of the README. Both work from a fresh clone with Python 3.11+ and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+# Processes that share the tests; each takes about 2 GiB.
+WORKERS ?= 2
 
 .PHONY: quickstart test
 quickstart: .venv/installed
@@ -9,7 +11,7 @@ quickstart: .venv/installed
 test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest $(if $(SLOW),--slow) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(if $(SLOW),--slow) $(ARGS)
 
 .venv/installed: setup.cfg
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 import zoo
 from zoo.data import augment, pipeline, sources
-from zoo.training.config import TrainConfig, from_command_line
+from zoo.training.command_line import from_command_line
+from zoo.training.config import TrainConfig
 
 POLICIES = [name for name in augment.POLICIES if name != "none"]
 MIXING = ("mixup", "cutmix")

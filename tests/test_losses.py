@@ -10,7 +10,8 @@ import tensorflow as tf
 import zoo
 from zoo.data import pipeline, user
 from zoo.training import tasks
-from zoo.training.config import OptimizerConfig, TrainConfig, from_command_line
+from zoo.training.command_line import from_command_line
+from zoo.training.config import OptimizerConfig, TrainConfig
 from zoo.training.fit import training_batches
 
 RNG = np.random.default_rng(0)

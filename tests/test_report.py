@@ -17,7 +17,8 @@ from zoo.data.pipeline import make_splits
 from zoo.training import baseline, calibration, scores, tasks
 from zoo.training import report as reports
 from zoo.training.callbacks import NotFiniteError
-from zoo.training.config import OptimizerConfig, TrainConfig, from_command_line
+from zoo.training.command_line import from_command_line
+from zoo.training.config import OptimizerConfig, TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 5)).astype("float32")

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 import zoo
 from zoo.training import tasks
+from zoo.training.command_line import from_command_line
 from zoo.training.compile import make_optimizer, make_schedule
-from zoo.training.config import DataConfig, OptimizerConfig, TrainConfig, from_command_line
+from zoo.training.config import DataConfig, OptimizerConfig, TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 5)).astype("float32")

@@ -23,6 +23,8 @@ from zoo.training.evaluate import Report, evaluate_model
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
 
+OWN_DATA = "own_data"  # what a run's config calls data that came from Python
+
 
 def build(model=None, *, size=None, weights=None, **arguments):
     """Builds an uncompiled Keras model by name, or from a trained model's card and weights.
@@ -152,7 +154,8 @@ def train(
     >>> trained.report.num_test
     40
     """
-    config = config or TrainConfig()
+    if config is None:
+        config = TrainConfig.of_run(options["resume"]) if options.get("resume") else TrainConfig()
     data = config.data.dataset if data is None else data
     is_named_data = isinstance(data, (str, os.PathLike))
     if is_named_data and (validation is not None or test is not None):
@@ -169,8 +172,8 @@ def train(
         else OWN + getattr(model, "name", getattr(model, "__name__", "model"))
     )
     if is_named_model:
-        families.split_name(model)
-    dataset = os.fspath(data) if is_named_data else "own_data"
+        _check_named(model, data)
+    dataset = os.fspath(data) if is_named_data else OWN_DATA
     config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
     with start_run(config) as run:
         config = run.config
@@ -190,6 +193,15 @@ def train(
         history = fit_model(built, splits, run, extra_callbacks=callbacks)
         report = evaluate_model(built, splits, preparation, run, history)
         return Trained(built, history, report, export_model(built, splits, preparation, run))
+
+
+def _check_named(model, data):
+    if model.startswith(OWN) or data == OWN_DATA:
+        raise checks.InputError(
+            "That run was begun from Python with a model or data of the caller's own. Go on with it there: "
+            "zoo.train(model, data, resume=...)."
+        )
+    families.split_name(model)
 
 
 def _check_own(model, config):

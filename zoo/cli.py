@@ -99,7 +99,7 @@ def command(recipe, defaults, description):
         defaults: The recipe's own `TrainConfig`.
         description: What `--help` says first.
     """
-    from zoo.training.config import from_command_line
+    from zoo.training.command_line import from_command_line
 
     with _clean_exit():
         recipe(from_command_line(defaults, description))
@@ -159,7 +159,8 @@ def _info(options):
 
 def _train(options):
     import zoo
-    from zoo.training.config import TrainConfig, from_command_line
+    from zoo.training.command_line import from_command_line
+    from zoo.training.config import TrainConfig
 
     description = "Train a model of the zoo on a data set: load, prepare, build, compile, fit, evaluate, export."
     config = from_command_line(TrainConfig(), description, options.rest)

@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import platform
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -14,16 +16,20 @@ def write_atomic(path, content):
 
     Args:
         path: File to write; its folder must exist.
-        content: `str` (written as UTF-8) or `bytes`.
+        content: `str` (written as UTF-8), `bytes`, or a function that writes into the open file it is given.
     """
     path = Path(path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with open(beside, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+        _flush_folder(path.parent)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -61,6 +67,42 @@ def claim_numbered_folder(base, stem):
                 if not path.exists():
                     raise
         number += 1
+
+
+_LEFT_BEHIND = re.compile(
+    r"\.staged-.+|\..+\.[0-9a-f]{8}"
+)  # as write_atomic and new_version name them
+
+
+def remove_leftovers(folder):
+    """Removes what writers of a folder left half-written when they were killed; hold its lock meanwhile."""
+    for path in [p for p in Path(folder).rglob(".*") if _LEFT_BEHIND.fullmatch(p.name)]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Keeps other processes out of a folder while the block runs.
+
+    The lock is the system's: it ends with the process that holds it, however that process ends.
+
+    Raises:
+        InputError: Another process has the folder; the message names it.
+    """
+    import fcntl  # not on Windows
+
+    with open(Path(folder) / ".lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise checks.InputError(
+                f"{folder} is in use by process {lock.read() or '(unknown)'}: wait until that has ended, or stop it."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} on {platform.node()}")
+        lock.flush()
+        yield
 
 
 def check_space(folder, size):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Callable
 
 import numpy as np
@@ -39,10 +40,30 @@ class Splits:
         epochs = tf.data.Dataset.random(seed=self.seed, rerandomize_each_iteration=True).take(1)
         return self._train(epochs, self.steps_per_epoch)
 
-    def train_forever(self, first_epoch=0):
-        """Training batches without end: epoch after epoch, in an order that (seed, epoch) determine."""
+    def train_forever(self, first_epoch=0, first_step=0):
+        """Training batches without end: epoch after epoch, in an order that (seed, epoch) determine.
+
+        Args:
+            first_epoch: Number of the epoch to begin with, from 0.
+            first_step: Batches of that epoch to leave out.
+        """
         epochs = tf.data.Dataset.range(first_epoch, tf.int64.max)
-        return self._train(epochs, tf.data.INFINITE_CARDINALITY)
+        return self._train(epochs, tf.data.INFINITE_CARDINALITY, (first_epoch, first_step))
+
+    def fingerprint(self):
+        """A digest that tells these training and validation examples, in this order, from others.
+
+        Of streams the first 64 examples and the number of all count.
+        """
+        digest = hashlib.sha256()
+        for split in ("train", "validation"):
+            data = self.examples[split]
+            digest.update(f"{split} {len(data)}".encode())
+            in_memory = isinstance(data, sources.Arrays)
+            for part in [data.tensors] if in_memory else data.examples.take(64):
+                for tensor in tf.nest.flatten(part):
+                    digest.update(tf.io.serialize_tensor(tensor).numpy())
+        return digest.hexdigest()
 
     @property
     def validation(self):
@@ -94,25 +115,26 @@ class Splits:
             else np.zeros((0, *self.info.input_shape), self.info.input_dtype)
         )
 
-    def _train(self, epochs, cardinality):
-        """The batches of a data set of epoch numbers."""
+    def _train(self, epochs, cardinality, first=(-1, 0)):
+        """The batches of a data set of epoch numbers; of epoch first[0] only those from number first[1] on."""
         data = self.examples["train"]
         noise = augment.augmenter(self.policy, self.seed, self.info)
         batches_of = self._gathered if isinstance(data, sources.Arrays) else self._streamed
 
         def batches(epoch):
+            skip = tf.where(epoch == first[0], tf.constant(first[1], tf.int64), 0)
             epoch %= 2**20  # keeps the number of a step within 32 bits, for the seeds
-            ordered = batches_of(data, tf.stack([tf.constant(self.seed, tf.int64), epoch]))
+            ordered = batches_of(data, tf.stack([tf.constant(self.seed, tf.int64), epoch]), skip)
             if noise is None:
                 return ordered
-            first = epoch * self.steps_per_epoch
-            return ordered.enumerate().map(
-                lambda i, pair: noise(*pair, first + i), num_parallel_calls=2
+            before = epoch * self.steps_per_epoch
+            return ordered.enumerate(skip).map(
+                lambda i, pair: noise(*pair, before + i), num_parallel_calls=2
             )
 
         return self._finish(epochs.flat_map(batches), cardinality)
 
-    def _gathered(self, data, seed):
+    def _gathered(self, data, seed, skip):
         inputs, targets = data.tensors
         last = len(data) - 1
 
@@ -121,32 +143,35 @@ class Splits:
             picked = tf.random.experimental.index_shuffle(positions, seed=seed, max_index=last)
             return tf.nest.map_structure(lambda v: tf.gather(v, picked), (inputs, targets))
 
-        return tf.data.Dataset.range(self.steps_per_epoch).map(batch, num_parallel_calls=2)
+        return tf.data.Dataset.range(skip, self.steps_per_epoch).map(batch, num_parallel_calls=2)
 
-    def _streamed(self, data, seed):
+    def _streamed(self, data, seed, skip):
         fitting = SHUFFLE_BUFFER_MB * 2**20 // sources.example_bytes(data.examples.element_spec)
         buffer = max(self.batch_size, min(len(data), fitting))
         # Sets the seed of the traced function only; with a global seed of 0 TensorFlow could not take a tensor below.
         tf.random.set_seed(1)
-        shuffled = data.examples.shuffle(
+        shuffled = self._checked(data).shuffle(
             buffer, seed=tf.cast(tf.random.experimental.stateless_fold_in(seed, 1)[0], tf.int64)
         )
-        return self._checked(shuffled).batch(
-            self.batch_size, drop_remainder=True, num_parallel_calls=2
-        )
+        batches = shuffled.batch(self.batch_size, drop_remainder=True, num_parallel_calls=2)
+        return batches.skip(skip)
 
     def _in_order(self, split, keep=None, fill=0):
         data = self.examples[split]
         if isinstance(data, sources.Arrays):
             examples = tf.data.Dataset.from_tensor_slices(data.tensors)
         else:
-            examples = self._checked(data.examples)
+            examples = self._checked(data)
         keep = len(data) if keep is None else keep
         examples = examples.take(keep).concatenate(examples.take(fill))
         return self._finish(examples.batch(self.batch_size), -(-(keep + fill) // self.batch_size))
 
-    def _checked(self, examples):
-        """Stops at the first streamed label that is no class: under XLA and on GPUs it would be a silent NaN."""
+    def _checked(self, data):
+        """The streamed examples; stops at a label that is no class, and where there are fewer than there should be.
+
+        Under XLA and on GPUs such a label would be a silent NaN; a file cut between two records says nothing at all.
+        """
+        examples = data.examples.apply(tf.data.experimental.assert_cardinality(len(data)))
         if self.info.task != "classification":
             return examples
         classes = len(self.info.labels)

@@ -1,5 +1,6 @@
 """Export: preparation + model + card + golden pair + manifest, as the next version of a SavedModel."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def export_model(model, splits, preparation, run):
             )
     info = splits.info
     score = json.loads((run.folder / "score.json").read_text())
+    if run.resumed and (before := _exported_before(run.folder, score)):
+        return before
     endpoints = _endpoints(model, info, preparation, score.get("temperature", 1.0))
     with files.new_version(run.folder / "export") as staged:
         folder, specs = staged["folder"], _input_specs(info)
@@ -65,6 +68,17 @@ def export_model(model, splits, preparation, run):
         cards.write(folder, card)
         manifest.write(folder)
     return Path(staged["path"])
+
+
+def _exported_before(run, score):
+    """The newest export of a run, if it is whole and has the score; otherwise `None`."""
+    base = run / "export"
+    for version in reversed(files.versions(base)):
+        path = base / str(version)
+        with contextlib.suppress(manifest.DamagedModelError):
+            manifest.check(path)
+            return path if cards.read(path)["runs"] == [score] else None
+    return None
 
 
 def raw_inputs(examples, info):

@@ -1,4 +1,4 @@
-"""Callbacks that Keras lacks: the best epoch kept on disk, and a stop at numbers that are none."""
+"""Callbacks that Keras lacks: a stop at numbers that are none, and the learning rate in the logs."""
 
 import contextlib
 import logging
@@ -25,7 +25,7 @@ class StopAtNotFinite(keras.callbacks.Callback):
     alone, which can stay finite when all weights are NaN, and it leaves the model as it is.
 
     Args:
-        best: The run's `BestCheckpoint`.
+        best: The run's `Checkpoints`.
         batch: Function without arguments → the inputs of a training batch, to look for the layer at fault.
     """
 
@@ -85,7 +85,7 @@ class StopAtNotFinite(keras.callbacks.Callback):
     def _restore(self):
         if self.best is None or self.best.best_epoch is None:
             return "No epoch before it was good, so the model's weights are of no use."
-        self.best.restore()
+        self.best.restore_best()
         return f"The weights of epoch {self.best.best_epoch + 1} are restored, from {self.best.folder}."
 
 
@@ -166,39 +166,3 @@ class LearningRate(keras.callbacks.Callback):
         logs["learning_rate"] = float(
             keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         )
-
-
-class BestCheckpoint(keras.callbacks.Callback):
-    """Keeps the weights of the best epoch in a TensorFlow checkpoint, and puts them back when training ends.
-
-    Of equal epochs the later counts as better. TensorFlow writes a checkpoint beside the old one and checks its
-    sums when it reads; Keras's `ModelCheckpoint` overwrites in place.
-
-    Args:
-        folder: Where the checkpoint goes.
-        monitor: The logged value that decides.
-        mode: `"max"` or `"min"`.
-    """
-
-    def __init__(self, folder, monitor, mode):
-        super().__init__()
-        self.folder, self.monitor, self.sign = folder, monitor, 1 if mode == "max" else -1
-        self.best, self.best_epoch = -np.inf, None
-
-    def on_train_begin(self, logs=None):
-        # As a list: the object graph of a Keras model leaves out the state of seed generators.
-        checkpoint = tf.train.Checkpoint(variables=[v.value for v in self.model.variables])
-        self.manager = tf.train.CheckpointManager(checkpoint, self.folder, max_to_keep=1)
-
-    def on_epoch_end(self, epoch, logs=None):
-        value = self.sign * logs[self.monitor]
-        if value >= self.best:
-            self.best, self.best_epoch = value, epoch
-            self.manager.save(checkpoint_number=epoch + 1)
-
-    def restore(self):
-        """Puts the best epoch's weights back into the model."""
-        status = self.manager.checkpoint.restore(self.manager.latest_checkpoint)
-        status.assert_existing_objects_matched()
-        best = self.sign * self.best
-        log.info("kept epoch %d: %s %.5g", self.best_epoch + 1, self.monitor, best)

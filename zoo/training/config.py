@@ -1,146 +1,25 @@
-"""Every setting of a run, in one dataclass: the command line is made from it and `config.yaml` is saved from it.
+"""Every setting of a run, in one dataclass of parts: the command line is made from it and `config.yaml` is saved from it.
 
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Literal
 
-import tyro
 import yaml
 
 from zoo.models import checks
-from zoo.training.arguments import ClassWeight, ModelArguments
+from zoo.training.arguments import ModelArguments
+from zoo.training.settings import (
+    CheckpointConfig,
+    DataConfig,
+    DiagnoseConfig,
+    OptimizerConfig,
+    ReportConfig,
+    RunConfig,
+)
 
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
-
-
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """What is read, and how."""
-
-    dataset: str = "digits"
-    """digits, breast_cancer, wine, diabetes (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
-    of class-named folders of images or texts, a .csv, a .npz"""
-    target: tuple[str, ...] = ()
-    """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
-    columns: tuple[str, ...] = ()
-    """Your CSV's columns to learn from; default: all but the target."""
-    task: Literal["classification", "multilabel", "regression"] | None = None
-    """What your targets are; default: told from the targets."""
-    skip_bad: bool = False
-    """Leave unusable examples of your own files out (counted) in place of an error."""
-    data_dir: str | None = None
-    """Folder that TFDS prepared, looked in first; default: the variable ZOO_DATA_DIR."""
-    batch_size: int = 32
-    """Global batch size: examples in one step over all devices."""
-    validation_fraction: float = 0.1
-    """Share of train that becomes validation where the set has none."""
-    image_size: tuple[int, int] | None = None
-    """Height and width in pixels to bring images to."""
-    text_size: tuple[int, int] | None = None
-    """Words kept of each text, and words in the vocabulary; default: 256 20000."""
-    limit: int | None = None
-    """Use at most this many examples of each split."""
-    cache_mb: int = 256
-    """A split of up to this many MiB, decoded, is held in memory; a larger one is streamed from disk."""
-    augment: str = "none"
-    """Augmentation of training images; joined by +, as in digits+mixup. none; digits: shift, rotate, zoom;
-    photographs: flip, shift, brightness, contrast, colour; randaugment: two of ten operations for each image (slow);
-    erase: a random patch; mixup, cutmix: blend, or paste a patch of, another example, labels too."""
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimizerConfig:
-    """How the weights are updated."""
-
-    name: Annotated[str, tyro.conf.arg(name="optimizer")] = "adam"
-    """adam, adamw, adafactor, adagrad, lion, nadam, rmsprop or sgd"""
-    learning_rate: float = 1e-3
-    """Highest learning rate of the schedule."""
-    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
-    """constant; cosine: falls to 0; one_cycle: rises for a quarter of the run, then falls to 0."""
-    warmup: float = 0.0
-    """Share of the run in which the learning rate rises to its highest."""
-    momentum: float = 0.9
-    """Momentum of sgd; the other optimizers have their own."""
-    weight_decay: float | None = None
-    """Decoupled weight decay of kernels; biases and normalizations are left out."""
-    clip_norm: float | None = None
-    """Largest global norm of the gradient, over all weights and devices."""
-    clip_value: float | None = None
-    """Largest absolute value of a gradient's element."""
-    label_smoothing: float = 0.0
-    """Share of each target's probability that is spread over all classes."""
-    loss: Literal["auto", "focal"] = "auto"
-    """auto: cross-entropy, or squared error for a regression; focal: cross-entropy in which examples that are
-    right already count little (Lin et al. 2017)."""
-    class_weight: ClassWeight = "none"
-    """What an example of each class counts in the training loss: none; balanced: the rarer the more, so that every
-    class has the same sum; or LABEL=WEIGHT for every label. The validation loss stays unweighted."""
-    ema: float | None = None
-    """Momentum of a moving average of the weights, for example 0.99; the average is evaluated and exported.
-    Statistics of batch normalization stay those of the weights that are not averaged."""
-
-
-@dataclasses.dataclass(frozen=True)
-class RunConfig:
-    """Where and how long the run goes."""
-
-    epochs: int = 10
-    """Passes over the training split."""
-    patience: int | None = None
-    """Stop when the validation score has not improved for this many epochs."""
-    out: str | None = None
-    """Folder of this run, which must not exist; default: runs/<dataset>-<model>-<number>."""
-    seed: int = 0
-    """Seed of weights, order, augmentation and dropout."""
-    strategy: Literal["auto", "one", "mirrored"] = "auto"
-    """one device; mirrored: all GPUs of this machine; auto: mirrored with two GPUs or more."""
-    replicas: int | None = None
-    """Devices of mirrored; without a GPU this many logical CPU devices are made."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """Keras's dtype policy."""
-    jit: Literal["auto", "on", "off"] = "auto"
-    """Compile the step with XLA; auto: Keras decides (off on CPUs)."""
-    deterministic: bool = False
-    """Operations that give the same bits in each run, on GPUs too; may cost speed there. TensorFlow keeps
-    this on until the process ends."""
-    tensorboard: bool = False
-    """Write TensorBoard logs to <run>/tensorboard."""
-    quiet: bool = False
-    """Print nothing but errors."""
-    smoke: bool = False
-    """Try everything on the tiny size, 200 examples and one epoch."""
-
-
-@dataclasses.dataclass(frozen=True)
-class DiagnoseConfig:
-    """What is looked into when training disappoints. find_lr and overfit_batch take the place of the training."""
-
-    find_lr: bool = False
-    """Try rising learning rates on up to 200 steps, draw the loss (learning_rates.png), suggest one, and end."""
-    overfit_batch: bool = False
-    """Train on one batch, without augmentation and dropout, and end: a sound model drives its loss to almost 0."""
-    profile: bool = False
-    """Record steps 10 to 20 into <run>/tensorboard: pip install xprof, then xprof --logdir <run>/tensorboard."""
-
-    def check(self):
-        """Raises `InputError` for parts that exclude each other."""
-        asked = [field.name for field in dataclasses.fields(self) if getattr(self, field.name)]
-        if len(asked) > 1:
-            raise checks.InputError(f"Ask for one at a time: {' or '.join(asked)}.")
-
-
-@dataclasses.dataclass(frozen=True)
-class ReportConfig:
-    """What the report says beyond the test scores."""
-
-    baseline: bool = False
-    """Fit a linear model on the same inputs and put its scores beside the model's."""
-    calibrate: bool = False
-    """Fit a temperature on the validation split, by which the exported model divides its logits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +33,7 @@ class TrainConfig:
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     run: RunConfig = RunConfig()
+    checkpoints: CheckpointConfig = CheckpointConfig()
     diagnose: DiagnoseConfig = DiagnoseConfig()
     report: ReportConfig = ReportConfig()
 
@@ -179,12 +59,18 @@ class TrainConfig:
         }
         return dataclasses.replace(self, **own, **nested)
 
+    def flat(self):
+        """All fields by their own names, as `replace` takes them."""
+        parts = {None: self, **{part: getattr(self, part) for part in _PARTS}}
+        return {key: getattr(parts[part], field) for key, (part, field) in _homes().items()}
+
     def check(self):
         """Raises `InputError` for a number that no run can use; returns the config."""
         checks.positive_int("batch_size", self.data.batch_size)
         checks.positive_int("epochs", self.run.epochs)
         checks.fraction("validation_fraction", self.data.validation_fraction)
         checks.positive("learning_rate", self.optimizer.learning_rate)
+        checks.positive("checkpoint_minutes", self.checkpoints.checkpoint_minutes)
         checks.fraction("warmup", self.optimizer.warmup)
         checks.fraction("momentum", self.optimizer.momentum)
         checks.fraction("label_smoothing", self.optimizer.label_smoothing)
@@ -202,6 +88,8 @@ class TrainConfig:
             ("run", "replicas"),
             ("data", "limit"),
             ("data", "cache_mb"),
+            ("checkpoints", "checkpoint_steps"),
+            ("checkpoints", "keep_checkpoints"),
         ):
             if getattr(getattr(self, part), key) is not None:
                 checks.positive_int(key, getattr(getattr(self, part), key))
@@ -249,6 +137,20 @@ class TrainConfig:
         return yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False)
 
     @classmethod
+    def of_run(cls, folder):
+        """The config that goes on with the run in a folder.
+
+        Raises:
+            InputError: The folder holds no run.
+        """
+        path = Path(folder) / "config.yaml"
+        if not path.exists():
+            raise checks.InputError(
+                f"{folder} is not the folder of a run: it has no config.yaml. A run names its folder when it starts."
+            )
+        return cls.from_yaml(path).replace(resume=str(folder))
+
+    @classmethod
     def from_yaml(cls, path):
         """Reads a config that `to_yaml` wrote; other keys of a run's `config.yaml` (`made_by`) are left out.
 
@@ -273,6 +175,7 @@ _PARTS = {
     "data": DataConfig,
     "optimizer": OptimizerConfig,
     "run": RunConfig,
+    "checkpoints": CheckpointConfig,
     "diagnose": DiagnoseConfig,
     "report": ReportConfig,
 }
@@ -315,32 +218,3 @@ def _plain(value):
     if isinstance(value, float):
         return float(value)
     return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
-
-
-def from_command_line(default, description, arguments=None):
-    """Makes a config from command-line arguments.
-
-    Args:
-        default: The config that the arguments change.
-        description: What `--help` says first.
-        arguments: The arguments; those of the process where it is `None`. `--config FILE` replaces the default.
-    """
-    import sys
-
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    arguments = [
-        part for a in arguments for part in (a.split("=", 1) if a.startswith("--config=") else [a])
-    ]
-    if "--config" in arguments:
-        at = arguments.index("--config")
-        if at + 1 == len(arguments):
-            raise checks.InputError("--config needs a file: the config.yaml of a run.")
-        default = TrainConfig.from_yaml(arguments[at + 1])
-        default = default.replace(out=None)
-        del arguments[at : at + 2]
-    description += (
-        "\n\n--config FILE runs the config.yaml of another run again; further options change it."
-    )
-    flat = tyro.conf.OmitArgPrefixes[TrainConfig]
-    config = tyro.cli(flat, default=default, description=description, args=arguments)
-    return config.check()

@@ -1,22 +1,22 @@
 """Fitting: Keras owns the loop, callbacks own the rest."""
 
+import functools
 import logging
 import sys
-import time
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo import files
-from zoo.training import callbacks, pictures, tasks
+from zoo.training import callbacks, pictures, resume, signals, tasks
 
 log = logging.getLogger("zoo")
 
 PROFILED = (10, 20)  # steps; the first few compile
 
 
-def training_batches(splits, class_weight="none"):
+def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
     """The training batches without end, as (inputs, targets) or (inputs, targets, weights).
 
     The weights come with the batches because Keras's `fit(class_weight=...)` gives a mixed label the weight of its
@@ -25,8 +25,10 @@ def training_batches(splits, class_weight="none"):
     Args:
         splits: The `Splits`, mapped to what the model takes.
         class_weight: As in the config.
+        first_epoch, first_step: Where to begin, as in `Splits.train_forever`.
     """
-    weights, batches = tasks.class_weights(class_weight, splits), splits.train_forever()
+    weights = tasks.class_weights(class_weight, splits)
+    batches = splits.train_forever(first_epoch, first_step)
     if weights is None:
         return batches
     table = tf.constant(weights)
@@ -77,6 +79,9 @@ def _say_where_the_profile_is(folder):
 def fit_model(model, splits, run, *, extra_callbacks=()):
     """Trains a compiled model on `splits.train`, keeps the best epoch by the validation score.
 
+    A run that is resumed goes on where its newest checkpoint is, bit for bit on CPUs. Ctrl-C and SIGTERM save the
+    state at the end of the step and end the process with 130 or 143.
+
     Writes `metrics.csv`, `checkpoints/`, `curves.png` and, where training images are augmented, `augmented.png` into the
     run's folder.
 
@@ -91,46 +96,66 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
         `seconds`, the wall time.
 
     Raises:
-        InputError: A callback watches a value that is not logged.
+        InputError: A callback watches a value that is not logged; a resumed run has other data, another model or
+            other callbacks than before.
         NotFiniteError: The loss, a metric or a weight became NaN or infinite; the model has the weights of the best
             epoch before.
     """
     options, task = run.config.run, tasks.task(splits.info.task)
-    # Two checkpoints while one replaces the other, the export, and logs and pictures.
+    names = [metric.name for metric in task.metrics()]
+    callbacks.check_monitors(extra_callbacks, names)
+    _check_space(model, run)
+    with signals.deferring() as asked:
+        chain = [*_callbacks(splits, run, task), *extra_callbacks]
+        kept = resume.Checkpoints(
+            run.folder, task, run.config.checkpoints, splits=splits, others=chain, asked=asked
+        )
+        chain[0].best = kept
+        weighted = functools.partial(training_batches, splits, run.config.optimizer.class_weight)
+        epoch, step, is_over = kept.take_up(model, weighted().element_spec)
+        if is_over or epoch >= options.epochs:
+            kept.set_state()
+        else:
+            if splits.policy != "none" and not run.resumed:
+                _draw_augmented(splits, run.folder / "augmented.png")
+            model.fit(
+                weighted(epoch, step),
+                steps_per_epoch=splits.steps_per_epoch,
+                initial_epoch=epoch,
+                epochs=options.epochs,
+                validation_data=splits.validation_for(run.strategy.num_replicas_in_sync),
+                callbacks=[*chain, kept],
+                shuffle=False,  # the pipeline shuffles
+                verbose=0 if options.quiet else ("auto" if sys.stdout.isatty() else 2),
+            )
+        kept.restore_best()
+    if run.config.diagnose.profile:
+        _say_where_the_profile_is(run.folder / "tensorboard")
+    history = kept.history()
+    history.seconds, history.best_epoch = kept.seconds, kept.best_epoch
+    pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
+    return history
+
+
+def _check_space(model, run):
+    """Looks for room for the checkpoints (one more while it is written, and the best), the export, logs and pictures."""
     weights = sum(np.prod(v.shape, dtype=int) * v.value.dtype.size for v in model.variables)
-    files.check_space(run.folder, 3 * weights + 20 * 2**20)
-    callbacks.check_monitors(extra_callbacks, [metric.name for metric in task.metrics()])
-    best = callbacks.BestCheckpoint(run.folder / "checkpoints", task.monitor, task.mode)
-    watch = callbacks.StopAtNotFinite(best, lambda: next(iter(splits.train_forever()))[0])
-    chain = [watch, callbacks.LearningRate()]
+    whole = 3 * weights  # with the optimizer's two slots for each
+    count = run.config.checkpoints.keep_checkpoints + 2
+    files.check_space(run.folder, count * whole + weights + 20 * 2**20)
+
+
+def _callbacks(splits, run, task):
+    """The recipe's own callbacks, in order: what judges an epoch, what changes weights, what stops."""
+    options = run.config.run
+    chain = [callbacks.StopAtNotFinite(batch=lambda: next(iter(splits.train_forever()))[0])]
+    chain.append(callbacks.LearningRate())
     if run.config.optimizer.ema is not None:
-        chain.append(
-            keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
-        )  # before what saves weights
-    chain += [best, keras.callbacks.CSVLogger(run.folder / "metrics.csv")]
+        chain.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if options.patience is not None:
         chain.append(
             keras.callbacks.EarlyStopping(task.monitor, mode=task.mode, patience=options.patience)
         )
     if options.tensorboard or run.config.diagnose.profile:
         chain.append(_tensorboard(run, splits.steps_per_epoch * options.epochs))
-    if splits.policy != "none":
-        _draw_augmented(splits, run.folder / "augmented.png")
-    batches = training_batches(splits, run.config.optimizer.class_weight)
-    start = time.monotonic()
-    history = model.fit(
-        batches,
-        steps_per_epoch=splits.steps_per_epoch,
-        epochs=options.epochs,
-        validation_data=splits.validation_for(run.strategy.num_replicas_in_sync),
-        callbacks=[*chain, *extra_callbacks],
-        shuffle=False,  # the pipeline shuffles
-        verbose=0 if options.quiet else ("auto" if sys.stdout.isatty() else 2),
-    )
-    history.seconds = time.monotonic() - start
-    if run.config.diagnose.profile:
-        _say_where_the_profile_is(run.folder / "tensorboard")
-    best.restore()
-    history.best_epoch = best.best_epoch
-    pictures.curves(history.history, best.best_epoch, run.folder / "curves.png")
-    return history
+    return chain

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import datetime
+import errno
 import logging
 import os
 import platform
@@ -19,6 +20,7 @@ import yaml
 
 from zoo import families, files
 from zoo.models import checks
+from zoo.training import signals
 from zoo.training import strategy as strategies
 from zoo.training.compile import OPTIMIZERS
 from zoo.training.config import OWN, TrainConfig
@@ -34,16 +36,20 @@ class Run:
         config: The settings that are really used (`--smoke` applied).
         folder: This run's own folder.
         strategy: The `tf.distribute` strategy; models are built inside `run.strategy.scope()`.
+        resumed: Whether the run was begun before and goes on.
     """
 
     config: TrainConfig
     folder: Path
     strategy: tf.distribute.Strategy
+    resumed: bool = False
 
 
 @contextlib.contextmanager
 def start_run(config):
     """Claims the run's folder and sets seed, precision and strategy; restores the precision at the end.
+
+    With `resume` the folder is that of a run which goes on. Nobody else can use the folder meanwhile.
 
     Args:
         config: The `TrainConfig`.
@@ -52,7 +58,8 @@ def start_run(config):
         A `Run`.
 
     Raises:
-        InputError: The folder exists or cannot be written, or settings exclude each other.
+        InputError: The folder exists or cannot be written, settings exclude each other, or differ from those that the
+            resumed run began with; later on: the disk is full or the folder is gone, or a data file is damaged.
     """
     asked, config = config.check(), config.smoked()
     checks.one_of("optimizer", config.optimizer.name, OPTIMIZERS)
@@ -62,24 +69,99 @@ def start_run(config):
         )  # names only: the sizes come with the data
     strategy = strategies.make_strategy(config.run.strategy, replicas=config.run.replicas)
     strategies.check_together(strategy, config)
-    folder = _claim(config)
-    precision_before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(config.run.precision)
-    keras.utils.set_random_seed(config.run.seed)
-    if config.run.deterministic:
+    resumed = config.checkpoints.resume is not None
+    folder = Path(config.checkpoints.resume) if resumed else _claim(config)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_told_of_trouble(folder))
+        stack.enter_context(signals.terminating())
+        stack.enter_context(files.locked(folder))
+        stack.enter_context(_precision_and_seed(config.run))
+        if resumed:
+            check_resumable(asked, TrainConfig.of_run(folder))
+            files.remove_leftovers(folder)
+        if not resumed or asked.run.epochs != TrainConfig.of_run(folder).run.epochs:
+            record = asked.replace(out=None, resume=None).to_yaml()
+            record = yaml.safe_load(record) | {"made_by": versions()}
+            text = yaml.safe_dump(record, sort_keys=False)
+            files.write_atomic(folder / "config.yaml", text)
+        try:
+            with _logging_to(folder / "log.txt", quiet=config.run.quiet):
+                log.info("run folder: %s", folder)
+                yield Run(config, folder, strategy, resumed)
+        except checks.InputError:
+            if {path.name for path in folder.iterdir()} <= {"config.yaml", "log.txt", ".lock"}:
+                shutil.rmtree(folder)  # refused before it did anything
+            raise
+
+
+# What may change when a run goes on, because nothing that is trained depends on it, or because it is checked elsewhere.
+_FREE = {
+    "out", "resume", "quiet", "data_dir", "dataset", "tensorboard", "profile", "baseline", "calibrate",
+    "checkpoint_minutes", "checkpoint_steps", "keep_checkpoints",
+}  # fmt: skip
+
+
+def check_resumable(config, begun):
+    """Raises `InputError` unless a config can go on with a run that was begun with another.
+
+    Args:
+        config: What is asked for.
+        begun: What the run was begun with.
+    """
+    constant = begun.optimizer.schedule == "constant" and not begun.optimizer.warmup
+    free = _FREE | ({"epochs"} if constant else set())
+    now = config.flat()
+    for key, value in begun.flat().items():
+        if key not in free and now[key] != value:
+            why = ": its schedule was made for them" if key == "epochs" else ""
+            raise checks.InputError(
+                f"{config.checkpoints.resume} was begun with {key}={value!r} and cannot go on with {now[key]!r}{why}. "
+                "Leave it out, or begin a new run with other settings: --config RUN/config.yaml."
+            )
+
+
+@contextlib.contextmanager
+def _precision_and_seed(options):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(options.precision)
+    keras.utils.set_random_seed(options.seed)
+    if options.deterministic:
         tf.config.experimental.enable_op_determinism()
-    record = yaml.safe_load(asked.replace(out=None).to_yaml()) | {"made_by": versions()}
-    files.write_atomic(folder / "config.yaml", yaml.safe_dump(record, sort_keys=False))
     try:
-        with _logging_to(folder / "log.txt", quiet=config.run.quiet):
-            log.info("run folder: %s", folder)
-            yield Run(config, folder, strategy)
-    except checks.InputError:
-        if {path.name for path in folder.iterdir()} <= {"config.yaml", "log.txt"}:
-            shutil.rmtree(folder)  # refused before it did anything
-        raise
+        yield
     finally:
-        keras.config.set_dtype_policy(precision_before)
+        keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def _told_of_trouble(folder):
+    """Turns what happens to disks and files under a run into a message that says what is left."""
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        trouble = _trouble(error, folder)
+        if trouble is None:
+            raise
+        raise checks.InputError(trouble) from error
+
+
+def _trouble(error, folder):
+    text = str(error)
+    if (
+        isinstance(error, tf.errors.DataLossError)
+        or "Input dataset was expected to contain" in text
+    ):
+        return f"A file of the data set is damaged or was cut: {text.splitlines()[0]}. Prepare or fetch it again."
+    if not folder.exists():
+        return f"The run's folder {folder} is gone: somebody has removed or renamed it."
+    reasons = {os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)}
+    found = [reason for reason in reasons if reason in text]
+    if not found:
+        return None
+    return (
+        f"Cannot write into {folder}: {found[0]}. What was saved before is whole. Mend that, then go on with "
+        f"--resume {folder}"
+    )
 
 
 def _claim(config):
@@ -89,10 +171,17 @@ def _claim(config):
     return files.claim_numbered_folder("runs", stem)
 
 
+class _LogFile(logging.FileHandler):
+    """A log that fails as other files do: Python's prints the error and goes on."""
+
+    def handleError(self, record):
+        raise  # noqa: PLE0704 - within the handling of an error
+
+
 @contextlib.contextmanager
 def _logging_to(path, *, quiet):
     """Messages of the zoo go to the run's log and, unless it is quiet, to the terminal."""
-    handlers = [logging.FileHandler(path)]
+    handlers = [_LogFile(path)]
     handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     if not quiet and not log.handlers:
         handlers.append(logging.StreamHandler(sys.stderr))

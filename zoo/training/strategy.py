@@ -134,7 +134,7 @@ def prepare_model(model, strategy):
         for value in list(vars(layer).values()):
             if type(value) is keras.random.SeedGenerator:
                 value.__class__ = _ReplicaSeeds
-    model._maybe_symbolic_build = types.MethodType(_build_from_spec, model)
+    model._maybe_symbolic_build = types.MethodType(_build_from_iterator, model)
     return model
 
 
@@ -153,18 +153,31 @@ def _moments_of_all_replicas(layer, inputs, mask):
     return mean, total(tf.where(mask, tf.square(inputs - mean), 0)) / count
 
 
-def _build_from_spec(model, iterator=None, data_batch=None):
+def _build_from_iterator(model, iterator=None, data_batch=None):
     """Keras's `_maybe_symbolic_build`, but from the element spec: keras-team/keras#20585."""
-    if data_batch is None and iterator is not None:
-        spec = iterator._distributed_dataset.element_spec
-        one = tf.nest.map_structure(
+    if data_batch is not None:
+        with model.distribute_strategy.scope():
+            model._symbolic_build(data_batch=data_batch)
+        return
+    spec = iterator._distributed_dataset.element_spec
+    build_from_spec(
+        model,
+        tf.nest.map_structure(
             lambda s: s._value_specs[0] if hasattr(s, "_value_specs") else s, spec
-        )
-        data_batch = keras.tree.map_structure(
-            lambda s: keras.KerasTensor(s.shape, s.dtype.name), one
-        )
+        ),
+    )
+
+
+def build_from_spec(model, spec):
+    """Makes all variables of a compiled model, those of optimizer and metrics too, without reading a batch.
+
+    Args:
+        model: A compiled model.
+        spec: The `element_spec` of its batches of (inputs, targets) or (inputs, targets, weights).
+    """
+    batch = keras.tree.map_structure(lambda s: keras.KerasTensor(s.shape, s.dtype.name), spec)
     with model.distribute_strategy.scope():
-        model._symbolic_build(data_batch=data_batch)
+        model._symbolic_build(data_batch=batch)
 
 
 class ReduceThenClip:

@@ -1,0 +1,280 @@
+"""Saving the whole state of a training run, and taking it up again exactly where it was."""
+
+import csv
+import io
+import logging
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from zoo import files
+from zoo.models import checks
+from zoo.training import checkpoints, signals, strategy
+
+log = logging.getLogger("zoo")
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the state of a run, takes it up again, keeps the best epoch, and writes `metrics.csv`.
+
+    Goes last in the list of callbacks: it then sees what the others made of an event. A state is that before a step
+    within an epoch, or that after an epoch. Of equally good epochs the later counts as better.
+
+    A run is taken up within an epoch by letting Keras's loop pass over the steps that are done, without work, so that
+    every callback counts the right steps; then everything is set to the state.
+
+    Args:
+        folder: The run's folder.
+        task: The `Task`, for the value that decides.
+        config: The `CheckpointConfig`.
+        splits: The `Splits`.
+        others: The callbacks before this one; their plain values (numbers, texts, arrays) are saved too.
+        asked: List of the signals that ask the process to end, from `signals.deferring`.
+    """
+
+    def __init__(self, folder, task, config, *, splits, others=(), asked=()):
+        super().__init__()
+        self.run, self.folder, self.config = Path(folder), Path(folder) / "checkpoints", config
+        self.monitor, self.sign = task.monitor, 1 if task.mode == "max" else -1
+        self.splits, self.others, self.asked = splits, list(others), asked
+        self.best, self.rows, self.seconds = None, [], 0.0
+        self._taken_up = None  # (state, arrays), until everything is set to them
+        self._epoch = 0
+        self._fingerprint = splits.fingerprint()
+
+    @property
+    def best_epoch(self):
+        """Number of the best epoch so far, from 0; `None` before the first."""
+        return None if self.best is None else self.best["epoch"]
+
+    def take_up(self, model, element_spec):
+        """Reads the newest checkpoint, if there is one; call it before `fit`.
+
+        Args:
+            model: The compiled model.
+            element_spec: That of the training batches.
+
+        Returns:
+            The epoch to go on with, the steps of it that are done, and whether training is over.
+
+        Raises:
+            InputError: The model, the data or the callbacks are not those of the checkpoint.
+        """
+        self.folder.mkdir(exist_ok=True)
+        found = checkpoints.newest(self.folder)
+        if found is None:
+            return 0, 0, False
+        state = found[0]
+        self.set_model(model)
+        strategy.build_from_spec(model, element_spec)
+        self._check(state)
+        self.best, self.rows, self.seconds = state["best"], state["rows"], state["seconds"]
+        self._write_metrics()
+        self._taken_up = found
+        steps = (
+            f" and {state['step']} of {self.splits.steps_per_epoch} steps" if state["step"] else ""
+        )
+        log.info("%s: going on after %d epochs%s", self.run, state["epoch"], steps)
+        return state["epoch"], state["step"], state["stopped"]
+
+    def _check(self, state):
+        if state["data"] != self._fingerprint:
+            raise checks.InputError(
+                f"{self.run} cannot go on: the training or validation examples are not those that it began with."
+            )
+        names = [type(callback).__name__ for callback in self.others]
+        saved = [name for name, _ in state["callbacks"]]
+        if saved != names:
+            raise checks.InputError(
+                f"{self.run} cannot go on: it began with the callbacks {saved}, and now has {names}."
+            )
+        now = [[list(v.shape), v.dtype, v.path] for v in self._variables()]
+        for (*then, path), (*found, new_path) in zip(state["variables"], now):
+            if then != found:
+                raise checks.InputError(
+                    f"{self.run} cannot go on: the model or optimizer has changed. A variable of shape {then[0]} and "
+                    f"dtype {then[1]}, {path}, is now {new_path} of shape {found[0]} and dtype {found[1]}."
+                )
+        if len(now) != len(state["variables"]):
+            raise checks.InputError(
+                f"{self.run} cannot go on: the model or optimizer has changed. It had {len(state['variables'])} "
+                f"variables, and now has {len(now)}."
+            )
+
+    def on_train_begin(self, logs=None):
+        self._counted_at = self._saved_at = time.monotonic()
+        self._at_first = [_plain(callback, None) for callback in self.others]
+        if self._taken_up:
+            step = self._taken_up[0]["step"]
+            self._pass_over(step) if step else self.set_state()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self._taken_up and batch == self._taken_up[0]["step"]:
+            self.set_state()
+        elif not self._taken_up and batch and (self.asked or self._is_due(batch)):
+            self._save(self._epoch, batch)
+        self._leave_if_asked()
+
+    def on_epoch_end(self, epoch, logs=None):
+        number = (epoch + 1) * self.splits.steps_per_epoch
+        self.rows.append({"epoch": epoch, **_floats(logs)})
+        value = self.rows[-1][self.monitor]
+        if self.best is None or self.sign * value >= self.sign * self.best["value"]:
+            self.best = {"epoch": epoch, "value": value, "number": number}
+        self._save(epoch + 1, 0)
+        self._write_metrics()
+        self._leave_if_asked()
+
+    def restore_best(self):
+        """Puts the best epoch's weights back into the model."""
+        if self.best is None:
+            log.warning("the best epoch's weights are lost: those of the last are kept")
+            return
+        state, arrays = checkpoints.read(checkpoints.path_of(self.folder, self.best["number"]))
+        for variable, array in zip(self.model.variables, arrays[: state["num_model"]], strict=True):
+            variable.assign(array)
+        log.info("kept epoch %d: %s %.5g", self.best_epoch + 1, self.monitor, self.best["value"])
+
+    def set_state(self):
+        """Sets variables and callbacks to what `take_up` found."""
+        state, arrays = self._taken_up
+        variables = self._variables()
+        for variable, array in zip(variables, arrays):
+            variable.assign(array)
+        held = arrays[len(variables) :]
+        for callback, (_, values) in zip(self.others, state["callbacks"]):
+            if getattr(callback, "monitor_op", self) is None:
+                callback._set_monitor_op()  # Keras's do so later, and change other values with it
+            vars(callback).update({key: _unpacked(value, held) for key, value in values.items()})
+        self._taken_up = None
+
+    def history(self):
+        """Keras's `History` of the whole run."""
+        history = keras.callbacks.History()
+        history.set_model(self.model)
+        history.on_train_begin()
+        for row in self.rows:
+            history.on_epoch_end(row["epoch"], {key: row[key] for key in row if key != "epoch"})
+        return history
+
+    def _variables(self):
+        """All of a run's variables. Seeds are not among a model's `weights`, but among its `variables`."""
+        model = self.model
+        every = model.variables + model.optimizer.variables + model.metrics_variables
+        return list({id(variable): variable for variable in every}.values())
+
+    def _is_due(self, batch):
+        every = self.config.checkpoint_steps
+        waited = time.monotonic() - self._saved_at  # unlike the time of day, never set back
+        return waited >= 60 * self.config.checkpoint_minutes or (every and batch % every == 0)
+
+    def _save(self, epoch, step):
+        """Saves the state in which `step` steps of epoch `epoch` are done."""
+        now = time.monotonic()
+        self.seconds, self._counted_at = self.seconds + now - self._counted_at, now
+        variables = self._variables()
+        arrays = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        number = epoch * self.splits.steps_per_epoch + step
+        if not all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f"):
+            log.warning("NaN or infinity after step %d: that state is not saved", number)
+            return
+        held, callbacks = [], []
+        for callback, first in zip(self.others, self._at_first):
+            values = _plain(callback, held)
+            changed = {key: value for key, value in values.items() if first.get(key, self) != value}
+            callbacks.append([type(callback).__name__, changed])
+        state = {
+            "number": number,
+            "epoch": epoch,
+            "step": step,
+            "stopped": bool(self.model.stop_training),
+            "seconds": self.seconds,
+            "best": self.best,
+            "rows": self.rows,
+            "logs": _floats(self.model.get_metrics_result()) if step else {},
+            "callbacks": callbacks,
+            "data": self._fingerprint,
+            "variables": [[list(v.shape), v.dtype, v.path] for v in variables],
+            "num_model": len(self.model.variables),
+        }
+        checkpoints.write(self.folder, state, arrays + held)
+        best = self.best and self.best["number"]
+        checkpoints.keep(self.folder, number, newest=self.config.keep_checkpoints, best=best)
+        self._saved_at = time.monotonic()
+
+    def _pass_over(self, steps):
+        """Makes Keras's loop pass over the first steps of its first epoch."""
+        model, train, left = self.model, self.model.train_function, [steps]
+
+        def pass_over(iterator):
+            left[0] -= 1
+            if not left[0]:
+                model.train_function = train
+            return self._taken_up[0]["logs"]
+
+        model.train_function = pass_over
+
+    def _leave_if_asked(self):
+        if self.asked:
+            log.info("stopped; go on with --resume %s", self.run)
+            signals.leave(self.asked[0])
+
+    def _write_metrics(self):
+        names = sorted({name for row in self.rows for name in row} - {"epoch"})
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ["epoch", *names], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        files.write_atomic(self.run / "metrics.csv", text.getvalue())
+
+
+def _floats(logs):
+    return {name: float(keras.ops.convert_to_numpy(value)) for name, value in logs.items()}
+
+
+def _plain(callback, held):
+    """A callback's attributes that are plain values, as JSON can hold them; arrays go into the list `held`, or nowhere."""
+    if isinstance(callback, keras.callbacks.TensorBoard):
+        return {}  # what it has open ends with the process
+    values = {}
+    for key, value in vars(callback).items():
+        packed = _packed(value, held)
+        if packed is not None:
+            values[key] = packed
+    values.pop("params", None)
+    return values
+
+
+def _packed(value, held):
+    """A plain value in a form that `_unpacked` turns back; `None` for anything else."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return {"value": value}
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        if held is not None:
+            held.append(value)
+        return {"array": None if held is None else len(held) - 1}
+    if isinstance(value, (list, tuple)):
+        items = [_packed(item, held) for item in value]
+        return None if None in items else {"list": items}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        items = {key: _packed(item, held) for key, item in value.items()}
+        return None if None in items.values() else {"dict": items}
+    return None
+
+
+def _unpacked(packed, held):
+    ((kind, value),) = packed.items()
+    if kind == "array":
+        return held[value]
+    if kind == "list":
+        return [_unpacked(item, held) for item in value]
+    if kind == "dict":
+        return {key: _unpacked(item, held) for key, item in value.items()}
+    return value

@@ -1,0 +1,153 @@
+"""The parts of `TrainConfig`: each setting with its default and the line that `--help` shows.
+
+Imports neither TensorFlow nor Keras, so that `--help` answers at once.
+"""
+
+import dataclasses
+from typing import Annotated, Literal
+
+import tyro
+
+from zoo.models import checks
+from zoo.training.arguments import ClassWeight
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What is read, and how."""
+
+    dataset: str = "digits"
+    """digits, breast_cancer, wine, diabetes (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
+    of class-named folders of images or texts, a .csv, a .npz"""
+    target: tuple[str, ...] = ()
+    """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
+    columns: tuple[str, ...] = ()
+    """Your CSV's columns to learn from; default: all but the target."""
+    task: Literal["classification", "multilabel", "regression"] | None = None
+    """What your targets are; default: told from the targets."""
+    skip_bad: bool = False
+    """Leave unusable examples of your own files out (counted) in place of an error."""
+    data_dir: str | None = None
+    """Folder that TFDS prepared, looked in first; default: the variable ZOO_DATA_DIR."""
+    batch_size: int = 32
+    """Global batch size: examples in one step over all devices."""
+    validation_fraction: float = 0.1
+    """Share of train that becomes validation where the set has none."""
+    image_size: tuple[int, int] | None = None
+    """Height and width in pixels to bring images to."""
+    text_size: tuple[int, int] | None = None
+    """Words kept of each text, and words in the vocabulary; default: 256 20000."""
+    limit: int | None = None
+    """Use at most this many examples of each split."""
+    cache_mb: int = 256
+    """A split of up to this many MiB, decoded, is held in memory; a larger one is streamed from disk."""
+    augment: str = "none"
+    """Augmentation of training images; joined by +, as in digits+mixup. none; digits: shift, rotate, zoom;
+    photographs: flip, shift, brightness, contrast, colour; randaugment: two of ten operations for each image (slow);
+    erase: a random patch; mixup, cutmix: blend, or paste a patch of, another example, labels too."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """How the weights are updated."""
+
+    name: Annotated[str, tyro.conf.arg(name="optimizer")] = "adam"
+    """adam, adamw, adafactor, adagrad, lion, nadam, rmsprop or sgd"""
+    learning_rate: float = 1e-3
+    """Highest learning rate of the schedule."""
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    """constant; cosine: falls to 0; one_cycle: rises for a quarter of the run, then falls to 0."""
+    warmup: float = 0.0
+    """Share of the run in which the learning rate rises to its highest."""
+    momentum: float = 0.9
+    """Momentum of sgd; the other optimizers have their own."""
+    weight_decay: float | None = None
+    """Decoupled weight decay of kernels; biases and normalizations are left out."""
+    clip_norm: float | None = None
+    """Largest global norm of the gradient, over all weights and devices."""
+    clip_value: float | None = None
+    """Largest absolute value of a gradient's element."""
+    label_smoothing: float = 0.0
+    """Share of each target's probability that is spread over all classes."""
+    loss: Literal["auto", "focal"] = "auto"
+    """auto: cross-entropy, or squared error for a regression; focal: cross-entropy in which examples that are
+    right already count little (Lin et al. 2017)."""
+    class_weight: ClassWeight = "none"
+    """What an example of each class counts in the training loss: none; balanced: the rarer the more, so that every
+    class has the same sum; or LABEL=WEIGHT for every label. The validation loss stays unweighted."""
+    ema: float | None = None
+    """Momentum of a moving average of the weights, for example 0.99; the average is evaluated and exported.
+    Statistics of batch normalization stay those of the weights that are not averaged."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Where and how long the run goes."""
+
+    epochs: int = 10
+    """Passes over the training split."""
+    patience: int | None = None
+    """Stop when the validation score has not improved for this many epochs."""
+    out: str | None = None
+    """Folder of this run, which must not exist; default: runs/<dataset>-<model>-<number>."""
+    seed: int = 0
+    """Seed of weights, order, augmentation and dropout."""
+    strategy: Literal["auto", "one", "mirrored"] = "auto"
+    """one device; mirrored: all GPUs of this machine; auto: mirrored with two GPUs or more."""
+    replicas: int | None = None
+    """Devices of mirrored; without a GPU this many logical CPU devices are made."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Keras's dtype policy."""
+    jit: Literal["auto", "on", "off"] = "auto"
+    """Compile the step with XLA; auto: Keras decides (off on CPUs)."""
+    deterministic: bool = False
+    """Operations that give the same bits in each run, on GPUs too; may cost speed there. TensorFlow keeps
+    this on until the process ends."""
+    tensorboard: bool = False
+    """Write TensorBoard logs to <run>/tensorboard."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    smoke: bool = False
+    """Try everything on the tiny size, 200 examples and one epoch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointConfig:
+    """How a run is kept, so that it can go on after it was stopped."""
+
+    resume: str | None = None
+    """Go on with the run in this folder, exactly where it was; its settings are taken from there."""
+    checkpoint_minutes: float = 5.0
+    """Save the whole state at least this often within an epoch; it is saved at the end of each epoch, too."""
+    checkpoint_steps: int | None = None
+    """Save it each time this many steps of an epoch are done, too."""
+    keep_checkpoints: int = 2
+    """Checkpoints kept, the newest ones; that of the best epoch is kept besides."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DiagnoseConfig:
+    """What is looked into when training disappoints. find_lr and overfit_batch take the place of the training."""
+
+    find_lr: bool = False
+    """Try rising learning rates on up to 200 steps, draw the loss (learning_rates.png), suggest one, and end."""
+    overfit_batch: bool = False
+    """Train on one batch, without augmentation and dropout, and end: a sound model drives its loss to almost 0."""
+    profile: bool = False
+    """Record steps 10 to 20 into <run>/tensorboard: pip install xprof, then xprof --logdir <run>/tensorboard."""
+
+    def check(self):
+        """Raises `InputError` for parts that exclude each other."""
+        asked = [field.name for field in dataclasses.fields(self) if getattr(self, field.name)]
+        if len(asked) > 1:
+            raise checks.InputError(f"Ask for one at a time: {' or '.join(asked)}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportConfig:
+    """What the report says beyond the test scores."""
+
+    baseline: bool = False
+    """Fit a linear model on the same inputs and put its scores beside the model's."""
+    calibrate: bool = False
+    """Fit a temperature on the validation split, by which the exported model divides its logits."""

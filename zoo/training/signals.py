@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM: what a process does when it is asked to end."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+
+_MEANT = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+
+
+@contextlib.contextmanager
+def terminating():
+    """Within the block SIGTERM ends the process with 143 after its `finally` blocks, not in the middle of a write."""
+
+    def end(number, frame):
+        sys.exit(128 + number)
+
+    with _handling({signal.SIGTERM: end}):
+        yield
+
+
+@contextlib.contextmanager
+def deferring():
+    """Within the block Ctrl-C and SIGTERM are noted and not acted on; the second of them ends the process at once.
+
+    Yields:
+        A list that gets the signal's number.
+    """
+    asked = []
+
+    def note(number, frame):
+        if asked:
+            os._exit(128 + number)
+        asked.append(number)
+        text = f"\n{_MEANT[number]}: saving at the end of this step; once more ends at once\n"
+        os.write(2, text.encode())  # a signal may come in the middle of a print
+
+    with _handling(dict.fromkeys(_MEANT, note)):
+        yield asked
+
+
+def leave(number):
+    """Ends the process as the signal asked for: with 130 (Ctrl-C) or 143 (SIGTERM)."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
+
+
+@contextlib.contextmanager
+def _handling(handlers):
+    """Sets signal handlers for a block; only a process's main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
