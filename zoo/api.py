@@ -172,7 +172,7 @@ def train(
         else OWN + getattr(model, "name", getattr(model, "__name__", "model"))
     )
     if is_named_model:
-        _check_named(model, data)
+        _check_named(model, data if is_named_data else None)
     dataset = os.fspath(data) if is_named_data else OWN_DATA
     config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
     with start_run(config) as run:

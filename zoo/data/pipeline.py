@@ -62,7 +62,12 @@ class Splits:
             in_memory = isinstance(data, sources.Arrays)
             for part in [data.tensors] if in_memory else data.examples.take(64):
                 for tensor in tf.nest.flatten(part):
-                    digest.update(tf.io.serialize_tensor(tensor).numpy())
+                    is_text = tensor.dtype == tf.string
+                    digest.update(
+                        tf.io.serialize_tensor(tensor).numpy()
+                        if is_text
+                        else np.ascontiguousarray(tensor)
+                    )
         return digest.hexdigest()
 
     @property

@@ -38,7 +38,9 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self.run, self.folder, self.config = Path(folder), Path(folder) / "checkpoints", config
         self.monitor, self.sign = task.monitor, 1 if task.mode == "max" else -1
-        self.splits, self.others, self.asked = splits, list(others), asked
+        self.splits, self.asked = splits, asked
+        # What TensorBoard has open ends with the process; it begins another file.
+        self.others = [c for c in others if not isinstance(c, keras.callbacks.TensorBoard)]
         self.best, self.rows, self.seconds = None, [], 0.0
         self._taken_up = None  # (state, arrays), until everything is set to them
         self._epoch = 0
@@ -239,8 +241,6 @@ def _floats(logs):
 
 def _plain(callback, held):
     """A callback's attributes that are plain values, as JSON can hold them; arrays go into the list `held`, or nowhere."""
-    if isinstance(callback, keras.callbacks.TensorBoard):
-        return {}  # what it has open ends with the process
     values = {}
     for key, value in vars(callback).items():
         packed = _packed(value, held)

@@ -116,7 +116,7 @@ def check_resumable(config, begun):
             why = ": its schedule was made for them" if key == "epochs" else ""
             raise checks.InputError(
                 f"{config.checkpoints.resume} was begun with {key}={value!r} and cannot go on with {now[key]!r}{why}. "
-                "Leave it out, or begin a new run with other settings: --config RUN/config.yaml."
+                f"Leave it out, or begin a new run with other settings: --config {config.checkpoints.resume}/config.yaml."
             )
 
 
