@@ -35,6 +35,11 @@ def _add_verbs_of_families(verbs):
     add.add_argument("pattern", nargs="?", default="*", help="for example 'cnn*' or '*:tiny'")
     add.add_argument("--task", help="only families for this task")
     add.add_argument("--family", help="only this family")
+    add.add_argument(
+        "--page",
+        action="store_true",
+        help="print docs/families.md: every size, its parameters and operations",
+    )
     add.set_defaults(run=_models)
 
     add = verbs.add_parser(
@@ -126,6 +131,9 @@ class _clean_exit:
 def _models(options):
     import zoo
 
+    if options.page:
+        print(zoo.import_quietly("zoo.summary").families_page(), end="")
+        return
     card, store = zoo.import_quietly("zoo.saving.card"), zoo.import_quietly("zoo.saving.store")
     names = zoo.list_models(options.pattern, task=options.task, family=options.family)
     for name in names:

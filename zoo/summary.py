@@ -1,10 +1,14 @@
 """What `zoo info` says of an architecture: layers, parameters, floating-point operations, a drawing."""
 
+import inspect
+
 import keras
 import tensorflow as tf
 
 from zoo import families
 from zoo.models import checks
+
+STEPS = 200  # of a sequence of any length
 
 
 def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None):
@@ -22,11 +26,20 @@ def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None)
     return build(tuple(input_shape or default), num_classes, **arguments)
 
 
+def _forward_graph(model):
+    """TensorFlow's graph of one prediction, batch 1; sequences of any length get 200 steps."""
+    specs = keras.tree.map_structure(
+        lambda t: tf.TensorSpec([1, *(size or STEPS for size in t.shape[1:])], t.dtype), model.input
+    )
+    function = tf.function(lambda x: model(x, training=False))
+    return function.get_concrete_function(specs).graph
+
+
 def count_flops(model):
     """Counts the floating-point operations of one prediction, batch 1; a multiplication with addition counts as two.
 
     Args:
-        model: A built Keras model with one input.
+        model: A built Keras model.
 
     Returns:
         The number, from TensorFlow's own profiler of the model's graph.
@@ -37,27 +50,86 @@ def count_flops(model):
     >>> count_flops(build_dense((10,), 5, units=()))  # 2 * 10 * 5 multiplications and additions + 5 for the bias
     105
     """
-    spec = tf.TensorSpec((1, *model.inputs[0].shape[1:]), model.inputs[0].dtype)
-    graph = tf.function(lambda x: model(x, training=False)).get_concrete_function(spec).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     options["output"] = "none"
     tf_log = tf.get_logger()
     level = tf_log.level
-    tf_log.setLevel(
-        "ERROR"
-    )  # the profiler warns that it calls a deprecated function of TensorFlow's own
+    tf_log.setLevel("ERROR")  # the profiler calls a function that TensorFlow has deprecated
     try:
-        return tf.compat.v1.profiler.profile(graph=graph, options=options).total_float_ops
+        profile = tf.compat.v1.profiler.profile(graph=_forward_graph(model), options=options)
     finally:
         tf_log.setLevel(level)
+    return profile.total_float_ops
+
+
+# Operations whose output is no new memory, or no activation.
+_FREE = {"Const", "ExpandDims", "Identity", "Placeholder", "ReadVariableOp", "Reshape", "Squeeze"}
+
+
+def count_activations(model):
+    """Counts the bytes of all operations' outputs in one prediction, batch 1, as if every one were kept.
+
+    About what training keeps for the gradient, per example; the variables are not in it.
+
+    Args:
+        model: A built Keras model.
+
+    Example:
+
+    >>> from zoo.models.dense import build_dense
+    >>> count_activations(build_dense((10,), 5, units=()))  # the product and the sum: twice 5 float32
+    40
+    """
+    outputs = [
+        tensor
+        for operation in _forward_graph(model).get_operations()
+        for tensor in operation.outputs
+        if operation.type not in _FREE and tensor.dtype.is_floating
+    ]
+    return sum(t.shape.num_elements() * t.dtype.size for t in outputs if t.shape.is_fully_defined())
 
 
 def describe(model):
-    """The model's layers and parameters as Keras lists them, and its FLOPs, as text."""
+    """The model's layers and parameters as Keras lists them, its FLOPs and activations, as text."""
     lines = []
     model.summary(print_fn=lines.append, line_length=100)
     lines.append(f"floating-point operations per example: {count_flops(model):,}")
+    lines.append(f"activation memory at batch 1: {count_activations(model) / 1024:,.0f} KiB")
     return "\n".join(lines)
+
+
+def families_page():
+    """The table of all families as Markdown, `docs/families.md`; takes a minute, as every size is built."""
+    lines = [
+        "# Families",
+        "",
+        "Printed by `zoo models --page`. Parameters, floating-point operations (a multiplication with addition is two) and",
+        "activation memory (the outputs of all operations, as if all were kept) of one example of the size given, 10 classes.",
+    ]
+    for name, row in families.FAMILIES.items():
+        doc = inspect.getdoc(row.build).partition("\n")[0]
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            doc,
+            "",
+            f"- paper: {row.reference}",
+            f"- tasks: {', '.join(row.samples)}",
+        ]
+        lines += [f"- in Python: `zoo.build_{name}`", ""]
+        lines += [
+            "| size | one example | parameters | operations | activations, KiB |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for size in row.sizes:
+            model = build_for_info(f"{name}:{size}")
+            shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+            lines.append(
+                f"| {size} | {' and '.join(map(str, shapes))} | {model.count_params():,} | {count_flops(model):,} "
+                f"| {count_activations(model) / 1024:,.0f} |"
+            )
+    return "\n".join(lines) + "\n"
 
 
 def plot(model, path):
