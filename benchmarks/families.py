@@ -1,0 +1,160 @@
+"""How fast is each family's small size against the same model written by hand in Keras and in PyTorch?
+
+    pip install torch==2.13.0
+    python benchmarks/families.py [ROW ...] [--batch 32 128] [--rounds 15] [--compiled]
+
+One training step (forward, loss, gradient, Adam) and one inference call on one batch that is in memory already. All
+sides take turns in one process. The zoo's step is the shared recipe's: `zoo.compile_model`. Printed: the zoo's median
+milliseconds, and for each peer the median over the rounds of the ratio of speeds (zoo / peer; above 1 the zoo is faster)
+with its 95 % interval (bootstrap). `keras again` is a second model of the hand-written Keras side against the first,
+which shows the noise. `--compiled` adds `torch.compile`, which takes minutes.
+"""
+
+import argparse
+import time
+
+import keras
+import numpy as np
+import peers
+import tensorflow as tf
+import torch
+from recipe_overhead import ratio
+
+import zoo
+from zoo.data.sources import DataInfo
+
+SECONDS = 0.25  # a round of one side
+
+
+def _images(batch):
+    return np.random.default_rng(0).random((batch, 28, 28, 1), "float32")
+
+
+def _texts(batch):
+    """Half of the texts are full, the others end earlier."""
+    rng = np.random.default_rng(0)
+    lengths = np.maximum(rng.integers(0, 2 * peers.STEPS, (batch, 1)), 1)
+    ids = rng.integers(1, peers.WORDS, (batch, peers.STEPS))
+    return np.where(np.arange(peers.STEPS) < lengths, ids, 0).astype("int32")
+
+
+IMAGE = {"input_shape": (28, 28, 1), "num_classes": 10}
+TEXT = {"input_shape": (peers.STEPS,), "num_classes": 10, "vocabulary_size": peers.WORDS}
+# Row → (the zoo's model, its arguments, inputs, by hand in Keras, by hand in PyTorch)
+ROWS = {
+    "dense": ("dense:small", IMAGE, _images, peers.keras_dense, peers.torch_dense),
+    "cnn": ("cnn:small", IMAGE, _images, peers.keras_cnn, peers.torch_cnn),
+    "resnet": ("resnet:20", IMAGE, _images, peers.keras_resnet, peers.torch_resnet),
+    "recurrent": ("recurrent:small", TEXT, _texts, peers.keras_recurrent, peers.TorchRecurrent),
+    "transformer": ("transformer:small", TEXT, _texts, peers.keras_transformer, peers.TorchTransformer),
+    "vit": ("vit:mnist", IMAGE, _images, peers.keras_vit, peers.TorchViT),
+}  # fmt: skip
+
+
+def keras_sides(model, x, y):
+    """Functions (count) that take so many training steps, and so many inference calls."""
+    batches = iter(tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(2))
+    model.make_train_function()
+    infer = tf.function(lambda inputs: model(inputs, training=False))
+    inputs = tf.constant(x)
+
+    def train(count):
+        for _ in range(count):
+            logs = model.train_function(batches)
+        return float(logs["loss"])
+
+    def predict(count):
+        for _ in range(count):
+            outputs = infer(inputs)
+        return keras.ops.convert_to_numpy(outputs)
+
+    return train, predict
+
+
+def torch_sides(model, x, y, *, compiled=False):
+    """As `keras_sides`."""
+    inputs = torch.tensor(x).permute(0, 3, 1, 2).contiguous() if x.ndim == 4 else torch.tensor(x)
+    targets, adam = torch.tensor(y), torch.optim.Adam(model.parameters(), 1e-3)
+    run = torch.compile(model) if compiled else model
+
+    def train(count):
+        model.train()
+        for _ in range(count):
+            adam.zero_grad()
+            loss = torch.nn.functional.cross_entropy(run(inputs), targets)
+            loss.backward()
+            adam.step()
+        return float(loss)
+
+    def predict(count):
+        model.eval()
+        with torch.inference_mode():
+            for _ in range(count):
+                outputs = run(inputs)
+        return outputs.numpy()
+
+    return train, predict
+
+
+def zoo_model(name, arguments, batch):
+    model = zoo.build(name, **arguments)
+    info = DataInfo("benchmark", "features", "classification", (1,), "float32", tuple("0123456789"))
+    return zoo.compile_model(model, info, zoo.TrainConfig().replace(batch_size=batch))
+
+
+def by_hand(model):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
+    return model
+
+
+def compare(sides, rounds):
+    """Seconds per call of each side, one per round; the sides take turns."""
+    counts, seconds = {}, {name: [] for name in sides}
+    for name, work in sides.items():
+        work(2)
+        start = time.perf_counter()
+        work(1)
+        counts[name] = max(1, round(SECONDS / (time.perf_counter() - start)))
+    for i in range(rounds):
+        for name in np.roll(list(sides), i):
+            start = time.perf_counter()
+            sides[name](counts[name])
+            seconds[name].append((time.perf_counter() - start) / counts[name])
+    return seconds
+
+
+def main(options):
+    columns = ["keras", "torch"] + ["torch.compile"] * options.compiled
+    titles = [f"zoo / {column}" for column in columns] + ["keras / keras again"]
+    print("| row | batch | what | zoo, ms |" + "".join(f" {title} | 95 % |" for title in titles))
+    print("| --- | --- | --- | --- |" + " --- | --- |" * len(titles))
+    for row in options.rows or ROWS:
+        name, arguments, inputs, keras_peer, torch_peer = ROWS[row]
+        for batch in options.batch:
+            x, y = inputs(batch), np.arange(batch) % 10
+            made = {
+                "zoo": keras_sides(zoo_model(name, arguments, batch), x, y),
+                "keras": keras_sides(by_hand(keras_peer()), x, y),
+                "keras again": keras_sides(by_hand(keras_peer()), x, y),
+                "torch": torch_sides(torch_peer(), x, y),
+            }
+            if options.compiled:
+                made["torch.compile"] = torch_sides(torch_peer(), x, y, compiled=True)
+            for i, what in enumerate(("training step", "inference")):
+                seconds = compare({side: pair[i] for side, pair in made.items()}, options.rounds)
+                cells = [f"{1000 * np.median(seconds['zoo']):.2f}"]
+                cells += [ratio(seconds[column], seconds["zoo"]) for column in columns]
+                cells.append(ratio(seconds["keras again"], seconds["keras"]))
+                print(f"| {row} | {batch} | {what} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", choices=[[], *ROWS], help="default: all")
+    parser.add_argument("--batch", type=int, nargs="+", default=[32, 128])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--compiled", action="store_true")
+    main(parser.parse_args())
