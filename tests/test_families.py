@@ -7,7 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from table import EXTREME, KINDS, NAMES, SAMPLES, SIZES, set_ramp, tiny
+from table import EXTREME, KINDS, NAMES, SAMPLES, SIZES, STATEFUL, set_ramp, tiny
 
 import zoo
 from zoo import families, summary
@@ -174,6 +174,30 @@ def test_mixed_precision_is_finite_and_ends_in_float32(name, task, index, policy
     assert outputs.dtype == np.float32
     assert np.isfinite(outputs).all()
     assert np.isfinite(history.history["loss"]).all()
+
+
+@pytest.mark.parametrize(("name", "task", "index"), KINDS)
+def test_low_rank_adaptation_trains_beside_fixed_weights(name, task, index, tmp_path):
+    keras.utils.set_random_seed(0)
+    model, sample = tiny(name, task, index, **STATEFUL.get(name, {}))
+    before = {w.path: keras.ops.convert_to_numpy(w) for w in model.weights}
+    outputs = model.predict(sample.inputs, verbose=0)
+    zoo.enable_lora(model, 2)
+    np.testing.assert_allclose(model.predict(sample.inputs, verbose=0), outputs, atol=1e-6)
+    model.compile(keras.optimizers.Adam(0.01), loss_of(task))
+    losses = model.fit(sample.inputs, sample.targets, epochs=10, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    for weight in model.weights:
+        if weight.path in before and not weight.path.startswith("logits/"):
+            np.testing.assert_array_equal(weight, before[weight.path], err_msg=weight.path)
+    trained = [w.path for w in model.trainable_weights]
+    assert any("lora" in path for path in trained)
+    assert all("lora" in path or path.startswith("logits/") for path in trained)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(
+        loaded.predict(sample.inputs, verbose=0), model.predict(sample.inputs, verbose=0), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

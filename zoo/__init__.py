@@ -21,6 +21,7 @@ _HOMES = {
     "compile_model": "zoo.training.compile",
     "data_options": "zoo.api",
     "diagnose": "zoo.training.diagnose",
+    "enable_lora": "zoo.models.lora",
     "evaluate_model": "zoo.training.evaluate",
     "export_model": "zoo.saving.export",
     "fit_model": "zoo.training.fit",

@@ -1,0 +1,48 @@
+"""Low-rank adaptation: training few new weights beside a trained model's own, which stay as they are."""
+
+from zoo.models import checks
+
+
+def enable_lora(model, rank):
+    """Freezes a model but for its last layer, and adds a trainable product of two thin matrices to each kernel.
+
+    For every dense, convolution and embedding layer it calls Keras's own `layer.enable_lora(rank)`; other layers, biases
+    and normalizations keep their weights. Right after it the outputs are the same: the product starts at 0. The layer
+    `logits` is trained as a whole, because another task needs another one. Compile the model afterwards.
+
+    Reference: Hu et al. 2021, "LoRA: Low-rank adaptation of large language models".
+
+    Args:
+        model: A built Keras model.
+        rank: Columns of the first matrix and rows of the second one, for example 4.
+
+    Returns:
+        The model.
+
+    Raises:
+        InputError: `rank` is out of its range, or no layer can be adapted.
+
+    Example:
+
+    >>> from zoo.models.dense import build_dense
+    >>> model = enable_lora(build_dense((20,), 3, units=(64,)), rank=2)  # 2 * (20 + 64), and 64 * 3 + 3 of the logits
+    >>> sum(weight.numpy().size for weight in model.trainable_weights)
+    363
+    """
+    checks.positive_int("rank", rank)
+    adapted = 0
+    for layer in model._flatten_layers(include_self=False):
+        if layer.name == "logits" or any(True for _ in layer._flatten_layers(include_self=False)):
+            continue
+        for weight in layer.weights:
+            weight.trainable = False
+        if hasattr(layer, "enable_lora"):
+            layer.enable_lora(rank)
+            adapted += 1
+        else:
+            layer.trainable = False
+    if not adapted:
+        raise checks.InputError(
+            f"{model.name} has no dense, convolution or embedding layer but its last: there is nothing to adapt."
+        )
+    return model
