@@ -231,6 +231,26 @@ def test_exporting_twice_makes_version_2(in_tmp):
     assert store.find("run") == Path("run/export/2")
 
 
+def test_adapted_weights_are_exported_merged(in_tmp):
+    splits = zoo.load_dataset("wine", limit=40)
+    preparation = prepare(splits)
+    config = TrainConfig().replace(
+        model="dense:tiny", out="run", quiet=True, epochs=3, learning_rate=0.1
+    )
+    with zoo.start_run(config) as run:
+        model = zoo.enable_lora(zoo.build("dense:tiny", input_shape=(13,), num_classes=3), 2)
+        zoo.compile_model(model, splits.info, config)
+        mapped = splits.mapped(preparation)
+        zoo.fit_model(model, mapped, run)
+        expected = model.predict(next(iter(mapped.test))[0], verbose=0)
+        zoo.evaluate_model(model, mapped, preparation, run)
+        zoo.export_model(model, mapped, preparation, run)
+    built = zoo.build(weights="run")
+    assert not any("lora" in weight.path for weight in built.weights)
+    found = built.predict(next(iter(mapped.test))[0], verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_a_flipped_byte_anywhere_is_found_by_name(export):
     for path in sorted(p for p in export.rglob("*") if p.is_file()):
         content = path.read_bytes()

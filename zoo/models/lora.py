@@ -1,6 +1,14 @@
 """Low-rank adaptation: training few new weights beside a trained model's own, which stay as they are."""
 
+import keras
+
 from zoo.models import checks
+
+# Where Keras's layers keep the weight and the matrix that starts at 0.
+_PARTS = (
+    ("_kernel", "kernel", "lora_kernel_b"),
+    ("_embeddings", "embeddings", "lora_embeddings_b"),
+)
 
 
 def enable_lora(model, rank):
@@ -46,3 +54,16 @@ def enable_lora(model, rank):
             f"{model.name} has no dense, convolution or embedding layer but its last: there is nothing to adapt."
         )
     return model
+
+
+def merge_lora(model):
+    """Adds what was trained to the weights it was trained beside, and sets it back to 0; the outputs stay the same.
+
+    Args:
+        model: A Keras model, perhaps with adapted layers.
+    """
+    for layer in model._flatten_layers(include_self=False):
+        for own, whole, factor in _PARTS:
+            if getattr(layer, "lora_enabled", False) and hasattr(layer, factor):
+                getattr(layer, own).assign(getattr(layer, whole))
+                getattr(layer, factor).assign(keras.ops.zeros_like(getattr(layer, factor)))

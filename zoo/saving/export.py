@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from zoo import families, files
 from zoo.data import images
-from zoo.models import checks
+from zoo.models import checks, lora
 from zoo.saving import card as cards
 from zoo.saving import manifest
 from zoo.training.callbacks import NotFiniteError
@@ -51,6 +51,7 @@ def export_model(model, splits, preparation, run):
     score = json.loads((run.folder / "score.json").read_text())
     if run.resumed and (before := _exported_before(run.folder, score)):
         return before
+    lora.merge_lora(model)  # so that `zoo.build(weights=...)` finds the weights that were trained
     endpoints = _endpoints(model, info, preparation, score.get("temperature", 1.0))
     with files.new_version(run.folder / "export") as staged:
         folder, specs = staged["folder"], _input_specs(info)
