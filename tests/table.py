@@ -13,7 +13,7 @@ def sample_of(name, task, index):
 
 NAMES = list(families.FAMILIES)
 # Seconds to build; their parameters are counted anyway.
-LARGE = ("44", "56", "110", "34", "101", "152")
+LARGE = ("44", "56", "110", "34", "101", "152", "bert_large", "l_16")
 SIZES = [
     pytest.param(name, size, marks=[pytest.mark.slow] * (size in LARGE))
     for name, row in families.FAMILIES.items()
@@ -41,6 +41,13 @@ STATEFUL = {
     "dense": {"normalization": "batch"},
     "cnn": {"normalization": "batch"},
     "resnet": {"stem": "7x7", "bottleneck": True},
+    "transformer": {
+        "normalization": "rms",
+        "activation": "swiglu",
+        "pooling": "cls",
+        "positions": 16,
+    },
+    "vit": {"filters": (8, 16), "pooling": "attention", "qkv_bias": False},
 }
 EXTREME = {name: {"dropout": 0.3, **arguments} for name, arguments in STATEFUL.items()}
 

@@ -36,7 +36,12 @@ OPTIMIZERS = {
     "schedule_decay_ema": {"schedule": "cosine", "weight_decay": 0.1, "ema": 0.5},
 }
 # What optimizers do with a gradient is the same for all families, but for an embedding's sparse ones: one will do.
-FAST = {("resnet", 0): "plain", ("cnn", 2): "clip_value"}
+FAST = {
+    ("resnet", 0): "plain",
+    ("cnn", 2): "clip_value",
+    ("transformer", 0): "plain",
+    ("transformer", 1): "clip_value",
+}
 TWO_DEVICES = [
     pytest.param(
         name,

@@ -13,6 +13,11 @@ VARIANTS = {
         {"normalization": "batch", "convs_per_stage": 2},
         {"filters": (6,), "kernel_size": (2, 3, 4), "normalization": "layer"},
     ],
+    "transformer": [
+        {"pooling": "cls", "positions": 20, "norm_first": False},
+        {"positions": "rotary", "normalization": "rms", "activation": "swiglu"},
+        {"separator": 3},
+    ],
 }
 CASES = [
     pytest.param(*param.values, arguments, id=f"{param.id}-{i}")

@@ -18,6 +18,8 @@ _HOMES = {
     "build_cnn": "zoo.models.cnn",
     "build_dense": "zoo.models.dense",
     "build_resnet": "zoo.models.resnet",
+    "build_transformer": "zoo.models.transformer",
+    "build_vit": "zoo.models.vit",
     "compile_model": "zoo.training.compile",
     "data_options": "zoo.api",
     "diagnose": "zoo.training.diagnose",

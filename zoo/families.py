@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.models import checks, cnn, dense, resnet
+from zoo.models import checks, cnn, dense, resnet, transformer, vit
 
 TOKENS = (None,)  # the shape of one text: token ids, any number of them
 
@@ -106,6 +106,26 @@ FAMILIES = {
             "regression": _regression((9, 12, 2)),
         },
         reference="He et al. 2016",
+    ),
+    "transformer": Family(
+        build=transformer.build_transformer,
+        sizes=transformer.SIZES,
+        search_space=transformer.search_space,
+        samples={
+            "classification": _classification((12, 3), TOKENS),
+            "regression": _regression((10, 2)),
+        },
+        reference="Vaswani et al. 2017; Devlin et al. 2019; Su et al. 2021",
+    ),
+    "vit": Family(
+        build=vit.build_vit,
+        sizes=vit.SIZES,
+        search_space=vit.search_space,
+        samples={
+            "classification": _classification((8, 8, 1)),
+            "regression": _regression((9, 12, 2)),
+        },
+        reference="Dosovitskiy et al. 2021; Hassani et al. 2021",
     ),
 }
 

@@ -17,8 +17,9 @@ def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None)
     Texts are what a size with an embedding and a call with a `vocabulary_size` are for; 20,000 tokens by default.
     """
     arguments = families.arguments(name)
-    if vocabulary_size is None and "embedding_dim" in arguments:
-        vocabulary_size = 20_000
+    if vocabulary_size is None:
+        words = 20_000 if "embedding_dim" in arguments else None
+        vocabulary_size = arguments.get("vocabulary_size", words)
     if vocabulary_size is not None:
         arguments = families.arguments(name, {"vocabulary_size": vocabulary_size})
     default = (28, 28, 1) if vocabulary_size is None else (200,)

@@ -81,13 +81,14 @@ def one_of(name, value, choices, others=(), others_are=""):
     raise InputError(f"Unknown {name} {value!r}.{hint} Choose one of: {listed}")
 
 
-def input_shape(value, ranks, example):
+def input_shape(value, ranks, example, *, any_steps=False):
     """Returns the shape of one example as a tuple of whole numbers.
 
     Args:
         value: What the caller passed: the shape without the batch dimension.
         ranks: The numbers of dimensions that the family can take, or `None` for any above 0.
         example: A shape to show in the message.
+        any_steps: Whether a sequence, `(steps, channels)`, may have `None` for any number of steps.
     """
     received = f"Received: input_shape={value!r}"
     if not isinstance(value, (tuple, list)) or not value:
@@ -99,7 +100,8 @@ def input_shape(value, ranks, example):
         raise InputError(
             f"`input_shape` must have {wanted} dimensions (without the batch), for example {example}. {received}"
         )
-    for size in value:
+    free = any_steps and len(value) == 2 and value[0] is None
+    for size in value[1:] if free else value:
         positive_int("each size of input_shape", size)
     return tuple(value)
 

@@ -110,6 +110,54 @@ class MaskedMaxPooling1D(keras.layers.Layer):
         return {**super().get_config(), "pool_size": self.pool_size}
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+class MaskedAveragePooling1D(keras.layers.Layer):
+    """Mean of the steps that the mask leaves; 0 where it leaves none, for which Keras's layer gives NaN.
+
+    Input: `[B, T, C]` and perhaps a mask `[B, T]`. Output: `[B, C]`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        if mask is None:
+            return keras.ops.mean(inputs, axis=1)
+        # In float32: half precision cannot count beyond 2048 (float16) or 256 (bfloat16) steps.
+        steps = keras.ops.sum(keras.ops.cast(mask, "float32"), axis=1, keepdims=True)
+        shares = keras.ops.cast(mask, "float32") / keras.ops.maximum(steps, 1.0)  # [B, T]
+        total = keras.ops.matmul(shares[:, None, :], keras.ops.cast(inputs, "float32"))
+        return keras.ops.cast(total[:, 0], inputs.dtype)
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], input_shape[-1]
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class FirstStep(keras.layers.Layer):
+    """The first step of a sequence.
+
+    Input: `[B, T, C]`. Output: `[B, C]`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return inputs[:, 0]
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0], input_shape[-1]
+
+
 def _fill(x, mask, value):
     """Puts the value where the mask is false; without a mask it returns `x`."""
     if mask is None:
