@@ -19,6 +19,7 @@ _HOMES = {
     "build_dense": "zoo.models.dense",
     "build_resnet": "zoo.models.resnet",
     "build_transformer": "zoo.models.transformer",
+    "build_vae": "zoo.models.vae",
     "build_vit": "zoo.models.vit",
     "compile_model": "zoo.training.compile",
     "data_options": "zoo.api",

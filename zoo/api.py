@@ -56,7 +56,8 @@ def build(model=None, *, size=None, weights=None, **arguments):
         )
     name = model if size is None else f"{model}:{size}"
     row = families.family(families.split_name(name)[0])
-    wanted = [key for key in ("input_shape", "num_classes") if key not in arguments]
+    parameters = inspect.signature(row.build).parameters.values()
+    wanted = [p.name for p in parameters if p.default is p.empty and p.name not in arguments]
     if wanted:
         raise checks.InputError(
             f"Building {name} needs {' and '.join(wanted)}, for example input_shape=(28, 28, 1), num_classes=10."

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from zoo.models import checks, cnn, dense, resnet, transformer, vit
+from zoo.models import checks, cnn, dense, resnet, transformer, vae, vit
 
 TOKENS = (None,)  # the shape of one text: token ids, any number of them
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A tiny problem that a family can learn: builder arguments, inputs and targets."""
+    """A tiny problem that a family can learn: builder arguments, inputs and, unless the loss is its own, targets."""
 
     arguments: Mapping[str, Any]
     inputs: np.ndarray
-    targets: np.ndarray
+    targets: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +66,17 @@ def _texts():
     rng = np.random.default_rng(0)
     ids = rng.integers(1, 20, size=(24, 9)).astype("int32")
     return np.where(np.arange(9) < rng.integers(1, 10, size=(24, 1)), ids, 0).astype("int32")
+
+
+def _generation():
+    """Grey levels of two patterns, as an image and as features; there are no targets."""
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(0, 2, size=(2, 16))
+    pixels = np.clip(0.9 * patterns[np.arange(24) % 2] + 0.1 * rng.random((24, 16)), 0, 1)
+    return [
+        Sample({"input_shape": shape}, pixels.reshape(24, *shape).astype("float32"), None)
+        for shape in ((4, 4, 1), (16,))
+    ]
 
 
 def _classes(inputs):
@@ -116,6 +127,13 @@ FAMILIES = {
             "regression": _regression((10, 2)),
         },
         reference="Vaswani et al. 2017; Devlin et al. 2019; Su et al. 2021",
+    ),
+    "vae": Family(
+        build=vae.build_vae,
+        sizes=vae.SIZES,
+        search_space=vae.search_space,
+        samples={"generation": _generation},
+        reference="Kingma & Welling 2014; Burda et al. 2016",
     ),
     "vit": Family(
         build=vit.build_vit,
