@@ -1,5 +1,6 @@
 """What several test files read off the table of families."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -48,6 +49,7 @@ STATEFUL = {
         "positions": 16,
     },
     "vit": {"filters": (8, 16), "pooling": "attention", "qkv_bias": False},
+    "recurrent": {"bidirectional": True, "normalization": "batch"},
 }
 EXTREME = {name: {"dropout": 0.3, **arguments} for name, arguments in STATEFUL.items()}
 
@@ -56,6 +58,13 @@ def tiny(name, task="classification", index=0, **overrides):
     """The tiny size on a sample of the table; returns model and sample."""
     row, sample = families.FAMILIES[name], sample_of(name, task, index)
     return row.build(**{**row.sizes["tiny"], **sample.arguments, **overrides}), sample
+
+
+def loss_of(task):
+    """The loss of a task, plain Keras's own."""
+    if task == "classification":
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return keras.losses.MeanSquaredError()
 
 
 def set_ramp(model):

@@ -7,16 +7,10 @@ import json
 import keras
 import numpy as np
 import pytest
-from table import EXTREME, KINDS, NAMES, SAMPLES, SIZES, STATEFUL, set_ramp, tiny
+from table import EXTREME, KINDS, NAMES, SAMPLES, SIZES, STATEFUL, loss_of, set_ramp, tiny
 
 import zoo
 from zoo import families, summary
-
-
-def loss_of(task):
-    if task == "classification":
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return keras.losses.MeanSquaredError()
 
 
 def test_the_table_is_complete():
@@ -277,6 +271,18 @@ def test_one_dimensional_inputs_pass_through_the_same_cnn():
         (lambda: zoo.build_resnet((32, 32, 3), 3, shortcut="padd"), "Did you mean 'pad'"),
         (lambda: zoo.build_resnet((32, 32, 3), 3, stem="5x5"), "'7x7'"),
         (lambda: zoo.build_resnet((32, 32, 3), 3, filters=(8, 8, 4)), "shortcut='project'"),
+        (lambda: zoo.build_recurrent((9,), 3), r"\(100, 3\) for sequences"),
+        (lambda: zoo.build_recurrent((0, 3), 3), "input_shape"),
+        (lambda: zoo.build_recurrent((None, None), 3), "input_shape"),
+        (lambda: zoo.build_recurrent((None, 8, 1), 3), "input_shape"),
+        (lambda: zoo.build_recurrent((9, 3), 3, vocabulary_size=9), r"or \(None,\)"),
+        (lambda: zoo.build_recurrent((9, 3), 3, cell="gruu"), "Did you mean 'gru'"),
+        (lambda: zoo.build_recurrent((9, 3), 3, pooling="average"), "'mean'"),
+        (lambda: zoo.build_recurrent((9, 3), 3, units=(64, 64)), "units=32"),
+        (lambda: zoo.build_recurrent((9, 3), 3, num_layers=0), "num_layers"),
+        (lambda: zoo.build_recurrent((9, 3), 3, bidirectional="yes"), "bidirectional"),
+        (lambda: zoo.build_recurrent((9, 3), 3, recurrent_dropout=1.0), "recurrent_dropout"),
+        (lambda: zoo.build_cnn((None, 3), 3), "input_shape"),
         (lambda: zoo.build("cn", input_shape=(8, 8, 1), num_classes=3), "Did you mean 'cnn'"),
         (lambda: zoo.build("cnn:smal", input_shape=(8, 8, 1), num_classes=3), "'small'"),
         (lambda: zoo.build("cnn", input_shape=(8, 8, 1), num_classes=3, filter=(4,)), "'filters'"),

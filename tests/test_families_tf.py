@@ -41,6 +41,8 @@ FAST = {
     ("cnn", 2): "clip_value",
     ("transformer", 0): "plain",
     ("transformer", 1): "clip_value",
+    ("recurrent", 0): "clip_norm",
+    ("recurrent", 2): "plain",
 }
 TWO_DEVICES = [
     pytest.param(

@@ -18,6 +18,11 @@ VARIANTS = {
         {"positions": "rotary", "normalization": "rms", "activation": "swiglu"},
         {"separator": 3},
     ],
+    "recurrent": [
+        {"bidirectional": True, "normalization": "batch", "pooling": "mean"},
+        {"cell": "gru", "bidirectional": True, "normalization": "layer", "pooling": "max"},
+        {"cell": "rnn", "num_layers": 2},
+    ],
 }
 CASES = [
     pytest.param(*param.values, arguments, id=f"{param.id}-{i}")

@@ -17,6 +17,7 @@ _HOMES = {
     "build": "zoo.api",
     "build_cnn": "zoo.models.cnn",
     "build_dense": "zoo.models.dense",
+    "build_recurrent": "zoo.models.recurrent",
     "build_resnet": "zoo.models.resnet",
     "build_transformer": "zoo.models.transformer",
     "build_vae": "zoo.models.vae",

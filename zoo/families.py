@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.models import checks, cnn, dense, resnet, transformer, vae, vit
+from zoo.models import checks, cnn, dense, recurrent, resnet, transformer, vae, vit
 
 TOKENS = (None,)  # the shape of one text: token ids, any number of them
 
@@ -57,7 +57,8 @@ def _sample(shape, num_classes, targets):
     if shape == TOKENS:
         ids = _texts()
         return Sample({**arguments, "vocabulary_size": 20}, ids, targets(ids / 10.0 - 1))
-    inputs = np.random.default_rng(0).normal(size=(24, *shape)).astype("float32")
+    size = (24, *(9 if n is None else n for n in shape))
+    inputs = np.random.default_rng(0).normal(size=size).astype("float32")
     return Sample(arguments, inputs, targets(inputs))
 
 
@@ -144,6 +145,16 @@ FAMILIES = {
             "regression": _regression((9, 12, 2)),
         },
         reference="Dosovitskiy et al. 2021; Hassani et al. 2021",
+    ),
+    "recurrent": Family(
+        build=recurrent.build_recurrent,
+        sizes=recurrent.SIZES,
+        search_space=recurrent.search_space,
+        samples={
+            "classification": _classification((9, 3), (6, 4, 2), TOKENS),
+            "regression": _regression((None, 2)),
+        },
+        reference="Hochreiter & Schmidhuber 1997; Schuster & Paliwal 1997; Cho et al. 2014",
     ),
 }
 

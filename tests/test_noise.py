@@ -1,0 +1,39 @@
+"""Noise of every family: it differs between replicas and steps, repeats by seed, and is training's alone."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from table import EXTREME, KINDS, tiny
+
+import zoo
+from zoo.training import strategy as strategies
+
+NOISE = {"recurrent": {"dropout": 0.0, "recurrent_dropout": 0.5}}  # that of the cells inside
+
+
+def outputs_of_replicas(name, task, index, seed=0, steps=1):
+    """What each of two devices makes of the same examples in training; the last of some steps."""
+    strategy = zoo.make_strategy("mirrored", replicas=2)
+    with strategy.scope():
+        keras.utils.set_random_seed(seed)
+        model, sample = tiny(name, task, index, **{**EXTREME[name], **NOISE.get(name, {})})
+        strategies.prepare_model(model, strategy)
+        rng = np.random.default_rng(0)
+        for weight in model.trainable_weights:
+            weight.assign(rng.normal(size=weight.shape) * 0.4)
+    inputs = tf.constant(sample.inputs)
+    run = tf.function(lambda: strategy.run(lambda: model(inputs, training=True)))
+    for _ in range(steps):
+        outputs = run()
+    return [np.array(value) for value in strategy.experimental_local_results(outputs)]
+
+
+@pytest.mark.parametrize(("name", "task", "index"), KINDS)
+def test_noise_differs_between_replicas_and_steps_and_repeats_by_seed(name, task, index):
+    first, second = outputs_of_replicas(name, task, index)
+    assert np.abs(first - second).max() > 1e-3
+    for again, once in zip(outputs_of_replicas(name, task, index), (first, second)):
+        np.testing.assert_array_equal(again, once)
+    for change in ({"seed": 1}, {"steps": 2}):
+        assert np.abs(outputs_of_replicas(name, task, index, **change)[0] - first).max() > 1e-3
