@@ -34,9 +34,19 @@ SAMPLES = [
     for i in range(len(make()))
 ]
 CLASSIFICATIONS = [param for param in SAMPLES if param.values[1] == "classification"]
-TOKENS = [param for param in SAMPLES if "vocabulary_size" in sample_of(*param.values).arguments]
-# One sample of each family, and those of token ids.
-KINDS = [param for param in CLASSIFICATIONS if param.values[2] == 0 or param in TOKENS]
+IDS = [
+    param
+    for param in SAMPLES
+    if sample_of(*param.values).arguments["input_shape"] == families.TOKENS
+]
+TOKENS = [param for param in IDS if param in CLASSIFICATIONS]
+# One sample of each family, of its first task, and those of token ids.
+KINDS = [
+    param
+    for param in SAMPLES
+    if param in IDS
+    or param.values[1:] == (next(iter(families.FAMILIES[param.values[0]].samples)), 0)
+]
 # Arguments that give the tiny model every kind of state and layer that its family has.
 STATEFUL = {
     "dense": {"normalization": "batch"},
@@ -50,11 +60,16 @@ STATEFUL = {
     },
     "vit": {"filters": (8, 16), "pooling": "attention", "qkv_bias": False},
     "recurrent": {"bidirectional": True, "normalization": "batch"},
+    "vae": {"num_samples": 2},
+    "seq2seq": {"activation": "swiglu"},
 }
-EXTREME = {name: {"dropout": 0.3, **arguments} for name, arguments in STATEFUL.items()}
+EXTREME = {
+    name: {**({"dropout": 0.3} if name != "vae" else {}), **arguments}
+    for name, arguments in STATEFUL.items()
+}
 
 
-def tiny(name, task="classification", index=0, **overrides):
+def tiny(name, task, index=0, **overrides):
     """The tiny size on a sample of the table; returns model and sample."""
     row, sample = families.FAMILIES[name], sample_of(name, task, index)
     return row.build(**{**row.sizes["tiny"], **sample.arguments, **overrides}), sample
@@ -62,9 +77,27 @@ def tiny(name, task="classification", index=0, **overrides):
 
 def loss_of(task):
     """The loss of a task, plain Keras's own."""
-    if task == "classification":
+    if task in ("classification", "translation"):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if task == "generation":
+        return None  # the model adds its own
     return keras.losses.MeanSquaredError()
+
+
+def rows(inputs, count):
+    """The first examples of an array, or of a dict of them."""
+    return keras.tree.map_structure(lambda x: x[:count], inputs)
+
+
+def assert_same(a, b, rtol=0.0):
+    """Compares outputs: arrays, or dicts of them."""
+    for one, other in zip(keras.tree.flatten(a), keras.tree.flatten(b), strict=True):
+        np.testing.assert_allclose(one, other, rtol=rtol, atol=1e-7 if rtol else 0)
+
+
+def logits_of(model):
+    """The output tensor of the layer `logits`."""
+    return model.output["logits"] if isinstance(model.output, dict) else model.output
 
 
 def set_ramp(model):

@@ -16,6 +16,7 @@ ORDER = [
     "zoo.models.layers",
     "zoo.models.positions",
     "zoo.models.attention",
+    "zoo.models.decoding",
     "zoo.models",
     "zoo.families",
     "zoo.summary",
@@ -81,7 +82,7 @@ def test_no_cycles():
 
 
 def test_families_never_import_each_other():
-    names = ("checks", "layers", "positions", "attention")
+    names = ("checks", "layers", "positions", "attention", "decoding")
     shared = {f"zoo.models.{name}" for name in names}
     for path in (ROOT / "zoo/models").glob("*.py"):
         assert imported(path) <= shared, path

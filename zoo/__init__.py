@@ -19,6 +19,7 @@ _HOMES = {
     "build_dense": "zoo.models.dense",
     "build_recurrent": "zoo.models.recurrent",
     "build_resnet": "zoo.models.resnet",
+    "build_seq2seq": "zoo.models.seq2seq",
     "build_transformer": "zoo.models.transformer",
     "build_vae": "zoo.models.vae",
     "build_vit": "zoo.models.vit",

@@ -9,19 +9,20 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 
-from zoo.models import checks, cnn, dense, recurrent, resnet, transformer, vae, vit
+from zoo.models import checks, cnn, dense, recurrent, resnet, seq2seq, transformer, vae, vit
 
 TOKENS = (None,)  # the shape of one text: token ids, any number of them
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A tiny problem that a family can learn: builder arguments, inputs and, unless the loss is its own, targets."""
+    """A tiny problem that a family can learn: builder arguments, inputs (a dict of several), targets if any."""
 
     arguments: Mapping[str, Any]
-    inputs: np.ndarray
+    inputs: np.ndarray | dict
     targets: np.ndarray | None
 
 
@@ -42,6 +43,19 @@ class Family:
     search_space: Callable
     samples: Mapping[str, Callable[[], list[Sample]]]
     reference: str
+
+    @property
+    def reads_texts_only(self):
+        """Whether all of its samples are token ids of any length."""
+        return all(sample.arguments["input_shape"] == TOKENS for sample in self._samples())
+
+    @property
+    def has_classes(self):
+        """Whether `num_classes` is the width of its last layer."""
+        return all("num_classes" in sample.arguments for sample in self._samples())
+
+    def _samples(self):
+        return [sample for make in self.samples.values() for sample in make()]
 
 
 def _classification(*shapes):
@@ -78,6 +92,22 @@ def _generation():
         Sample({"input_shape": shape}, pixels.reshape(24, *shape).astype("float32"), None)
         for shape in ((4, 4, 1), (16,))
     ]
+
+
+def _translations():
+    """Words of two to five tokens in another alphabet, in reverse order; of two vocabularies, and of a shared one."""
+    rng = np.random.default_rng(0)
+    length = np.tile(
+        [[2], [5], [3], [4]], (6, 1)
+    )  # every four examples alike, as two devices share a batch
+    steps = np.arange(5)
+    source = np.where(steps < length, rng.integers(3, 9, size=(24, 5)), 0).astype("int32")
+    target = np.take_along_axis(source, np.maximum(length - 1 - steps, 0), 1) + 2
+    pair = seq2seq.teacher_forcing(source, np.where(steps < length, target, 0))
+    inputs, targets, _ = keras.tree.map_structure(keras.ops.convert_to_numpy, pair)
+    arguments = {"input_shape": TOKENS, "num_classes": 11}
+    vocabularies = ({"vocabulary_size": 9}, {})
+    return [Sample({**arguments, **vocabulary}, inputs, targets) for vocabulary in vocabularies]
 
 
 def _classes(inputs):
@@ -155,6 +185,13 @@ FAMILIES = {
             "regression": _regression((None, 2)),
         },
         reference="Hochreiter & Schmidhuber 1997; Schuster & Paliwal 1997; Cho et al. 2014",
+    ),
+    "seq2seq": Family(
+        build=seq2seq.build_seq2seq,
+        sizes=seq2seq.SIZES,
+        search_space=seq2seq.search_space,
+        samples={"translation": _translations},
+        reference="Vaswani et al. 2017; Xiong et al. 2020",
     ),
 }
 

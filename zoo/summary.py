@@ -14,17 +14,20 @@ STEPS = 200  # of a sequence of any length
 def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None):
     """Builds a size of the table; without a shape for grey images of 28x28 pixels, or for texts of 200 tokens.
 
-    Texts are what a size with an embedding and a call with a `vocabulary_size` are for; 20,000 tokens by default.
+    Texts are what a family of texts, a size with an embedding and a call with a `vocabulary_size` are for; 20,000 tokens
+    by default.
     """
+    row = families.family(families.split_name(name)[0])
     arguments = families.arguments(name)
     if vocabulary_size is None:
         words = 20_000 if "embedding_dim" in arguments else None
         vocabulary_size = arguments.get("vocabulary_size", words)
     if vocabulary_size is not None:
         arguments = families.arguments(name, {"vocabulary_size": vocabulary_size})
-    default = (28, 28, 1) if vocabulary_size is None else (200,)
-    build = families.family(families.split_name(name)[0]).build
-    return build(tuple(input_shape or default), num_classes, **arguments)
+    texts = vocabulary_size is not None or row.reads_texts_only
+    default = (STEPS,) if texts else (28, 28, 1)
+    classes = num_classes if row.has_classes else None
+    return row.build(tuple(input_shape or default), classes, **arguments)
 
 
 def _forward_graph(model):

@@ -122,7 +122,7 @@ class Attention(keras.layers.Layer):
             )
         start = 0 if position is None else position
         if self.cross:
-            (q,) = self._split_heads(self.query(x), 1)
+            q = self._split_heads(self.query(x), 1)[0]
             kv = self.context_cache(context) if cache is None else cache
             mask = context_mask
         else:

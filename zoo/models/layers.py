@@ -158,6 +158,15 @@ class FirstStep(keras.layers.Layer):
         return input_shape[0], input_shape[-1]
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+class TiedEmbedding(keras.layers.ReversibleEmbedding):
+    """`ReversibleEmbedding` whose logits keep the mask of the steps, so that losses leave padding out."""
+
+    def compute_mask(self, inputs, mask=None):
+        is_reverse = keras.backend.is_float_dtype(inputs.dtype)
+        return mask if is_reverse else keras.ops.not_equal(inputs, 0)
+
+
 def _fill(x, mask, value):
     """Puts the value where the mask is false; without a mask it returns `x`."""
     if mask is None:

@@ -47,7 +47,8 @@ class SinusoidalPositions(keras.layers.Layer):
             section 3.4), which would be small beside the sines otherwise.
         **kwargs: Keras's own, such as `name`.
 
-    Input and output: `[B, T, W]`, and perhaps a mask `[B, T]`.
+    Input and output: `[B, T, W]`, and perhaps a mask `[B, T]`. `start` is the position of the first step: a whole number
+    or a scalar tensor.
     """
 
     def __init__(self, scale=1.0, **kwargs):
@@ -55,8 +56,8 @@ class SinusoidalPositions(keras.layers.Layer):
         self.scale = scale
         self.supports_masking = True
 
-    def call(self, x):
-        table = sinusoids(ops.arange(ops.shape(x)[1]), x.shape[-1])
+    def call(self, x, start=0):
+        table = sinusoids(start + ops.arange(ops.shape(x)[1]), x.shape[-1])
         return (x if self.scale == 1 else x * self.scale) + ops.cast(table, x.dtype)
 
     def compute_output_shape(self, x_shape):

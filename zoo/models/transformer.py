@@ -164,15 +164,6 @@ def build_transformer(
 
 
 @keras.saving.register_keras_serializable(package="zoo")
-class TiedEmbedding(keras.layers.ReversibleEmbedding):
-    """`ReversibleEmbedding` whose logits keep the mask of the steps, so that losses leave padding out."""
-
-    def compute_mask(self, inputs, mask=None):
-        is_reverse = keras.backend.is_float_dtype(inputs.dtype)
-        return mask if is_reverse else ops.not_equal(inputs, 0)
-
-
-@keras.saving.register_keras_serializable(package="zoo")
 class SegmentEmbedding(keras.layers.Embedding):
     """One learned vector for the steps up to the first `separator`, another for those after it.
 
@@ -199,7 +190,7 @@ def _embedding(vocabulary_size, hidden_dim, positions, tied):
         return None
     # Vaswani et al. 2017 multiply embeddings by the root of the width; BERT starts them as small as its positions.
     std = hidden_dim**-0.5 if positions == "sinusoidal" else 0.02
-    kind = TiedEmbedding if tied else keras.layers.Embedding
+    kind = layers.TiedEmbedding if tied else keras.layers.Embedding
     start = keras.initializers.TruncatedNormal(stddev=std)
     return kind(vocabulary_size, hidden_dim, start, mask_zero=True, name="embedding")
 
