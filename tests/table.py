@@ -20,7 +20,8 @@ SIZES = [
     for name, row in families.FAMILIES.items()
     for size in row.sizes
 ]
-SLOW = {("resnet", "regression")}  # the same layers as for classification
+# The same layers as for classification.
+SLOW = {(name, "regression") for name in ("resnet", "transformer", "vit")}
 SAMPLES = [
     pytest.param(
         name,

@@ -56,7 +56,7 @@ def _check_heads(width, num_heads, rotary):
 class Attention(keras.layers.Layer):
     """Multi-head attention with one fused projection, optional rotary positions, causal mask and key-value cache.
 
-    Keras's `MultiHeadAttention` has no cache, no rotary positions and three projections in place of one. Scores and
+    Keras's `MultiHeadAttention` has no cache, no rotary positions and three projections in place of one. Masks and
     softmax are in float32 under mixed precision too. A query that may look at nothing, as in a text of padding only,
     looks at the first step, so that its output is finite and does not depend on the length of the padding.
 
@@ -123,19 +123,18 @@ class Attention(keras.layers.Layer):
         start = 0 if position is None else position
         if self.cross:
             q = self._split_heads(self.query(x), 1)[0]
-            kv = self.context_cache(context) if cache is None else cache
+            kv = ops.unstack(self.context_cache(context) if cache is None else cache, 2)
             mask = context_mask
         else:
             qkv = self._split_heads(self.query_key_value(x), 3)
             if self.rotary:
                 turned = positions.rotate(qkv[:2], start + ops.arange(ops.shape(x)[1]))
                 qkv = ops.concatenate([turned, qkv[2:]], axis=0)
+            q, *kv = ops.unstack(qkv, 3)
             if cache is not None:
                 cache = ops.slice_update(cache, (0, 0, 0, start, 0), qkv[1:])
-            q, *kv = ops.unstack(qkv, 3)
-            kv = kv if cache is None else cache
-        k, v = kv if isinstance(kv, list) else ops.unstack(kv, 2)
-        y = self.out(self._attend(q, k, v, self._bias(q, k, mask, start)))
+                kv = ops.unstack(cache, 2)
+        y = self.out(self._attend(q, *kv, self._bias(q, kv[0], mask, start)))
         return y if cache is None else (y, cache)
 
     def empty_cache(self, batch_size, length):
@@ -166,7 +165,7 @@ class Attention(keras.layers.Layer):
         return ops.where(visible, 0.0, -1e9 * (1.0 + ops.cast(steps, "float32")))
 
     def _attend(self, q, k, v, bias):
-        # On TensorFlow, ops.dot_product_attention is never fused, and takes three more passes over the scores.
+        # Not ops.dot_product_attention: on TensorFlow it is never fused, and scales and masks all scores one by one.
         scores = ops.matmul(q * q.shape[-1] ** -0.5, ops.transpose(k, (0, 1, 3, 2)))  # [B, H, T, S]
         scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
         scores = scores if bias is None else scores + bias
