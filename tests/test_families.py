@@ -185,7 +185,11 @@ def test_mixed_precision_is_finite_and_ends_in_float32(name, task, index, policy
     assert np.isfinite(history.history["loss"]).all()
 
 
-@pytest.mark.parametrize(("name", "task", "index"), KINDS)
+# Keras's recurrent layers take no adapters: without an embedding there is nothing but the last layer.
+ADAPTABLE = [param for param in KINDS if param.values != ("recurrent", "classification", 0)]
+
+
+@pytest.mark.parametrize(("name", "task", "index"), ADAPTABLE)
 def test_low_rank_adaptation_trains_beside_fixed_weights(name, task, index, tmp_path):
     keras.utils.set_random_seed(0)
     model, sample = tiny(name, task, index, **STATEFUL.get(name, {}))
