@@ -173,7 +173,7 @@ class DecoderBlock(keras.layers.Layer):
     Call arguments:
         x: `[B, T, W]`.
         context: The encoded source, `[B, S, C]`.
-        mask: Which steps of `x` are real, `[B, T]`; Keras fills it in from an embedding with `mask_zero`.
+        x_mask: Which steps of `x` are real, `[B, T]`; Keras fills it in from an embedding with `mask_zero`.
         context_mask: Which steps of the context are real, `[B, S]`; filled in likewise.
     """
 
@@ -210,11 +210,11 @@ class DecoderBlock(keras.layers.Layer):
         ):
             layer.build(x_shape)
 
-    def call(self, x, context, mask=None, context_mask=None):
+    def call(self, x, context, x_mask=None, context_mask=None):
         def look(y, context):
             return self.cross_attention(y, context=context, context_mask=context_mask)
 
-        x = self._add(x, self.attention_norm, lambda y: self.attention(y, mask=mask))
+        x = self._add(x, self.attention_norm, lambda y: self.attention(y, mask=x_mask))
         x = self._add(x, self.cross_norm, look, context)
         return self._add(x, self.mlp_norm, self.mlp)
 

@@ -21,7 +21,7 @@ FOCAL_GAMMA = 2.0  # the best of Lin et al. 2017
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Crossentropy(keras.losses.Loss):
-    """Cross-entropy of logits `[B, K]` with class ids `[B]` or with shares of the classes `[B, K]`.
+    """Cross-entropy of logits `[B, K]` with class ids `[B]` or with shares of the classes `[B, K]`; `[B, T, K]` likewise.
 
     Keras's sparse loss knows no smoothing, its dense one no class ids, and its focal one no gradient where the
     probability of the right class is below 1e-7, which it clips: the hardest examples would count nothing.
@@ -36,7 +36,7 @@ class Crossentropy(keras.losses.Loss):
         self.label_smoothing, self.gamma = label_smoothing, gamma
 
     def call(self, y_true, y_pred):
-        ids = _class_ids(y_true)
+        ids = _class_ids(y_true, y_pred)
         if ids is not None and not self.label_smoothing and not self.gamma:
             return keras.losses.sparse_categorical_crossentropy(ids, y_pred, from_logits=True)
         classes = y_pred.shape[-1]
@@ -56,17 +56,19 @@ class Crossentropy(keras.losses.Loss):
         }
 
 
-def _class_ids(targets):
-    """Class ids as int32 `[B]`, or `None` where the targets are shares of the classes `[B, K]`."""
-    if len(targets.shape) > 1 and targets.shape[-1] != 1:
-        return None
-    return keras.ops.cast(keras.ops.reshape(targets, (-1,)), "int32")
+def _class_ids(targets, outputs):
+    """Class ids as int32 `[B]` or `[B, T]`, or `None` where the targets are shares of the classes."""
+    if len(targets.shape) == len(outputs.shape):
+        if targets.shape[-1] != 1:
+            return None
+        targets = keras.ops.squeeze(targets, -1)
+    return keras.ops.cast(targets, "int32")
 
 
 @keras.saving.register_keras_serializable(package="zoo")
 def matches(y_true, y_pred):
     """1 where the likeliest class is the class id, or the one with the largest share; otherwise 0."""
-    ids = _class_ids(y_true)
+    ids = _class_ids(y_true, y_pred)
     ids = keras.ops.argmax(y_true, axis=-1) if ids is None else ids
     guesses = keras.ops.argmax(y_pred, axis=-1)
     return keras.ops.cast(keras.ops.equal(keras.ops.cast(ids, guesses.dtype), guesses), "float32")
