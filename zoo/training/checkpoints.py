@@ -86,36 +86,40 @@ def keep(folder, number, *, newest, best):
 def newest(folder):
     """The newest checkpoint that can be read, with its best epoch's: state and arrays; `None` before the first one.
 
-    Damaged ones are put aside, named and passed over.
+    Damaged ones are named, passed over and, where one can be used, put aside.
 
     Raises:
         DamagedCheckpointError: None of those that are there can be used.
     """
-    found, whole = paths(folder), []
+    found, whole, damaged = paths(folder), [], []
     for path in found:
         try:
             state, arrays = read(path)
         except DamagedCheckpointError as error:
-            log.warning("%s; the checkpoint before it is used", error)
-            path.rename(path.with_suffix(".damaged"))
+            log.warning("%s", error)
+            damaged.append(path)
             continue
         best = state["best"]
         if best is None or _is_readable(path_of(folder, best["number"])):
-            return state, arrays
+            break
         log.warning("%s knows a best epoch whose own checkpoint is lost", path)
         whole.append((state, arrays))
-    if whole:
+    else:
+        if not found:
+            return None
+        if not whole:
+            raise DamagedCheckpointError(
+                f"No checkpoint in {folder} can be read. Remove that folder, and --resume begins the run anew."
+            )
         state, arrays = whole[0]
-        best = state["best"]
         log.warning(
-            "epoch %d, the best so far, is lost: the best of later ones is kept", best["epoch"] + 1
+            "epoch %d, the best so far, is lost: the best of later ones is kept",
+            state["best"]["epoch"] + 1,
         )
-        return {**state, "best": None}, arrays
-    if found:
-        raise DamagedCheckpointError(
-            f"No checkpoint in {folder} can be read. Remove that folder, and --resume begins the run anew."
-        )
-    return None
+        state = {**state, "best": None}
+    for path in damaged:
+        path.rename(path.with_suffix(".damaged"))
+    return state, arrays
 
 
 def _is_readable(path):

@@ -146,9 +146,15 @@ class TrainConfig:
         path = Path(folder) / "config.yaml"
         if not path.exists():
             raise checks.InputError(
-                f"{folder} is not the folder of a run: it has no config.yaml. A run names its folder when it starts."
+                f"{folder} is not the folder of a run: it has no config.yaml. A run names its folder when it starts; "
+                "one that was killed before it wrote that file has lost nothing: begin it again."
             )
-        return cls.from_yaml(path).replace(resume=str(folder))
+        try:
+            return cls.from_yaml(path).replace(resume=str(folder))
+        except checks.InputError as error:
+            raise checks.InputError(
+                f"{error}\nIf it is damaged: a new run that is begun with the same command writes the same file to copy."
+            ) from error
 
     @classmethod
     def from_yaml(cls, path):

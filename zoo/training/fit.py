@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import files
-from zoo.training import callbacks, pictures, resume, signals, tasks
+from zoo.training import callbacks, checkpoints, pictures, resume, signals, tasks
 
 log = logging.getLogger("zoo")
 
@@ -116,8 +116,9 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
         if is_over or epoch >= options.epochs:
             kept.set_state()
         else:
-            if splits.policy != "none" and not run.resumed:
-                _draw_augmented(splits, run.folder / "augmented.png")
+            drawn = run.folder / "augmented.png"
+            if splits.policy != "none" and not drawn.exists():
+                _draw_augmented(splits, drawn)
             model.fit(
                 weighted(epoch, step),
                 steps_per_epoch=splits.steps_per_epoch,
@@ -142,7 +143,8 @@ def _check_space(model, run):
     weights = sum(np.prod(v.shape, dtype=int) * v.value.dtype.size for v in model.variables)
     whole = 3 * weights  # with the optimizer's two slots for each
     count = run.config.checkpoints.keep_checkpoints + 2
-    files.check_space(run.folder, count * whole + weights + 20 * 2**20)
+    held = sum(p.stat().st_size for p in checkpoints.paths(run.folder / "checkpoints"))
+    files.check_space(run.folder, count * whole + weights + 20 * 2**20 - held)
 
 
 def _callbacks(splits, run, task):

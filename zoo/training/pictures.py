@@ -1,17 +1,17 @@
 """Pictures of a run, as PNG files."""
 
-import os
-
 import numpy as np
 from matplotlib.figure import Figure
+
+from zoo import files
 
 AUGMENTED = 32  # training examples shown
 
 
 def _save(figure, path):
-    beside = path.with_name(f".{path.name}")
-    figure.savefig(beside, format="png", dpi=110, bbox_inches="tight")
-    os.replace(beside, path)
+    files.write_atomic(
+        path, lambda file: figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
+    )
 
 
 def curves(history, best_epoch, path):

@@ -136,6 +136,7 @@ class Checkpoints(keras.callbacks.Callback):
         """Puts the best epoch's weights back into the model."""
         if self.best is None:
             log.warning("the best epoch's weights are lost: those of the last are kept")
+            self.best = {"epoch": self.rows[-1]["epoch"]}
             return
         state, arrays = checkpoints.read(checkpoints.path_of(self.folder, self.best["number"]))
         for variable, array in zip(self.model.variables, arrays[: state["num_model"]], strict=True):
@@ -223,7 +224,6 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _leave_if_asked(self):
         if self.asked:
-            log.info("stopped; go on with --resume %s", self.run)
             signals.leave(self.asked[0])
 
     def _write_metrics(self):

@@ -72,7 +72,9 @@ def start_run(config):
     resumed = config.checkpoints.resume is not None
     folder = Path(config.checkpoints.resume) if resumed else _claim(config)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_told_of_trouble(folder))
+        stack.enter_context(_told_of_trouble(folder, config.data.dataset))
+        if not resumed:
+            stack.enter_context(_removed_if_unused(folder))
         stack.enter_context(signals.terminating())
         stack.enter_context(files.locked(folder))
         stack.enter_context(_precision_and_seed(config.run))
@@ -84,14 +86,13 @@ def start_run(config):
             record = yaml.safe_load(record) | {"made_by": versions()}
             text = yaml.safe_dump(record, sort_keys=False)
             files.write_atomic(folder / "config.yaml", text)
-        try:
-            with _logging_to(folder / "log.txt", quiet=config.run.quiet):
-                log.info("run folder: %s", folder)
+        with _logging_to(folder / "log.txt", quiet=config.run.quiet):
+            log.info("run folder: %s", folder)
+            try:
                 yield Run(config, folder, strategy, resumed)
-        except checks.InputError:
-            if {path.name for path in folder.iterdir()} <= {"config.yaml", "log.txt", ".lock"}:
-                shutil.rmtree(folder)  # refused before it did anything
-            raise
+            except (KeyboardInterrupt, SystemExit):
+                log.info("stopped; go on with --resume %s", folder)
+                raise
 
 
 # What may change when a run goes on, because nothing that is trained depends on it, or because it is checked elsewhere.
@@ -134,34 +135,58 @@ def _precision_and_seed(options):
 
 
 @contextlib.contextmanager
-def _told_of_trouble(folder):
+def _removed_if_unused(folder):
+    """Removes the folder of a new run that fails before it did anything."""
+    try:
+        yield
+    except (checks.InputError, OSError):
+        made = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        if made <= {"config.yaml", "log.txt", ".lock"}:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def _told_of_trouble(folder, dataset):
     """Turns what happens to disks and files under a run into a message that says what is left."""
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        trouble = _trouble(error, folder)
+        trouble = _trouble(error, folder, dataset)
         if trouble is None:
             raise
         raise checks.InputError(trouble) from error
 
 
-def _trouble(error, folder):
+def _trouble(error, folder, dataset):
     text = str(error)
     if (
         isinstance(error, tf.errors.DataLossError)
         or "Input dataset was expected to contain" in text
     ):
-        return f"A file of the data set is damaged or was cut: {text.splitlines()[0]}. Prepare or fetch it again."
+        return (
+            f"A file of the data set {dataset} is damaged or was cut: {text.splitlines()[0]}. "
+            f"Prepare or fetch it again{_then_go_on(folder)}"
+        )
+    codes = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+    found = [os.strerror(code) for code in codes if os.strerror(code) in text]
+    if found:
+        name = getattr(error, "filename", None)
+        is_inside = name is None or folder.absolute() in Path(os.fsdecode(name)).absolute().parents
+        what = f"Cannot write into {folder}" if is_inside else f"Cannot use {name}"
+        return f"{what}: {found[0]}. Mend that{_then_go_on(folder)}"
     if not folder.exists():
-        return f"The run's folder {folder} is gone: somebody has removed or renamed it."
-    reasons = {os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)}
-    found = [reason for reason in reasons if reason in text]
-    if not found:
-        return None
-    return (
-        f"Cannot write into {folder}: {found[0]}. What was saved before is whole. Mend that, then go on with "
-        f"--resume {folder}"
-    )
+        return (
+            f"The run's folder {folder} is gone: somebody has removed or renamed it. Where it has another name now, "
+            "go on with --resume and that name."
+        )
+    return None
+
+
+def _then_go_on(folder):
+    if not (folder / "config.yaml").exists():
+        return ", then begin the run again: it had not saved anything yet."
+    return f", then go on with --resume {folder}: what was saved before is whole."
 
 
 def _claim(config):

@@ -22,7 +22,7 @@ def terminating():
 
 @contextlib.contextmanager
 def deferring():
-    """Within the block Ctrl-C and SIGTERM are noted and not acted on; the second of them ends the process at once.
+    """Within the block Ctrl-C and SIGTERM are noted and acted on after it; the second of them ends the process at once.
 
     Yields:
         A list that gets the signal's number.
@@ -38,6 +38,8 @@ def deferring():
 
     with _handling(dict.fromkeys(_MEANT, note)):
         yield asked
+    if asked:
+        leave(asked[0])
 
 
 def leave(number):
