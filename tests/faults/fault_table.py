@@ -175,7 +175,7 @@ def leave_parts(run):
 
 
 def best_of_finished(run):
-    flip(run / "checkpoints" / "step-000000024.npz", 0.5)
+    empty(run / "checkpoints" / "step-000000024.npz")
 
 
 def score_of_finished(run):
@@ -209,23 +209,28 @@ DAMAGED = [
     Row("a bit of a finished run's export is flipped (`zoo verify` names the file)", lambda run: flip(run / "export/1/variables/variables.data-00000-of-00001", 0.5), 0, "exported RUN/export/2", 32, NEXT_VERSION, finished=True),
 ]  # fmt: skip
 
-CORRUPT = "A file of the data set digits is damaged or was cut: "
-AGAIN = ". Prepare or fetch it again" + WHOLE
+LOST = (
+    "A file of the data set digits is damaged, cut or gone ({}); log.txt says where they lie. Prepare or fetch them again"
+    + WHOLE
+)
+FLIPPED, SHORT = LOST.format("corrupted record at …"), LOST.format("truncated record at …")
+FEWER = LOST.format("contain … elements but contained only …")
 DATA = [
-    Row("a bit of the training file is flipped; held in memory", None, 2, f"{CORRUPT}corrupted record at …{AGAIN}"),
-    Row("the training file is cut within a record; held in memory", None, 2, f"{CORRUPT}truncated record at …{AGAIN}"),
-    Row("the training file is cut between records; held in memory", None, 2, "Read … examples, but the data set's description says 1437: the files are damaged or were cut. Prepare the data set again."),
-    Row("a bit of the training file is flipped; streamed", None, 2, f"{CORRUPT}corrupted record at …{AGAIN}"),
-    Row("the training file is cut within a record; streamed", None, 2, f"{CORRUPT}truncated record at …{AGAIN}"),
-    Row("the training file is cut between records; streamed", None, 2, f"{CORRUPT}…contain 1293 elements but contained only …{AGAIN}"),
-    Row("the training file is missing; streamed", None, 2, f"{CORRUPT}…No such file or directory{AGAIN}"),
-    Row("a bit of the test file is flipped, found after the training; streamed", None, 2, f"{CORRUPT}corrupted record at …{AGAIN}"),
+    Row("a bit of the training file is flipped; held in memory", None, 2, FLIPPED),
+    Row("the training file is cut within a record; held in memory", None, 2, SHORT),
+    Row("the training file is cut between records; held in memory", None, 2, FEWER),
+    Row("a bit of the training file is flipped; streamed", None, 2, FLIPPED),
+    Row("the training file is cut within a record; streamed", None, 2, SHORT),
+    Row("the training file is cut between records; streamed", None, 2, FEWER),
+    Row("the training file is missing; streamed", None, 2, LOST.format("…No such file or directory")),
+    Row("a bit of the test file is flipped, found after the training; streamed", None, 2, FLIPPED),
 ]  # fmt: skip
 
 PLACE = [
     Row("the disk of a killed run is read-only", None, 2, "Cannot write into RUN: Read-only file system. Mend that" + WHOLE, 11),
     Row("a new run is begun on a read-only disk", None, 2, "Cannot create the folder OTHER: Read-only file system.", then=NOTHING),
     Row("the folder is removed while the run goes on", None, 2, "The run's folder RUN is gone: somebody has removed or renamed it.", then=GONE),
+    Row("RUN/checkpoints is removed while the run goes on: it does", None, 0, "exported RUN/export/1", 32),
     Row("the folder is renamed while the run goes on", None, 2, "The run's folder RUN is gone: somebody has removed or renamed it. Where it has another name now, go on with --resume and that name.", 11, MOVED),
     Row("`--resume` while the run goes on", None, 2, "RUN is in use by process … on …: wait until that has ended, or stop it.", 11),
     Row("two processes begin RUN at the same moment: one trains, the other ends", None, 2, "RUN exists already. Every run writes a folder of its own: choose another name or remove it."),

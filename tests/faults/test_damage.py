@@ -1,5 +1,6 @@
 """Faults of what a run stands on: its files, the data, its folder, other processes, other settings."""
 
+import contextlib
 import os
 import shutil
 import struct
@@ -90,16 +91,10 @@ def test_damaged_files(row, killed, finished, unbroken, in_tmp):
 # Data
 
 
-@pytest.fixture(scope="module", params=["memory", "streamed"])
-def digits(request, tmp_path_factory):
-    """A killed run on prepared data, the recipe's way to go on with it, and what an unbroken one leaves."""
-    place = tmp_path_factory.mktemp(request.param)
-    streamed = request.param == "streamed"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(place))
+def killed_on_digits(place, streamed):
+    """Makes a run that is killed after 13 of its 20 steps; returns what an unbroken one leaves."""
+    with way_of(place, streamed) as patch:
         patch.chdir(place)
-        if streamed:
-            patch.setattr("zoo.data.sources.example_bytes", lambda spec: 2**30)
         code, printed = harness.here(*DIGITS, *SAVED, "--out", "WHOLE", script=harness.IMAGES)
         assert code == 0, printed
         faults = table.call(table.LOAD, "stream") * streamed + table.step(13, *table.KILL)
@@ -107,7 +102,30 @@ def digits(request, tmp_path_factory):
             faults, *DIGITS, *SAVED, "--out", "RUN", script=harness.IMAGES
         )
         assert code == -9, printed
-        yield request.param, place, harness.outcome("WHOLE")
+        assert harness.newest("RUN") == 10
+        return harness.outcome("WHOLE")
+
+
+@contextlib.contextmanager
+def way_of(place, streamed):
+    """Has data prepared in a place of their own, and perhaps none of them held in memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(place))
+        if streamed:
+            patch.setattr("zoo.data.sources.example_bytes", lambda spec: 2**30)
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def in_memory(tmp_path_factory):
+    place = tmp_path_factory.mktemp("memory")
+    return place, False, killed_on_digits(place, False)
+
+
+@pytest.fixture(scope="module")
+def streamed(tmp_path_factory):
+    place = tmp_path_factory.mktemp("streamed")
+    return place, True, killed_on_digits(place, True)
 
 
 def prepared(place, split):
@@ -140,18 +158,19 @@ def damage(row, place):
 
 
 @pytest.mark.parametrize("row", table.DATA, ids=lambda row: row.happens)
-def test_damaged_data(row, digits, in_tmp):
-    kind, place, unbroken = digits
-    if kind not in row.happens:
-        pytest.skip(f"a row of data that are not {kind}")
+def test_damaged_data(row, request, in_tmp):
+    kind = "streamed" if "streamed" in row.happens else "in_memory"
+    place, is_streamed, unbroken = request.getfixturevalue(kind)
     shutil.copytree(place / "RUN", "RUN")
     mend = damage(row, place)
-    try:
-        resume(row, script=harness.IMAGES)
-        assert harness.newest("RUN") == (20 if "after the training" in row.happens else 13 // 3 * 3)
-    finally:
-        mend()
-    goes_on(unbroken, script=harness.IMAGES)
+    with way_of(place, is_streamed):
+        try:
+            resume(row, script=harness.IMAGES)
+        finally:
+            mend()
+        assert harness.newest("RUN") == (20 if "after the training" in row.happens else 10)
+        assert f"data: {prepared(place, 'train').parent}" in Path("RUN/log.txt").read_text()
+        goes_on(unbroken, script=harness.IMAGES)
 
 
 # Places and other processes
@@ -189,6 +208,14 @@ def folder_removed(row, unbroken):
     assert harness.says(row.says, printed), printed
     assert "Traceback" not in printed
     assert not os.path.exists("RUN")
+
+
+def checkpoints_removed(row, unbroken):
+    faults = table.step(12, "remove", "RUN/checkpoints")
+    code, printed = harness.child(faults, *OPTIONS, *SAVED, "--out", "RUN")
+    assert code == row.code, printed
+    assert harness.says(row.says, printed), printed
+    assert harness.outcome("RUN") == unbroken
 
 
 def folder_renamed(row, unbroken):
@@ -244,6 +271,7 @@ PLACES = dict(
             read_only_disk,
             new_run_on_a_read_only_disk,
             folder_removed,
+            checkpoints_removed,
             folder_renamed,
             resumed_while_it_goes_on,
             two_begin,

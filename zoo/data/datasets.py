@@ -8,6 +8,7 @@ import dataclasses
 import io
 import logging
 import os
+import random
 import socket
 import threading
 from pathlib import Path
@@ -69,6 +70,17 @@ def cache_dir():
     return Path(root) / "keras-zoo" / "tfds"
 
 
+@contextlib.contextmanager
+def _random_state_kept():
+    """Preparing draws from Python's generator (names of files), and so does Keras (seeds of weights)."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@_random_state_kept()
 def find_builder(name, data_dir=None):
     """Returns a TFDS builder whose data lie on disk; prepares or downloads them where that is needed.
 
@@ -222,6 +234,7 @@ def read(name, *, data_dir=None, image_size=None, text_size=None, cache_mb=256, 
                 f"`{key}` is for files of your own; the data set {name!r} says itself what it holds."
             )
     builder = find_builder(name, data_dir)
+    sources.log.info("data: %s", builder.data_dir)
     info, convert = _describe(name, builder, image_size, text_size)
     read_config = tfds.ReadConfig(interleave_cycle_length=1, add_tfds_id=False, try_autocache=False)
     splits = {}

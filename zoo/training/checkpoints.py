@@ -39,6 +39,7 @@ def write(folder, state, arrays):
     content = {f"array_{i}": array for i, array in enumerate(arrays)}
     content["state"] = np.frombuffer(text.encode(), "uint8")
     path = path_of(folder, state["number"])
+    path.parent.mkdir(exist_ok=True)  # somebody may have cleaned up; not the run's folder itself
     files.write_atomic(path, lambda file: np.savez(file, **content))
 
 

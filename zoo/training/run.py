@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -160,14 +161,6 @@ def _told_of_trouble(folder, dataset):
 
 def _trouble(error, folder, dataset):
     text = str(error)
-    if (
-        isinstance(error, tf.errors.DataLossError)
-        or "Input dataset was expected to contain" in text
-    ):
-        return (
-            f"A file of the data set {dataset} is damaged or was cut: {text.splitlines()[0]}. "
-            f"Prepare or fetch it again{_then_go_on(folder)}"
-        )
     codes = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
     found = [os.strerror(code) for code in codes if os.strerror(code) in text]
     if found:
@@ -180,7 +173,19 @@ def _trouble(error, folder, dataset):
             f"The run's folder {folder} is gone: somebody has removed or renamed it. Where it has another name now, "
             "go on with --resume and that name."
         )
+    damage = isinstance(error, tf.errors.OpError) and _OF_DATA.search(text)
+    if damage:
+        return (
+            f"A file of the data set {dataset} is damaged, cut or gone ({damage[0]}); log.txt says where they lie. "
+            f"Prepare or fetch them again{_then_go_on(folder)}"
+        )
     return None
+
+
+# What TensorFlow says of them, among much else; a file that ends between two records has fewer examples.
+_OF_DATA = re.compile(
+    r"(corrupted|truncated) record at \d+|contain \d+ elements but contained only \d+|\S+; No such file or directory"
+)
 
 
 def _then_go_on(folder):
