@@ -75,6 +75,20 @@ def test_flops_agree_with_the_analytic_count():
     assert count_flops(model) == pytest.approx(convolution + pooling + dense, rel=0.02)
 
 
+def test_flops_count_every_step_and_every_product_of_attention():
+    from zoo.summary import count_flops
+
+    # LSTM: two products with four gates at each of 30 steps; the element-wise rest is below a tenth.
+    lstm = zoo.build_recurrent((30, 16), 4, units=32)
+    products = 30 * 2 * 4 * 32 * (16 + 32) + 2 * 32 * 4
+    assert products < count_flops(lstm) < 1.1 * products
+    # Attention: four projections, scores and their product with the values; then two dense layers.
+    width, steps = 32, 40
+    encoder = zoo.build_transformer((steps, 8), 4, num_layers=1, hidden_dim=width, num_heads=4, intermediate_dim=64)  # fmt: skip
+    products = 2 * steps * (8 * width + 4 * width**2 + 2 * steps * width + 2 * width * 64)
+    assert products < count_flops(encoder) < 1.15 * products
+
+
 def test_plot_draws_or_says_what_is_missing(tmp_path):
     child = run("info", "cnn:tiny", "--plot", tmp_path / "m.png")
     if child.returncode == 0:

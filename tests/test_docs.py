@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo import families
+from zoo import families, summary
 from zoo.saving import card as cards
 from zoo.saving import store
 
@@ -71,3 +71,15 @@ def test_no_placeholder_is_left():
         assert not re.findall(
             r"\b[A-Z]+_(?:SCORE|RESULT|LINEAR|SECTION|TABLE|QUICKSTART|DIGITS)\b", path.read_text()
         ), path
+
+
+def test_the_page_of_families_lists_every_size():
+    page = (ROOT / "docs/families.md").read_text()
+    for name, row in families.FAMILIES.items():
+        part = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert row.reference in part
+        assert re.findall(r"^\| (\w+) \| \(", part, re.M) == list(row.sizes)
+        tiny = summary.build_for_info(f"{name}:tiny")
+        (line,) = [line for line in part.splitlines() if line.startswith("| tiny |")]
+        assert line.endswith(f"| {tiny.count_params():,} | {summary.count_flops(tiny):,} | "
+                             f"{summary.count_activations(tiny) / 1024:,.0f} |")  # fmt: skip

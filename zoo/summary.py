@@ -1,5 +1,6 @@
 """What `zoo info` says of an architecture: layers, parameters, floating-point operations, a drawing."""
 
+import contextlib
 import inspect
 
 import keras
@@ -36,7 +37,22 @@ def _forward_graph(model):
         lambda t: tf.TensorSpec([1, *(size or STEPS for size in t.shape[1:])], t.dtype), model.input
     )
     function = tf.function(lambda x: model(x, training=False))
-    return function.get_concrete_function(specs).graph
+    with _unrolled(model):
+        return function.get_concrete_function(specs).graph
+
+
+@contextlib.contextmanager
+def _unrolled(model):
+    """Within the block recurrent layers are traced step by step: of a loop only one step would be counted."""
+    loops = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+    before = [layer.unroll for layer in loops]
+    for layer in loops:
+        layer.unroll = True
+    try:
+        yield
+    finally:
+        for layer, unroll in zip(loops, before):
+            layer.unroll = unroll
 
 
 def count_flops(model):
@@ -128,7 +144,7 @@ def families_page():
         ]
         for size in row.sizes:
             model = build_for_info(f"{name}:{size}")
-            shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
+            shapes = [tuple(n or STEPS for n in tensor.shape[1:]) for tensor in model.inputs]
             lines.append(
                 f"| {size} | {' and '.join(map(str, shapes))} | {model.count_params():,} | {count_flops(model):,} "
                 f"| {count_activations(model) / 1024:,.0f} |"
