@@ -217,6 +217,15 @@ def test_it_stops_where_every_answer_has_ended(method):
     assert len(steps) <= (12 if method == "beam" else 1)  # a beam may gain by its length
 
 
+def test_an_answer_that_ended_may_be_overtaken():
+    """A high penalty makes each further token worth its cost: the search may not stop at the first end."""
+    model = known_model([0, 0, 0.55, 0.45])
+    ids, scores = generate(model, SOURCE[:1], max_length=6, method="beam", length_penalty=6.0)
+    assert ids.numpy().tolist() == [[3, 3, 3, 3, 3, END]]
+    expected = (5 * np.log(0.45) + np.log(0.55)) / (11 / 6) ** 6
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16"])
 def test_half_precision_decodes_to_finite_scores(policy):
     before = keras.config.dtype_policy()
