@@ -10,7 +10,6 @@ one of `ACTIONS`.
 import json
 import logging
 import os
-import random
 import re
 import runpy
 import shutil
@@ -86,9 +85,9 @@ def _send(given, *numbers, delay=0.0):
         send()
 
 
-def _kill_at_random(given):
-    """A kill within the next tenth of a second, wherever the process is then."""
-    _send(given, signal.SIGKILL, delay=random.uniform(0.001, 0.1))
+def _kill_after(given, delay):
+    """A kill some seconds later, wherever the process is then."""
+    _send(given, signal.SIGKILL, delay=delay)
 
 
 def _halve(given):
@@ -159,7 +158,7 @@ def _stream(given):
 
 ACTIONS = {
     "signal": _send,
-    "kill at random": _kill_at_random,
+    "kill after": _kill_after,
     "halve and kill": _halve,
     "fill": fill,
     "fill and log": _fill_and_log,

@@ -7,11 +7,12 @@ Every row is injected by a slow test, which checks each column. In what is said 
 
 import dataclasses
 import json
+import random
 import shutil
 from collections.abc import Callable
 
 EQUAL = "the same bits"
-NO_RUN = "is refused: there is no run yet; the same command begins it"
+NO_RUN = "is refused: there is no run yet; remove the folder and begin again"
 NOTHING = "nothing was begun"
 LAST_KEPT = "the last epoch's weights are exported, and it says so"
 NEXT_VERSION = "the same bits, as version 2 of the export"
@@ -85,8 +86,8 @@ STAGED = "zoo.saving.export._write_golden"  # the variables are written, the res
 KILLED = [
     Row("while the first step is traced", call(TRACE, *KILL), 137, kept=0),
     Row("before the first checkpoint", step(2, *KILL), 137, kept=0),
-    Row("at a random moment of an epoch", step(9, "kill at random"), 137),
-    Row("twice in a row", step(12, *KILL), 137, kept=14, again=step(6, *KILL)),
+    Row("at a random moment of an epoch", step(9, "kill after", random.uniform(0, 0.1)), 137),
+    Row("twice in a row", step(12, *KILL), 137, kept=14, again=step(7, *KILL)),
     Row("twice in a row, the second time while the run is taken up", step(12, *KILL), 137, kept=11, again=call("zoo.training.resume.Checkpoints.set_state", *KILL)),
     Row("when half of a checkpoint is written", call("os.fsync", "halve and kill", text="step-000000011"), 137, kept=8),
     Row("between a checkpoint's write and its rename", call("os.replace", *KILL, text="step-000000011"), 137, kept=8),
@@ -243,7 +244,7 @@ REFUSED = [
 ]  # fmt: skip
 
 GROUPS = {
-    "Killed (SIGKILL, an empty battery, no memory left)": KILLED + LOOPED,
+    "Killed (SIGKILL, as by the kernel when memory is short)": KILLED + LOOPED,
     "Asked to end": ASKED,
     "The disk is full": FULL_DISK,
     "Numbers and clocks": NUMBERS,

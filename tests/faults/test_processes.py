@@ -66,7 +66,7 @@ def test_a_fault_and_what_comes_after(row, unbroken, in_tmp):
         code, printed = harness.here("--resume", "RUN")
         assert code == 2
         assert "RUN is not the folder of a run" in printed
-        assert "has lost nothing: begin it again" in printed
+        assert "has lost nothing: remove it and begin again" in printed
     else:
         resume(row, unbroken)
 

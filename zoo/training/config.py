@@ -147,7 +147,7 @@ class TrainConfig:
         if not path.exists():
             raise checks.InputError(
                 f"{folder} is not the folder of a run: it has no config.yaml. A run names its folder when it starts; "
-                "one that was killed before it wrote that file has lost nothing: begin it again."
+                "one that was killed before it wrote that file has lost nothing: remove it and begin again."
             )
         try:
             return cls.from_yaml(path).replace(resume=str(folder))

@@ -1,0 +1,49 @@
+"""Every family is killed ten times at random moments of one run, and ends with the weights of a run that was not."""
+
+import os
+import random
+import re
+
+import family_run
+import harness
+import pytest
+import table
+
+pytestmark = pytest.mark.slow
+KILLS = 10
+SCRIPT = str(harness.DRIVER.with_name("family_run.py"))
+
+
+def note(text):
+    """Prints a line, and writes it into the file that ZOO_FAULTS_LOG names."""
+    print(text)
+    if os.environ.get("ZOO_FAULTS_LOG"):
+        with open(os.environ["ZOO_FAULTS_LOG"], "a") as file:
+            file.write(text + "\n")
+
+
+def kill(step, newest, delay):
+    """A kill so many seconds after a step of the whole run began, in a process that goes on from a checkpoint."""
+    calls = (
+        step - newest // family_run.STEPS * family_run.STEPS + 1
+    )  # Keras counts from the epoch's begin
+    return [["keras.callbacks.CallbackList.on_train_batch_begin", "", calls], "kill after", delay]
+
+
+@pytest.mark.parametrize(("name", "task", "index"), table.KINDS)
+def test_ten_kills(name, task, index, in_tmp):
+    family_run.main(name, index, "WHOLE")
+    whole, rng = harness.outcome("WHOLE"), random.Random(f"{name} {index}")
+    steps = sorted(rng.choices(range(family_run.EPOCHS * family_run.STEPS), k=KILLS))
+    for number, step in enumerate(steps, 1):
+        newest = harness.newest("RUN")
+        fault = kill(max(step, newest), newest, rng.uniform(0, 0.05))
+        code, printed = harness.child([fault], name, index, "RUN", script=SCRIPT)
+        assert code == -9, printed
+        moment = re.search("moment: (.*)", printed)[1]
+        note(f"{name} {index}, kill {number}: {moment}; checkpoint {harness.newest('RUN')}")
+    family_run.main(name, index, "RUN")
+    ended = harness.outcome("RUN")
+    for key in ("every variable after the last step", "weights of the export"):
+        note(f"{name} {index}, {key}: {ended[key][:16]}, unbroken {whole[key][:16]}")
+    assert ended == whole
