@@ -22,41 +22,66 @@ from recipe_overhead import ratio
 
 import zoo
 from zoo.data.sources import DataInfo
+from zoo.models import seq2seq
+from zoo.training.compile import make_optimizer
 
 SECONDS = 0.25  # a round of one side
 
 
 def _images(batch):
-    return np.random.default_rng(0).random((batch, 28, 28, 1), "float32")
+    return np.random.default_rng(0).random((batch, 28, 28, 1), "float32"), np.arange(batch) % 10
+
+
+def _grey(batch):
+    return _images(batch)[0], None
+
+
+def _tokens(batch, steps, words):
+    """Half of the sequences are full, the others end earlier."""
+    rng = np.random.default_rng(0)
+    lengths = np.maximum(rng.integers(0, 2 * steps, (batch, 1)), 1)
+    ids = rng.integers(3, words, (batch, steps))
+    return np.where(np.arange(steps) < lengths, ids, 0).astype("int32")
 
 
 def _texts(batch):
-    """Half of the texts are full, the others end earlier."""
-    rng = np.random.default_rng(0)
-    lengths = np.maximum(rng.integers(0, 2 * peers.STEPS, (batch, 1)), 1)
-    ids = rng.integers(1, peers.WORDS, (batch, peers.STEPS))
-    return np.where(np.arange(peers.STEPS) < lengths, ids, 0).astype("int32")
+    return _tokens(batch, peers.STEPS, peers.WORDS), np.arange(batch) % 10
+
+
+def _pairs(batch):
+    source = _tokens(batch, peers.SPELLING, peers.LETTERS)
+    pair = seq2seq.teacher_forcing(source, _tokens(batch, peers.SPELLING, peers.SOUNDS))
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, pair)  # with the weights of steps
 
 
 IMAGE = {"input_shape": (28, 28, 1), "num_classes": 10}
+GREY = {"input_shape": (28, 28, 1)}
 TEXT = {"input_shape": (peers.STEPS,), "num_classes": 10, "vocabulary_size": peers.WORDS}
-# Row → (the zoo's model, its arguments, inputs, by hand in Keras, by hand in PyTorch)
+PAIR = {
+    "input_shape": (peers.SPELLING,),
+    "num_classes": peers.SOUNDS,
+    "vocabulary_size": peers.LETTERS,
+}
+# Row → (the zoo's model, its arguments, its data, by hand in Keras, by hand in PyTorch)
 ROWS = {
     "dense": ("dense:small", IMAGE, _images, peers.keras_dense, peers.torch_dense),
     "cnn": ("cnn:small", IMAGE, _images, peers.keras_cnn, peers.torch_cnn),
     "resnet": ("resnet:20", IMAGE, _images, peers.keras_resnet, peers.torch_resnet),
     "recurrent": ("recurrent:small", TEXT, _texts, peers.keras_recurrent, peers.TorchRecurrent),
+    "vae": ("vae:small", GREY, _grey, peers.keras_vae, peers.TorchVAE),
     "transformer": ("transformer:small", TEXT, _texts, peers.keras_transformer, peers.TorchTransformer),
     "vit": ("vit:mnist", IMAGE, _images, peers.keras_vit, peers.TorchViT),
+    "seq2seq": ("seq2seq:small", PAIR, _pairs, peers.keras_seq2seq, peers.TorchSeq2Seq),
 }  # fmt: skip
 
 
-def keras_sides(model, x, y):
+def keras_sides(model, data):
     """Functions (count) that take so many training steps, and so many inference calls."""
-    batches = iter(tf.data.Dataset.from_tensors((x, y)).repeat().prefetch(2))
+    data = tuple(part for part in data if part is not None)
+    batches = iter(tf.data.Dataset.from_tensors(data).repeat().prefetch(2))
     model.make_train_function()
     infer = tf.function(lambda inputs: model(inputs, training=False))
-    inputs = tf.constant(x)
+    inputs = keras.tree.map_structure(tf.constant, data[0])
 
     def train(count):
         for _ in range(count):
@@ -66,45 +91,68 @@ def keras_sides(model, x, y):
     def predict(count):
         for _ in range(count):
             outputs = infer(inputs)
-        return keras.ops.convert_to_numpy(outputs)
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, outputs)
 
     return train, predict
 
 
-def torch_sides(model, x, y, *, compiled=False):
+def _for_torch(x):
+    x = torch.tensor(x)
+    return x.permute(0, 3, 1, 2).contiguous() if x.ndim == 4 else x
+
+
+def torch_sides(model, data, *, compiled=False):
     """As `keras_sides`."""
-    inputs = torch.tensor(x).permute(0, 3, 1, 2).contiguous() if x.ndim == 4 else torch.tensor(x)
-    targets, adam = torch.tensor(y), torch.optim.Adam(model.parameters(), 1e-3)
+    x, y, *_ = data
+    inputs = [_for_torch(part) for part in (x.values() if isinstance(x, dict) else [x])]
+    targets = None if y is None else torch.tensor(y, dtype=torch.int64).flatten()
+    adam = torch.optim.Adam(model.parameters(), 1e-3)
     run = torch.compile(model) if compiled else model
+
+    def loss_of(outputs):
+        if targets is None:
+            return outputs  # the model's own loss
+        steps = -100 if isinstance(x, np.ndarray) else 0  # the padding of sequences has no loss
+        return torch.nn.functional.cross_entropy(
+            outputs.flatten(0, -2), targets, ignore_index=steps
+        )
 
     def train(count):
         model.train()
         for _ in range(count):
             adam.zero_grad()
-            loss = torch.nn.functional.cross_entropy(run(inputs), targets)
+            loss = loss_of(run(*inputs))
             loss.backward()
             adam.step()
-        return float(loss)
+        return float(loss.detach())
 
     def predict(count):
         model.eval()
         with torch.inference_mode():
             for _ in range(count):
-                outputs = run(inputs)
-        return outputs.numpy()
+                outputs = run(*inputs)
+        return outputs
 
     return train, predict
 
 
 def zoo_model(name, arguments, batch):
-    model = zoo.build(name, **arguments)
+    model, config = zoo.build(name, **arguments), zoo.TrainConfig().replace(batch_size=batch)
+    if isinstance(model.input, dict) or isinstance(model.output, dict):
+        return by_hand(model, make_optimizer(config.optimizer, 1))
     info = DataInfo("benchmark", "features", "classification", (1,), "float32", tuple("0123456789"))
-    return zoo.compile_model(model, info, zoo.TrainConfig().replace(batch_size=batch))
+    return zoo.compile_model(model, info, config)
 
 
-def by_hand(model):
+def by_hand(model, optimizer=None):
+    optimizer = optimizer or keras.optimizers.Adam(1e-3)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
+    if isinstance(model.output, dict):  # a vae, whose loss is its own
+        model.compile(optimizer)
+    elif isinstance(model.input, dict):
+        model.compile(optimizer, loss, weighted_metrics=["accuracy"])
+    else:
+        model.compile(optimizer, loss, metrics=["accuracy"])
     return model
 
 
@@ -125,22 +173,23 @@ def compare(sides, rounds):
 
 
 def main(options):
+    torch.set_flush_denormal(True)  # as TensorFlow does
     columns = ["keras", "torch"] + ["torch.compile"] * options.compiled
     titles = [f"zoo / {column}" for column in columns] + ["keras / keras again"]
     print("| row | batch | what | zoo, ms |" + "".join(f" {title} | 95 % |" for title in titles))
     print("| --- | --- | --- | --- |" + " --- | --- |" * len(titles))
     for row in options.rows or ROWS:
-        name, arguments, inputs, keras_peer, torch_peer = ROWS[row]
+        name, arguments, make, keras_peer, torch_peer = ROWS[row]
         for batch in options.batch:
-            x, y = inputs(batch), np.arange(batch) % 10
+            data = make(batch)
             made = {
-                "zoo": keras_sides(zoo_model(name, arguments, batch), x, y),
-                "keras": keras_sides(by_hand(keras_peer()), x, y),
-                "keras again": keras_sides(by_hand(keras_peer()), x, y),
-                "torch": torch_sides(torch_peer(), x, y),
+                "zoo": keras_sides(zoo_model(name, arguments, batch), data),
+                "keras": keras_sides(by_hand(keras_peer()), data),
+                "keras again": keras_sides(by_hand(keras_peer()), data),
+                "torch": torch_sides(torch_peer(), data),
             }
             if options.compiled:
-                made["torch.compile"] = torch_sides(torch_peer(), x, y, compiled=True)
+                made["torch.compile"] = torch_sides(torch_peer(), data, compiled=True)
             for i, what in enumerate(("training step", "inference")):
                 seconds = compare({side: pair[i] for side, pair in made.items()}, options.rounds)
                 cells = [f"{1000 * np.median(seconds['zoo']):.2f}"]

@@ -11,6 +11,7 @@ from torch import nn
 
 K = keras.layers
 STEPS, WORDS = 200, 10_000
+LETTERS, SOUNDS, SPELLING = 30, 45, 20  # two small vocabularies, and the steps of a word in either
 
 
 # dense:small and cnn:small
@@ -141,11 +142,11 @@ def keras_vae():
     h = K.Dense(32, "relu")(K.Dense(64, "relu")(x))
     z = KerasSampling()([K.Dense(32)(h), K.Dense(32)(h)])
     logits = K.Dense(784)(K.Dense(64, "relu")(K.Dense(32, "relu")(z)))
-    return keras.Model(inputs, KerasReconstruction()([x, logits]))
+    return keras.Model(inputs, {"logits": KerasReconstruction()([x, logits])})
 
 
 class TorchVAE(nn.Module):
-    """Returns its loss in training, and the logits otherwise."""
+    """Returns its loss in training, otherwise logits and latent statistics."""
 
     def __init__(self):
         super().__init__()
@@ -162,10 +163,9 @@ class TorchVAE(nn.Module):
         mean, log_variance = self.mean(h), self.log_variance(h)
         logits = self.decoder(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
         if not self.training:
-            return logits
-        error = nn.functional.binary_cross_entropy_with_logits(
-            logits, x.flatten(1), reduction="sum"
-        )
+            return logits, mean, log_variance
+        pixels = x.flatten(1)
+        error = nn.functional.binary_cross_entropy_with_logits(logits, pixels, reduction="sum")
         divergence = 0.5 * (mean.square() + log_variance.exp() - log_variance - 1).sum()
         return (error + divergence) / len(x)
 
@@ -178,13 +178,13 @@ def _sinusoids(steps, width):
     return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)
 
 
-def _keras_block(x, heads, inner, rate, mask=None):
+def _keras_block(x, heads, inner, rate, mask=None, activation="gelu"):
     width = x.shape[-1]
     y = K.LayerNormalization(epsilon=1e-6)(x)
     y = K.MultiHeadAttention(heads, width // heads)(y, y, attention_mask=mask)
     x = x + K.Dropout(rate)(y)
     y = K.LayerNormalization(epsilon=1e-6)(x)
-    y = K.Dense(width)(K.Dense(inner, "gelu")(y))
+    y = K.Dense(width)(K.Dense(inner, activation)(y))
     return x + K.Dropout(rate)(y)
 
 
@@ -255,3 +255,58 @@ class TorchViT(nn.Module):
         x = self.patches(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.positions
         return self.head(self.encoder(x)[:, 0])
+
+
+# seq2seq:small
+
+
+def _keras_decoder_block(x, encoded, mask, source_mask):
+    y = K.LayerNormalization(epsilon=1e-6)(x)
+    y = K.MultiHeadAttention(8, 16)(y, y, attention_mask=mask, use_causal_mask=True)
+    x = x + K.Dropout(0.1)(y)
+    y = K.LayerNormalization(epsilon=1e-6)(x)
+    x = x + K.Dropout(0.1)(K.MultiHeadAttention(8, 16)(y, encoded, attention_mask=source_mask))
+    y = K.LayerNormalization(epsilon=1e-6)(x)
+    return x + K.Dropout(0.1)(K.Dense(128)(K.Dense(512, "relu")(y)))
+
+
+def keras_seq2seq():
+    def embed(ids, words):
+        x = K.Embedding(words, 128)(ids) * 128**0.5
+        return K.Dropout(0.1)(x + _sinusoids(SPELLING + 1, 128).numpy()[: ids.shape[1]])
+
+    source = keras.Input((SPELLING,), dtype="int32", name="source")
+    source_mask = ops.not_equal(source, 0)[:, None, :]
+    x = embed(source, LETTERS)
+    for _ in range(3):
+        x = _keras_block(x, 8, 512, 0.1, source_mask, activation="relu")
+    encoded = K.LayerNormalization(epsilon=1e-6)(x)
+
+    target = keras.Input((SPELLING + 1,), dtype="int32", name="target")
+    mask = ops.not_equal(target, 0)[:, None, :]
+    x = embed(target, SOUNDS)
+    for _ in range(3):
+        x = _keras_decoder_block(x, encoded, mask, source_mask)
+    x = K.LayerNormalization(epsilon=1e-6)(x)
+    return keras.Model({"source": source, "target": target}, K.Dense(SOUNDS)(x))
+
+
+class TorchSeq2Seq(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.source, self.target = nn.Embedding(LETTERS, 128), nn.Embedding(SOUNDS, 128)
+        self.register_buffer("positions", _sinusoids(SPELLING + 1, 128))
+        self.drop, self.head = nn.Dropout(0.1), nn.Linear(128, SOUNDS)
+        self.net = nn.Transformer(128, 8, 3, 3, 512, 0.1, batch_first=True, norm_first=True)
+
+    def forward(self, source, target):
+        def embed(ids, embedding):
+            return self.drop(embedding(ids) * 128**0.5 + self.positions[: ids.shape[1]])
+
+        padding = source == 0
+        later = torch.triu(torch.ones(2 * target.shape[1:], dtype=torch.bool), 1)
+        x = self.net(
+            embed(source, self.source), embed(target, self.target), tgt_mask=later, tgt_is_causal=True,
+            src_key_padding_mask=padding, memory_key_padding_mask=padding, tgt_key_padding_mask=target == 0,
+        )  # fmt: skip
+        return self.head(x)
