@@ -85,6 +85,17 @@ def loss_of(task):
     return keras.losses.MeanSquaredError()
 
 
+# TensorFlow traces for seconds what a tiny model computes in milliseconds; JAX is slow without compiling.
+EAGER = keras.backend.backend() == "tensorflow"
+
+
+def answer(model, inputs):
+    """The outputs as NumPy arrays."""
+    if not EAGER:
+        return model.predict(inputs, verbose=0)
+    return keras.tree.map_structure(keras.ops.convert_to_numpy, model(inputs, training=False))
+
+
 def rows(inputs, count):
     """The first examples of an array, or of a dict of them."""
     return keras.tree.map_structure(lambda x: x[:count], inputs)

@@ -38,29 +38,13 @@ OPTIMIZERS = {
     "clip_value": {"clip_value": 0.01},
     "schedule_decay_ema": {"schedule": "cosine", "weight_decay": 0.1, "ema": 0.5},
 }
-# What optimizers do with a gradient is the same for all families, but for an embedding's sparse ones: one will do.
-FAST = {
-    ("resnet", 0): "plain",
-    ("cnn", 2): "clip_value",
-    ("transformer", 0): "plain",
-    ("transformer", 1): "clip_value",
-    ("recurrent", 0): "clip_norm",
-    ("recurrent", 2): "plain",
-    ("vae", 0): "plain",
-    ("seq2seq", 0): "plain",
-    ("seq2seq", 1): "clip_value",
-}
+# What optimizers do with a gradient is the same for all families, but for an embedding's sparse ones.
+ALL = {("dense", 0), ("recurrent", 2)}
 TWO_DEVICES = [
-    pytest.param(
-        name,
-        task,
-        index,
-        options,
-        id=f"{name}-{index}-{key}",
-        marks=[pytest.mark.slow] * (FAST.get((name, index), key) != key),
-    )
+    pytest.param(name, task, index, options, id=f"{name}-{index}-{key}")
     for name, task, index in (param.values for param in KINDS)
     for key, options in OPTIMIZERS.items()
+    if key == "plain" or (name, index) in ALL
 ]
 
 
