@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import zoo
-from zoo.data import datasets, images, pipeline, sources, user
+from zoo.data import datasets, fetch, images, pipeline, sources, user
 from zoo.data.prepare import prepare
 
 EMBEDDED = {"digits": (1797, 10), "breast_cancer": (569, 2), "wine": (178, 3), "diabetes": (442, 1)}
@@ -220,7 +220,7 @@ def test_image_sets_of_tfds_are_read_by_name(name, tmp_path):
 def test_text_sets_of_tfds_are_read_by_name(tmp_path):
     with tfds.testing.mock_data(num_examples=40):
         builder = tfds.builder("imdb_reviews", data_dir=tmp_path)
-        info, convert = datasets._describe("a_name_of_tfds", builder, None, (10, 50))
+        info, convert = datasets._describe("a_name_of_tfds", builder, None, ((10, 50), None))
         x, y = next(iter(builder.as_dataset(split="train").map(convert)))
     assert (info.kind, info.text_size, info.labels) == ("text", (10, 50), ("neg", "pos"))
     assert (x.dtype, y.dtype) == (tf.string, tf.int64)
@@ -247,7 +247,7 @@ def test_without_network_a_missing_set_is_one_clear_error(tmp_path, monkeypatch)
 
 
 def test_an_unreachable_host_is_noticed_in_seconds():
-    assert not datasets._reachable("no-such-host.invalid", seconds=1)
+    assert not fetch._reachable("no-such-host.invalid", seconds=1)
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def train(
             own = {"validation": validation, "test": test, **_own_options(config)}
             info, examples = from_user(data, **own)
             splits = make_splits(info, examples, **_split_options(config))
-        preparation = prepare(splits)
+        preparation = prepare(splits, fixed_length=not is_named_model)
         splits = splits.mapped(preparation)
         with run.strategy.scope():
             built = _make_model(model, config, preparation)
@@ -226,13 +226,14 @@ def data_options(config):
 
 def _own_options(config):
     """The arguments of `from_user` that a `TrainConfig` holds."""
-    keys = ("target", "columns", "task", "skip_bad", "text_size")
+    keys = ("target", "columns", "task", "skip_bad", "text_size", "text_unit")
     return {key: getattr(config.data, key) for key in keys}
 
 
 def _split_options(config):
     """The arguments of `make_splits` that a `TrainConfig` holds."""
-    options = {k: getattr(config.data, k) for k in ("batch_size", "validation_fraction", "limit")}
+    keys = ("batch_size", "validation_fraction", "limit", "bucket")
+    options = {key: getattr(config.data, key) for key in keys}
     return {**options, "policy": config.data.augment, "seed": config.run.seed}
 
 

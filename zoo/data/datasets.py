@@ -3,22 +3,13 @@
 Any other name is looked up in TFDS.
 """
 
-import contextlib
 import dataclasses
-import io
-import logging
-import os
-import random
-import socket
-import threading
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from zoo.data import builders, images, paths, sources, user
+from zoo.data import builders, fetch, images, paths, sources, texts, words
 from zoo.models import checks
 
 
@@ -30,11 +21,13 @@ class Row:
         builder: A builder class of ours, or the name of a TFDS data set.
         licence: Terms of the data.
         limits: What a model trained on it is not for.
+        text_unit: What its texts are split into, where that is not words.
     """
 
     builder: type | str
     licence: str
     limits: str
+    text_unit: str | None = None
 
 
 _DIGIT = "one upright, centred digit, light on dark; not for several digits, letters or photographs"
@@ -56,6 +49,13 @@ DATASETS = {
         "fashion_mnist", "MIT", "grey catalogue pictures of one garment, light on dark"
     ),
     "cifar10": Row("cifar10", "no licence stated", "32x32 photographs of the ten classes only"),
+    "cmudict_stress": Row(
+        words.ZooCmudictStress,
+        "BSD-2-Clause",
+        "single words of American English; the words are judged on are often relatives of those learned from, as "
+        "`stresses` of `stressing`",
+        text_unit="characters",
+    ),
     "imdb_reviews": Row(
         "imdb_reviews",
         "no licence stated",
@@ -64,150 +64,15 @@ DATASETS = {
 }
 
 
-def cache_dir():
-    """The folder where the embedded data sets are prepared: `$XDG_CACHE_HOME/keras-zoo/tfds`."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "keras-zoo" / "tfds"
-
-
-@contextlib.contextmanager
-def _random_state_kept():
-    """Preparing draws from Python's generator (names of files), and so does Keras (seeds of weights)."""
-    state = random.getstate()
-    try:
-        yield
-    finally:
-        random.setstate(state)
-
-
-@_random_state_kept()
 def find_builder(name, data_dir=None):
-    """Returns a TFDS builder whose data lie on disk; prepares or downloads them where that is needed.
-
-    Looks in `data_dir` (or `ZOO_DATA_DIR`), which may be read-only, then in TFDS's own folders, then downloads.
-
-    Raises:
-        InputError: There is no such data set, or it is on no disk and the network cannot be reached.
-    """
+    """Returns a TFDS builder of a data set's name, whose data lie on disk; see `fetch.find`."""
     row = DATASETS.get(name)
-    if row is not None and not isinstance(row.builder, str):
-        return _prepare_embedded(row.builder)
-    given = data_dir or os.environ.get("ZOO_DATA_DIR")
-    if given and not Path(given).is_dir():
-        raise checks.InputError(
-            f"The data folder {given} does not exist (given by --data-dir or ZOO_DATA_DIR)."
-        )
-    tfds_name = row.builder if row else name
-    looked_in = []
-    for folder in [given, None] if given else [None]:  # None: TFDS's own folder
-        builder = _builder(tfds_name, folder)
-        if builder.is_prepared():
-            return builder
-        looked_in.append(str(builder.data_dir))
-    return _download(builder, looked_in)
+    return fetch.find(row.builder if row else name, data_dir, known=DATASETS)
 
 
-def _builder(name, folder):
-    try:
-        return tfds.builder(name, data_dir=folder)
-    except tfds.core.DatasetNotFoundError:
-        checks.one_of(
-            "data set", name, DATASETS, _tfds_names(), "another name of TFDS, or a path to your own"
-        )
-        raise
-    except (
-        ValueError,
-        AssertionError,
-    ) as error:  # a version or a configuration that does not exist
-        raise checks.InputError(f"TFDS has no data set {name!r}: {error}") from error
-
-
-def _tfds_names():
-    with contextlib.suppress(FileNotFoundError):  # the list of community sets may not be on disk
-        return [
-            name
-            for name in tfds.list_builders()
-            if name not in DATASETS and not name.startswith("zoo_")
-        ]
-    return []
-
-
-def _prepare_embedded(builder_class):
-    absl = logging.getLogger("absl")
-    level = absl.level
-    absl.setLevel(
-        logging.ERROR
-    )  # TFDS warns that a set which is not prepared yet is not prepared yet
-    try:
-        builder = builder_class(data_dir=os.fspath(cache_dir()))
-        if builder.is_prepared():
-            return builder
-        with _alone(builder.name):
-            builder = builder_class(
-                data_dir=os.fspath(cache_dir())
-            )  # another process may have prepared it
-            if builder.is_prepared():
-                return builder
-            with (
-                contextlib.redirect_stdout(io.StringIO()),
-                contextlib.redirect_stderr(io.StringIO()),
-            ):
-                builder.download_and_prepare()
-    finally:
-        absl.setLevel(level)
-    return builder
-
-
-@contextlib.contextmanager
-def _alone(name):
-    """Lets one process at a time prepare an embedded data set."""
-    import fcntl  # not on Windows
-
-    try:
-        cache_dir().mkdir(parents=True, exist_ok=True)
-        lock = open(cache_dir() / f".{name}.lock", "w")  # noqa: SIM115
-    except OSError as error:
-        raise checks.InputError(
-            f"Cannot prepare data in {cache_dir()}: {error.strerror}. Set XDG_CACHE_HOME to a folder you can write."
-        ) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _download(builder, looked_in):
-    hosts = {urlsplit(url).hostname for url in builder.url_infos}
-    proxied = any(
-        os.environ.get(key) for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
-    )
-    for host in sorted(hosts) if not proxied else []:
-        if not _reachable(host):
-            raise checks.InputError(
-                f"The data set {builder.name!r} is not prepared in {' or '.join(looked_in)}, and {host} cannot be "
-                "reached to download it.\nPrepare it on a machine with a network and pass its folder with "
-                "--data-dir, or use an embedded set: digits, breast_cancer, wine, diabetes."
-            )
-    builder.download_and_prepare()
-    return builder
-
-
-def _reachable(host, seconds=5):
-    """Whether a host answers; TFDS itself would try for minutes."""
-    answered = []
-
-    def connect():
-        with contextlib.suppress(OSError), socket.create_connection((host, 443), timeout=seconds):
-            answered.append(True)
-
-    thread = threading.Thread(
-        target=connect, daemon=True
-    )  # looking up the name has no time limit of its own
-    thread.start()
-    thread.join(seconds + 1)
-    return bool(answered)
-
-
-def read(name, *, data_dir=None, image_size=None, text_size=None, cache_mb=256, **own):
+def read(
+    name, *, data_dir=None, image_size=None, text_size=None, text_unit=None, cache_mb=256, **own
+):
     """Reads a data set by name, or the caller's own files by path.
 
     Args:
@@ -215,7 +80,8 @@ def read(name, *, data_dir=None, image_size=None, text_size=None, cache_mb=256, 
             path as in `paths.read`.
         data_dir: Folder that TFDS prepared; `ZOO_DATA_DIR` where it is `None`.
         image_size: Height and width in pixels to resize images to; needed where they differ in size.
-        text_size: Words kept of each text, and words in the vocabulary.
+        text_size: Units kept of each text, and units in the vocabulary.
+        text_unit: `"words"` or `"characters"`; where it is `None`, what the table says.
         cache_mb: A split up to this size, in MiB when decoded, is held in memory; a larger one is streamed.
         **own: `target`, `columns`, `task` and `skip_bad` of `paths.read`; for the caller's own files only.
 
@@ -226,7 +92,7 @@ def read(name, *, data_dir=None, image_size=None, text_size=None, cache_mb=256, 
         InputError: The set is not to be had, or has no inputs and targets that the zoo can read.
     """
     if name not in DATASETS and paths.is_path(name):
-        sizes = {"image_size": image_size, "text_size": text_size}
+        sizes = {"image_size": image_size, "text_size": text_size, "text_unit": text_unit}
         return paths.read(name, cache_mb=cache_mb, **sizes, **own)
     for key, value in own.items():
         if value:
@@ -235,7 +101,7 @@ def read(name, *, data_dir=None, image_size=None, text_size=None, cache_mb=256, 
             )
     builder = find_builder(name, data_dir)
     sources.log.info("data: %s", builder.data_dir)
-    info, convert = _describe(name, builder, image_size, text_size)
+    info, convert = _describe(name, builder, image_size, (text_size, text_unit))
     read_config = tfds.ReadConfig(interleave_cycle_length=1, add_tfds_id=False, try_autocache=False)
     splits = {}
     for split in ("train", "validation", "test"):
@@ -262,7 +128,7 @@ def read(name, *, data_dir=None, image_size=None, text_size=None, cache_mb=256, 
     return info, splits
 
 
-def _describe(name, builder, image_size, text_size):
+def _describe(name, builder, image_size, text):
     """Returns the `DataInfo` and a function from one TFDS example to (input, target)."""
     keys = builder.info.supervised_keys
     if keys is None or not all(isinstance(key, str) for key in keys):
@@ -281,10 +147,9 @@ def _describe(name, builder, image_size, text_size):
     if isinstance(features, tfds.features.Image):
         return _describe_images(name, features, keys, common, image_size)
     if isinstance(features, tfds.features.Text):
-        sizes = tuple(text_size or user.TEXT_SIZE)
-        info = sources.DataInfo(
-            kind="text", input_shape=(), input_dtype="string", text_size=sizes, **common
-        )
+        row = DATASETS.get(name)
+        fields = texts.describe(text[0], text[1] or (row.text_unit if row else None))
+        info = sources.DataInfo(**fields, **common)
         return info, lambda e: (e[keys[0]], e[keys[1]])
     columns = tuple(features) if isinstance(features, tfds.features.FeaturesDict) else ()
     scalars = [features[c] for c in columns] if columns else []

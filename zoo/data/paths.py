@@ -36,13 +36,14 @@ def read(
     skip_bad=False,
     image_size=None,
     text_size=None,
+    text_unit=None,
     cache_mb=256,
 ):
     """Reads the caller's own files.
 
     Args:
         path: A folder, a `.csv` or a `.npz`, as drawn above.
-        target, columns, task, skip_bad, text_size: As in `from_user`.
+        target, columns, task, skip_bad, text_size, text_unit: As in `from_user`.
         image_size: (height, width) in pixels to bring images to; told from the files where it is `None`.
         cache_mb: Images up to this size, in MiB when decoded, are held in memory; more are read at each epoch.
 
@@ -53,7 +54,9 @@ def read(
         InputError: Names the file or the row that cannot be used.
     """  # fmt: skip
     path = Path(path).expanduser()
-    options = {"task": task, "skip_bad": skip_bad, "text_size": text_size, "name": path.stem}
+    options = {
+        "task": task, "skip_bad": skip_bad, "text_size": text_size, "text_unit": text_unit, "name": path.stem,
+    }  # fmt: skip
     tabular = {**options, "target": target, "columns": columns}
     if not path.exists():
         raise checks.InputError(f"There is no file or folder {path}.")

@@ -7,9 +7,8 @@ import dataclasses
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from zoo.data import sources, tables
+from zoo.data import sources, tables, texts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,16 +44,18 @@ class Preparation:
         return outputs * self.target_std + self.target_mean
 
 
-def prepare(splits):
+def prepare(splits, *, fixed_length=False):
     """Makes the `Preparation` that a data set needs.
 
     uint8 images are divided by 255; columns, and floating-point inputs outside of -1..1, are standardised by the
     mean and the standard deviation of the training split; a constant column becomes 0; floating-point inputs
     already within -1..1 and in memory stay as they are. Of a mixed table, gaps are filled with the training median
-    and categories become one-hot. Texts become ids of words.
+    and categories become one-hot. Texts become ids of words or characters.
 
     Args:
-        splits: The `Splits`; only `train` is read.
+        splits: The `Splits`; statistics come from `train` alone.
+        fixed_length: Fill texts up to one length, in place of that of a batch's longest. For models of your own, whose
+            answer may change with padding; those of the table pass over it.
 
     Returns:
         A `Preparation`.
@@ -69,8 +70,8 @@ def prepare(splits):
     info = splits.info
     vocabulary = {}
     if info.kind == "text":
-        model, steps = _vectorize(splits)
-        vocabulary = {"vocabulary_size": model.layers[-1].vocabulary_size()}
+        model, size, steps = texts.vectorizer(splits, fixed_length=fixed_length)
+        vocabulary = {"vocabulary_size": size}
     elif info.column_kinds:
         model, steps = tables.encoder(info, splits.examples["train"].inputs)
     else:
@@ -90,33 +91,6 @@ def prepare(splits):
     if info.kind == "features" and isinstance(data, sources.Arrays):
         bounds = (float(data.inputs.min()), float(data.inputs.max()))
     return Preparation(model, arguments | vocabulary, tuple(steps), mean, std, bounds)
-
-
-def _vectorize(splits):
-    """Words to ids: 0 is padding, 1 any word that the training texts do not teach."""
-    (length, most), data = splits.info.text_size, splits.examples["train"]
-    if isinstance(data, sources.Arrays):
-        words = [len(text.split()) for text in data.inputs]
-        length = min(length, max(words))
-        cut = sum(count > length for count in words)
-        if cut:
-            sources.log.info(
-                "%d of %d training texts are longer than %d words and are cut; text_size sets another length",
-                cut, len(words), length,
-            )  # fmt: skip
-        texts = tf.data.Dataset.from_tensor_slices(data.tensors[0])
-    else:
-        texts = data.examples.map(lambda x, _: x)
-    layer = keras.layers.TextVectorization(
-        max_tokens=most, output_sequence_length=length, name="vectorize"
-    )
-    layer.adapt(texts.batch(1024))
-    raw = keras.Input((), dtype="string", name="raw")
-    steps = [
-        "texts in lower case, without punctuation, split at spaces",
-        f"the first {length} words as ids of {layer.vocabulary_size():,} (1 stands for all other words)",
-    ]
-    return keras.Model(raw, layer(raw), name="prepare"), steps
 
 
 def _standardise(splits):

@@ -26,7 +26,8 @@ class DataInfo:
         columns: The columns' names, for a table.
         column_kinds: What each column is, `"number"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
-        text_size: For text, the words kept of each text and the words of the vocabulary.
+        text_size: For text, the units kept of each text and the units of the vocabulary.
+        text_unit: For text, what it is split into: `"words"` or `"characters"`.
         licence: Terms of the data.
         source: Where it comes from.
         limits: What a model trained on it is not for.
@@ -41,6 +42,7 @@ class DataInfo:
     columns: tuple[str, ...] = ()
     column_kinds: tuple[str, ...] = ()
     text_size: tuple[int, int] | None = None
+    text_unit: str = "words"
     licence: str = "unknown"
     source: str = "the caller"
     limits: str = "judged on its own test split only"

@@ -6,10 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import checking, labels, sources, tables
+from zoo.data import checking, labels, sources, tables, texts
 from zoo.models import checks
-
-TEXT_SIZE = (256, 20_000)  # words kept of each text, words in the vocabulary
 
 
 @dataclasses.dataclass
@@ -43,6 +41,7 @@ def from_user(
     task=None,
     skip_bad=False,
     text_size=None,
+    text_unit=None,
     name="your data",
 ):
     """Brings the caller's own data to a description and `Arrays` per split.
@@ -57,6 +56,7 @@ def from_user(
         task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`.
         skip_bad: Leave unusable examples out (counted) in place of an error.
         text_size: Words kept of each text, and words in the vocabulary; (256, 20000) where it is `None`.
+        text_unit: What texts are split into: `"words"`, which is also what `None` means, or `"characters"`.
         name: What messages and the card call the data.
 
     Returns:
@@ -80,7 +80,7 @@ def from_user(
         )
     task = task or labels.guess_task(train.y)
     names, convert_targets = labels.convert(task, train.y, target)
-    described, convert = _describe(parts, skip_bad, text_size)
+    described, convert = _describe(parts, skip_bad, (text_size, text_unit))
     info = sources.DataInfo(name=name, task=task, labels=names, **described)
     splits = {
         split: sources.Arrays(convert(part), convert_targets(part)) for split, part in parts.items()
@@ -238,13 +238,13 @@ def decode_text(text):
     return text if isinstance(text, str) else None
 
 
-def _describe(parts, skip_bad, text_size):
+def _describe(parts, skip_bad, text):
     """Returns the fields of a `DataInfo` that concern the inputs, and a function from a `Part` to them."""
     train = parts["train"]
     if train.is_frame:
-        return _describe_frames(parts, skip_bad, text_size)
+        return _describe_frames(parts, skip_bad, text)
     if _is_text(train.x):
-        return _describe_text(text_size)
+        return texts.describe(*text), lambda part: part.x
     for part in parts.values():
         same_kind = part.x.dtype.kind == train.x.dtype.kind
         both_bytes = (part.x.dtype == np.uint8) == (train.x.dtype == np.uint8)  # images, or neither
@@ -256,12 +256,7 @@ def _describe(parts, skip_bad, text_size):
     return _describe_array(train.x)
 
 
-def _describe_text(text_size):
-    fields = {"kind": "text", "input_shape": (), "input_dtype": "string"}
-    return fields | {"text_size": tuple(text_size or TEXT_SIZE)}, lambda part: part.x
-
-
-def _describe_frames(parts, skip_bad, text_size):
+def _describe_frames(parts, skip_bad, text):
     train = parts["train"].x
     kinds = tables.column_kinds(train, skip_bad=skip_bad)
     for part in parts.values():
@@ -275,7 +270,7 @@ def _describe_frames(parts, skip_bad, text_size):
         for part in parts.values():
             part.x = part.x[free[0]].to_numpy(object, na_value="")
             _drop_bad(part, skip_bad)
-        return _describe_text(text_size)
+        return texts.describe(*text), lambda part: part.x
     for title in free:
         sources.log.warning(
             "column %r is left out: it holds free text. To learn from it alone pass columns=(%r,)",

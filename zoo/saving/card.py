@@ -52,6 +52,7 @@ def make(info, preparation, builder, run_folder, signatures, counts):
         "columns": list(info.columns),
         "column_kinds": list(info.column_kinds),
         "text_size": info.text_size,
+        "text_unit": info.text_unit,
         "runs": [score],
         "protocol": "test split, read once after training; the epoch is chosen by the validation split",
         "config": config,

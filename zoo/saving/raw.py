@@ -5,6 +5,7 @@ import logging
 import numpy as np
 
 from zoo.data import sources, tables, user
+from zoo.data import texts as vocabularies
 from zoo.models import checks
 
 log = logging.getLogger("zoo")
@@ -62,7 +63,7 @@ def _text(inputs, card):
     if isinstance(inputs, (str, bytes)):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
     texts = [user.decode_text(text) for text in np.asarray(inputs, object).reshape(-1).tolist()]
-    length, long = card["text_size"][0], 0
+    unit = card.get("text_unit", "words")
     for i, text in enumerate(texts):
         if text is None:
             raise checks.InputError(f"Example {i} is no UTF-8 text: pass strings.")
@@ -70,9 +71,10 @@ def _text(inputs, card):
             raise checks.InputError(
                 f"The text of example {i} is empty or holds spaces only: the answer would mean nothing."
             )
-        long += len(text.split()) > length
+    length = card["text_size"][0]
+    long = int(np.sum(vocabularies.lengths(texts, unit) > length))
     if long:
-        log.warning("%d of %d texts are longer than %d words: the rest is not read", long, len(texts), length)  # fmt: skip
+        log.warning("%d of %d texts are longer than %d %s: the rest is not read", long, len(texts), length, unit)  # fmt: skip
     return {"text": np.array(texts, object)}
 
 

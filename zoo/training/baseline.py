@@ -5,8 +5,8 @@ import logging
 import warnings
 
 import numpy as np
-from scipy import sparse
 
+from zoo.data import texts
 from zoo.training import tasks
 from zoo.training.scores import TINY
 
@@ -34,7 +34,8 @@ class Baseline:
 def fit_linear(splits, *, limit=MOST_EXAMPLES):
     """Fits a linear model of scikit-learn and judges it on the test split; validation chooses the penalty.
 
-    Inputs that are token ids count as a bag of words, all others as one row of numbers.
+    Of texts it sees n-grams: words and pairs of them, or one to four characters, weighted by TF-IDF. All other inputs
+    are one row of numbers.
 
     Args:
         splits: The `Splits`, mapped to what the models take.
@@ -45,6 +46,8 @@ def fit_linear(splits, *, limit=MOST_EXAMPLES):
         A `Baseline`, or `None` where the training examples taken are all of one class.
     """
     info, score = splits.info, tasks.task(splits.info.task).score
+    if info.kind == "text":
+        splits = splits.mapped(None)
     parts = {name: _limited(splits, name, limit) for name in ("train", "validation")}
     targets = {name: part.targets("test") for name, part in parts.items()}
     rows = {name: np.concatenate(list(_batches(part))) for name, part in parts.items()}
@@ -56,7 +59,7 @@ def fit_linear(splits, *, limit=MOST_EXAMPLES):
     log.info("fitting the linear baseline on %d examples", len(targets["train"]))
     with warnings.catch_warnings():  # of fits that 300 steps end, and of labels that never vary
         warnings.simplefilter("ignore")
-        models = [model.fit(train, targets["train"]) for model in _candidates(info.task)]
+        models = [model.fit(train, targets["train"]) for model in _candidates(info)]
 
     def headline(model):
         return next(iter(score(targets["validation"], _outputs(model, validation, info)).values()))
@@ -67,14 +70,15 @@ def fit_linear(splits, *, limit=MOST_EXAMPLES):
     return Baseline(repr(best), scores, len(targets["train"]))
 
 
-def _candidates(task):
+def _candidates(info):
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.multiclass import OneVsRestClassifier
 
-    if task == "regression":
+    if info.task == "regression":
         return [Ridge(alpha=alpha) for alpha in (0.1, 1.0, 10.0, 100.0)]
-    logistic = [LogisticRegression(C=c, max_iter=300) for c in (0.01, 0.1, 1.0, 10.0)]
-    return logistic if task == "classification" else [OneVsRestClassifier(m) for m in logistic]
+    strengths = (1.0, 10.0, 100.0) if info.kind == "text" else (0.01, 0.1, 1.0, 10.0)
+    logistic = [LogisticRegression(C=c, max_iter=300) for c in strengths]
+    return logistic if info.task == "classification" else [OneVsRestClassifier(m) for m in logistic]
 
 
 def _limited(splits, name, limit):
@@ -95,21 +99,26 @@ def _batches(splits):
 
 
 def _features(info, train):
-    """Returns a function from rows of prepared inputs to what the linear model takes."""
-    if info.kind != "text" and train.dtype.kind not in "iu":
+    """Returns a function from rows of prepared inputs, or of texts, to what the linear model takes."""
+    if info.kind != "text":
         return lambda rows: rows
-    vocabulary = int(train.max()) + 1
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
-    def bag_of_words(ids):
-        """How often each id occurs; not the 0 that fills up short texts, nor ids that training never saw."""
-        rows = np.repeat(np.arange(len(ids)), ids.shape[1])
-        ids = ids.reshape(-1).astype("int64")
-        known = (ids > 0) & (ids < vocabulary)
-        ones = np.ones(known.sum(), "float32")
-        shape = (rows[-1] + 1, vocabulary)
-        return sparse.csr_matrix((ones, (rows[known], ids[known])), shape)
+    unit = info.text_unit
+    grams = (
+        {"analyzer": "char", "ngram_range": (1, 4)}
+        if unit == "characters"
+        else {"ngram_range": (1, 2)}
+    )
+    vectorizer = TfidfVectorizer(min_df=2, sublinear_tf=True, dtype=np.float32, **grams)
 
-    return bag_of_words
+    def cleaned(rows):
+        plain = (text.decode() for text in texts.clean(rows[:, 0], unit).numpy())
+        # The edges are part of an n-gram of characters.
+        return [f"<{text}>" if unit == "characters" else text for text in plain]
+
+    vectorizer.fit(cleaned(train))
+    return lambda rows: vectorizer.transform(cleaned(rows))
 
 
 def _outputs(model, features, info):

@@ -12,8 +12,6 @@ from zoo.training import report as reports
 from zoo.training import scores as scoring
 from zoo.training.callbacks import NotFiniteError
 
-WORST = 18  # mistakes shown
-
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -139,17 +137,10 @@ def _draw(splits, targets, outputs, folder):
     pictures.reliability(*bins, folder / "reliability.png")
     if info.kind != "image":
         return ["confusion.png", "reliability.png"]
-    worst = _worst(targets, outputs)
+    worst = scoring.worst_mistakes(targets, outputs)
     captions = [_caption(info.labels, targets[i], outputs[i]) for i in worst]
     pictures.mistakes(splits.pick("test", worst), captions, folder / "mistakes.png")
     return ["confusion.png", "reliability.png", "mistakes.png"]
-
-
-def _worst(targets, logits):
-    """Indices, in rising order, of the wrong predictions with the highest loss."""
-    losses = scoring.example_losses(targets, logits)
-    wrong = np.flatnonzero(logits.argmax(-1) != targets)
-    return np.sort(wrong[np.argsort(-losses[wrong], kind="stable")][:WORST])
 
 
 def _caption(labels, target, logits):

@@ -6,6 +6,7 @@ from zoo.training import scores as scoring
 from zoo.training import tasks
 
 SHOWN = 20  # classes
+LONGEST = 200  # characters of a text in a table
 
 
 def interval_text(interval):
@@ -34,6 +35,7 @@ def render(report, model, splits, run, history, targets, outputs, pictures):
         *_about_run(model, splits, run, history),
         "",
         *_class_table(splits.info, targets, outputs),
+        *_text_mistakes(splits, targets, outputs),
         *[f"![{name.partition('.')[0]}]({name})\n" for name in pictures],
     ]
     return "\n".join(lines)
@@ -104,6 +106,27 @@ def _about_run(model, splits, run, history):
     ]
 
 
+def _cell(text):
+    """A text in one line of a table, shortened."""
+    text = " ".join(text.replace("|", "\\|").split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 2] + " …"
+
+
+def _text_mistakes(splits, targets, outputs):
+    """The texts with the worst mistakes."""
+    info = splits.info
+    if info.kind != "text" or info.task != "classification":
+        return []
+    worst = scoring.worst_mistakes(targets, outputs)
+    lines = ["| worst mistakes | is | taken for |", "| --- | --- | --- |"]
+    for text, target, logits in zip(splits.pick("test", worst), targets[worst], outputs[worst]):
+        guess = logits.argmax()
+        taken_for = f"{info.labels[guess]} ({scoring.softmax(logits[None])[0, guess]:.0%})"
+        text = text.decode() if isinstance(text, bytes) else text
+        lines.append(f"| {_cell(text)} | {_cell(info.labels[target])} | {_cell(taken_for)} |")
+    return [*lines, ""]
+
+
 def _class_table(info, targets, outputs):
     """Precision, recall and F1 of each class or label; of many the worst."""
     if info.task == "regression":
@@ -125,7 +148,7 @@ def _class_table(info, targets, outputs):
     ]
     for i in shown:
         values = ["–" if np.isnan(v[i]) else f"{v[i]:.3f}" for v in columns.values()]
-        name = info.labels[i].replace("|", "\\|").replace("\n", " ")
+        name = _cell(info.labels[i])
         share = f"{support[i]:,} ({support[i] / len(targets):.1%})"
         lines.append(f"| {name} | {' | '.join(values)} | {share} |")
     return [*lines, ""]

@@ -22,6 +22,13 @@ def example_losses(targets, logits):
     return -np.log(np.maximum(picked, TINY))
 
 
+def worst_mistakes(targets, logits, count=18):
+    """Indices, in rising order, of the wrong predictions with the highest loss."""
+    losses = example_losses(targets, logits)
+    wrong = np.flatnonzero(logits.argmax(-1) != targets)
+    return np.sort(wrong[np.argsort(-losses[wrong], kind="stable")][:count])
+
+
 def confidence_bins(targets, logits):
     """Sorts examples by their top probability into bins of equal width (Guo et al. 2017).
 

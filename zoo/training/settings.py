@@ -17,7 +17,7 @@ class DataConfig:
     """What is read, and how."""
 
     dataset: str = "digits"
-    """digits, breast_cancer, wine, diabetes (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
+    """digits, breast_cancer, wine, diabetes, cmudict_stress (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
     of class-named folders of images or texts, a .csv, a .npz"""
     target: tuple[str, ...] = ()
     """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
@@ -37,6 +37,10 @@ class DataConfig:
     """Height and width in pixels to bring images to."""
     text_size: tuple[int, int] | None = None
     """Words kept of each text, and words in the vocabulary; default: 256 20000."""
+    text_unit: Literal["words", "characters"] | None = None
+    """What a text is split into; default: words, or characters where the data set is one of single words."""
+    bucket: bool = True
+    """Put texts of similar length into a training batch, so that little padding is computed."""
     limit: int | None = None
     """Use at most this many examples of each split."""
     cache_mb: int = 256

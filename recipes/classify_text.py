@@ -1,0 +1,37 @@
+"""Classify texts.
+
+python recipes/classify_text.py                         # embedded words: which syllable is stressed?
+python recipes/classify_text.py --dataset imdb_reviews --model cnn:text --batch-size 64
+python recipes/classify_text.py --dataset reviews.csv --target label --columns text
+python recipes/classify_text.py --dataset letters/      # your own: letters/thanks/1.txt, letters/orders/2.txt
+"""
+
+import zoo
+
+DEFAULTS = zoo.TrainConfig(model="recurrent:base").replace(
+    dataset="cmudict_stress", batch_size=128, epochs=5, learning_rate=3e-3, schedule="one_cycle"
+)
+
+
+def main(config):
+    with zoo.start_run(config) as run:
+        config = run.config
+        splits = zoo.load_dataset(**zoo.data_options(config))
+        preparation = zoo.prepare(splits)
+        splits = splits.mapped(preparation)
+        with run.strategy.scope():
+            model = zoo.build(
+                config.model, **{**preparation.builder_arguments, **config.model_args}
+            )
+            zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        if zoo.diagnose(model, splits, run):
+            return
+        history = zoo.fit_model(model, splits, run)
+        report = zoo.evaluate_model(model, splits, preparation, run, history)
+        export = zoo.export_model(model, splits, preparation, run)
+    print(report)
+    print(f"exported {export}; predict with: zoo predict {run.folder} text.txt")
+
+
+if __name__ == "__main__":
+    zoo.command(main, DEFAULTS, __doc__)
