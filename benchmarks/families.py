@@ -21,6 +21,7 @@ import torch
 from recipe_overhead import ratio
 
 import zoo
+from zoo import families
 from zoo.data.sources import DataInfo
 from zoo.models import seq2seq
 from zoo.training.compile import make_optimizer
@@ -138,9 +139,10 @@ def torch_sides(model, data, *, compiled=False):
 
 def zoo_model(name, arguments, batch):
     model, config = zoo.build(name, **arguments), zoo.TrainConfig().replace(batch_size=batch)
-    if isinstance(model.input, dict) or isinstance(model.output, dict):
+    if name.startswith("seq2seq"):
         return by_hand(model, make_optimizer(config.optimizer, 1))
-    info = DataInfo("benchmark", "features", "classification", (1,), "float32", tuple("0123456789"))
+    task = families.only_task(name) or "classification"
+    info = DataInfo("benchmark", "image", task, (1,), "uint8", tuple("0123456789"))
     return zoo.compile_model(model, info, config)
 
 

@@ -1,6 +1,7 @@
 """Shared by all tests: two logical CPU devices, the option --slow, the prepared data sets."""
 
 import os
+import signal
 
 import pytest
 
@@ -12,6 +13,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # As at a terminal: what runs in the background of a script is born with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     import zoo
 
     zoo.make_strategy(

@@ -323,6 +323,15 @@ def test_a_signal_saves_the_step_and_leaves(number, raised, only_fit):
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
 
 
+def test_an_ignored_signal_stays_ignored(only_fit):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        zoo.train("dense:tiny", (X, Y), out="run", callbacks=[SignalAt(signal.SIGINT, 12)], **EVERY)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_training_works_in_a_thread_which_cannot_handle_signals(in_tmp):
     done = []
 

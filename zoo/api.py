@@ -86,7 +86,8 @@ def _build_trained(model, size, weights, arguments):
         checks.one_of("argument together with weights", key, ("num_classes", "name"))
     saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder["arguments"].items()}
     built = families.family(builder["family"]).build(**{**saved, **arguments})
-    new_head = arguments.get("num_classes", saved["num_classes"]) != saved["num_classes"]
+    classes = saved.get("num_classes")
+    new_head = arguments.get("num_classes", classes) != classes
     load_weights(built, weights, skip=("logits",) if new_head else ())
     return built
 
@@ -129,12 +130,13 @@ def train(
         model: A name such as `"cnn:base"`, a builder function `(input_shape, num_classes) → keras.Model`, or an
             uncompiled Keras model whose output is logits (one number for a regression).
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
-            arrays `(x, y)`, a DataFrame (with `target`), or a `tf.data.Dataset` of pairs, which is read into memory
+            arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a `tf.data.Dataset` of pairs, which is read into memory
             once. Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images, strings are texts.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
         target: The table's target column; several columns of 0 and 1 for a multi-label task.
-        task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`.
+        task: `"classification"`, `"multilabel"`, `"regression"` or `"generation"`; told from the model and the targets
+            where it is `None`.
         columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from.
         callbacks: More Keras callbacks.
@@ -164,9 +166,11 @@ def train(
             f"`validation` and `test` are for data in memory; {os.fspath(data)!r} brings its own splits."
         )
     target = (target,) if isinstance(target, str) else target
+    is_named_model = isinstance(model, str)
+    if task is None and is_named_model:
+        task = families.only_task(model)
     own = {"target": target, "columns": columns, "task": task}
     options = {key: value for key, value in own.items() if value is not None} | options
-    is_named_model = isinstance(model, str)
     model_name = (
         model
         if is_named_model
@@ -232,7 +236,7 @@ def _own_options(config):
 
 def _split_options(config):
     """The arguments of `make_splits` that a `TrainConfig` holds."""
-    keys = ("batch_size", "validation_fraction", "limit", "bucket")
+    keys = ("batch_size", "validation_fraction", "limit", "bucket", "binarize")
     options = {key: getattr(config.data, key) for key in keys}
     return {**options, "policy": config.data.augment, "seed": config.run.seed}
 
@@ -249,7 +253,7 @@ def _make_model(model, config, preparation):
             f"`model` must be a name, a builder function or a Keras model. Received: {model!r}"
         )
     known = inspect.signature(model).parameters
-    shapes = [arguments.pop("input_shape"), arguments.pop("num_classes")]
+    shapes = [arguments.pop("input_shape"), arguments.pop("num_classes", None)]
     for key in arguments:
         checks.one_of(f"argument that {model.__name__} must take,", key, known)
     built = model(*shapes, **arguments)

@@ -224,6 +224,30 @@ def split_name(model):
     return name, size
 
 
+def check_task(model, task):
+    """Raises `InputError` where a family is not for a task; `None` stands for any that predicts."""
+    name, only = split_name(model)[0], only_task(model)
+    if only is not None and task != only:
+        raise checks.InputError(
+            f"{model} is for the task {only}: pass task={only!r} (--task). Received: {task!r}"
+        )
+    others = [key for key, row in FAMILIES.items() if task in row.samples]
+    if only is None and others and task not in FAMILIES[name].samples and task != "multilabel":
+        raise checks.InputError(
+            f"For the task {task} a model of the family {' or '.join(others)} is needed. Received: {model!r}"
+        )
+
+
+def only_task(model):
+    """Returns the task of a family that has only one of its own, and `None` for families that predict.
+
+    >>> only_task("vae:small"), only_task("cnn")
+    ('generation', None)
+    """
+    tasks = list(FAMILIES[split_name(model)[0]].samples)
+    return None if "classification" in tasks else tasks[0]
+
+
 def arguments(model, overrides=()):
     """Returns the keyword arguments that a name such as `"cnn:base"` stands for, with `overrides` on top."""
     name, size = split_name(model)

@@ -185,6 +185,8 @@ def follow(name, key):
 
 
 if __name__ == "__main__":
+    # As at a terminal: what runs in the background of a script is born with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     follow("on_epoch_begin", "epoch")
     follow("on_train_batch_begin", "step")
     for fault in json.loads(sys.argv[1]):

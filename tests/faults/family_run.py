@@ -17,9 +17,13 @@ STEPS = 9  # of an epoch: a fifth of the examples is for testing, a tenth of the
 
 def data(family, index):
     """A sample's inputs and targets, repeated with noise, so that no two examples are alike."""
-    sample = zoo.FAMILIES[family].samples["classification"]()[index]
+    samples = zoo.FAMILIES[family].samples
+    sample = samples.get("classification", samples.get("generation"))()[index]
     rng = np.random.default_rng(0)
     picked = rng.integers(0, len(sample.inputs), EXAMPLES)
+    if sample.targets is None:  # grey levels
+        noise = rng.integers(-20, 20, (EXAMPLES, *sample.inputs.shape[1:]))
+        return np.clip(255 * sample.inputs[picked] + noise, 0, 255).astype("uint8")
     inputs, targets = sample.inputs[picked], sample.targets[picked]
     if "vocabulary_size" not in sample.arguments:
         return inputs + rng.normal(0, 0.1, inputs.shape).astype("float32"), targets

@@ -142,9 +142,9 @@ def check(policy, info, batch_size):
         )
     if not any(isinstance(layer, MIXING) for layer in _layers(policy, info.input_shape[-1])):
         return
-    if info.task == "regression":
+    if info.task in ("regression", "generation"):
         raise checks.InputError(
-            f"The augmentation {policy!r} mixes the labels of classes; {info.name} is a regression. "
+            f"The augmentation {policy!r} mixes the labels of classes; {info.name} is a {info.task}. "
             "Leave out mixup and cutmix."
         )
     if batch_size < 2:
@@ -153,7 +153,7 @@ def check(policy, info, batch_size):
         )
 
 
-def augmenter(policy, seed, info):
+def augmenter(policy, seed, info, *, binarize=False):
     """Returns a function `(images, targets, step) → (images, targets)` of batches, or `None` for `"none"`.
 
     Images come back as float32 in 0..255. Policies that mix examples turn class ids into shares of the classes,
@@ -165,8 +165,9 @@ def augmenter(policy, seed, info):
         policy: Keys of `POLICIES`, joined by `+`, applied in that order.
         seed: The run's seed.
         info: The `DataInfo`: number of channels and of classes.
+        binarize: Make pixels 255 with the probability that their grey level is, otherwise 0; after the policy.
     """
-    if policy == "none":
+    if policy == "none" and not binarize:
         return None
     layers = _layers(policy, info.input_shape[-1])
     mixes = any(isinstance(layer, MIXING) for layer in layers)
@@ -183,6 +184,9 @@ def augmenter(policy, seed, info):
             images = layer.transform_images(images, noise, training=True)
             if isinstance(layer, MIXING):
                 targets = layer.transform_labels(targets, noise, training=True)
+        if binarize:
+            level = tf.random.stateless_uniform(tf.shape(images), seeds.next(), maxval=255.0)
+            images = tf.where(level < images, 255.0, 0.0)
         return images, targets
 
     return augment

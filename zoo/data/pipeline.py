@@ -1,5 +1,7 @@
 """Loading: a name, a path or examples become `Splits`, after the checks that must come before any training."""
 
+import dataclasses
+
 import numpy as np
 
 from zoo.data import augment as augmentation
@@ -25,6 +27,7 @@ def load_dataset(
     target=None,
     columns=None,
     task=None,
+    binarize="none",
     skip_bad=False,
 ):
     """Loads a data set by name or path as streaming train, validation and test batches.
@@ -49,7 +52,10 @@ def load_dataset(
         bucket: Put texts of similar length into a training batch, so that little padding is computed.
         target: Your CSV's target column; several of 0 and 1 for a multi-label task.
         columns: Your CSV's columns to learn from; all but the target where it is `None`.
-        task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`.
+        task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`. With
+            `"generation"` images are learned as they are, and classes only shown in pictures.
+        binarize: For generation, `"dynamic"` or `"static"`: pixels become black or white by the chance that their grey
+            level is, in training anew at each step or once.
         skip_bad: Leave unusable examples of your files out (counted) in place of an error.
 
     Returns:
@@ -66,9 +72,12 @@ def load_dataset(
     (TensorShape([16, 13]), ('class_0', 'class_1', 'class_2'))
     """
     checks.positive_int("batch_size", batch_size)  # before a download
-    own = {"target": target, "columns": columns, "task": task, "skip_bad": skip_bad}
+    own = {"target": target, "columns": columns, "skip_bad": skip_bad}
+    own["task"] = None if task == "generation" else task
     sizes = {"image_size": image_size, "text_size": text_size, "text_unit": text_unit}
     info, splits = datasets.read(name, data_dir=data_dir, cache_mb=cache_mb, **sizes, **own)
+    if task == "generation":
+        info = dataclasses.replace(info, task=task)
     return make_splits(
         info,
         splits,
@@ -78,6 +87,7 @@ def load_dataset(
         policy=augment,
         seed=seed,
         bucket=bucket,
+        binarize=binarize,
     )
 
 
@@ -91,13 +101,14 @@ def make_splits(
     policy="none",
     seed=0,
     bucket=True,
+    binarize="none",
 ):
     """Turns examples per split into `Splits`, after the checks that must come before any training.
 
     Args:
         info: The `DataInfo`.
         splits: Dict from `train`, `test` and perhaps `validation` to `Arrays` or `Stream`.
-        batch_size, validation_fraction, limit, policy, seed, bucket: As in `load_dataset`; `policy` is its `augment`.
+        batch_size, validation_fraction, limit, policy, seed, bucket, binarize: As in `load_dataset`; `policy` is its `augment`.
     """
     splits = dict(splits)
     checks.positive_int("batch_size", batch_size)
@@ -111,12 +122,33 @@ def make_splits(
         checks.positive_int("limit", limit)
         splits = {name: _limited(data, limit) for name, data in splits.items()}
     checking.check_splits(splits, info)
+    if binarize != "none":
+        splits = _binarized(splits, info, binarize)
     if len(splits["train"]) < batch_size:
         raise checks.InputError(
             f"batch_size={batch_size} is larger than the {len(splits['train'])} training examples of {info.name}: "
             f"pass a batch_size of at most {len(splits['train'])}."
         )
-    return Splits(info, splits, batch_size, seed, policy, bucket)
+    return Splits(info, splits, batch_size, seed, policy, bucket, binarize == "dynamic")
+
+
+def _binarized(splits, info, binarize):
+    """Images of black and white pixels, drawn once; with `"dynamic"` those of train are left to the pipeline."""
+    checks.one_of("binarize", binarize, ("none", "dynamic", "static"))
+    in_memory = all(isinstance(data, sources.Arrays) for data in splits.values())
+    if info.task != "generation" or info.kind != "image" or not in_memory:
+        raise checks.InputError(
+            f"binarize={binarize!r} is for generation of images that fit into memory (cache_mb); {info.name} is a "
+            f"{info.task} of {info.kind} inputs."
+        )
+    drawn = {}
+    for number, (split, data) in enumerate(sorted(splits.items())):
+        level, rng = data.inputs, np.random.default_rng(number)
+        if split != "train" or binarize == "static":
+            white = rng.random(level.shape, "float32") * 255 < level
+            data = sources.Arrays(np.where(white, 255, 0).astype("uint8"), data.targets)
+        drawn[split] = data
+    return drawn
 
 
 def _limited(data, limit):

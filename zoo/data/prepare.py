@@ -83,7 +83,9 @@ def prepare(splits, *, fixed_length=False):
         else:
             layer, steps = _standardise(splits)
         model = keras.Model(raw, layer(raw), name="prepare")
-    arguments = {"input_shape": model.output_shape[1:], "num_classes": info.num_outputs}
+    arguments = {"input_shape": model.output_shape[1:]}
+    if info.task != "generation":
+        arguments["num_classes"] = info.num_outputs
     mean, std = _target_statistics(splits) if info.task == "regression" else (0.0, 1.0)
     if std != 1.0:
         steps.append(f"predictions multiplied by {std:.6g}, plus {mean:.6g}")

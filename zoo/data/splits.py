@@ -27,6 +27,7 @@ class Splits:
     seed: int = 0
     policy: str = "none"
     bucket: bool = True  # texts of similar length share a training batch
+    binarize: bool = False  # draw training pixels black or white at each step
     transform: Callable | None = None  # (inputs, targets) of a batch → what the model takes
 
     @property
@@ -123,7 +124,7 @@ class Splits:
     def _train(self, epochs, cardinality, first=(-1, 0)):
         """The batches of a data set of epoch numbers; of epoch first[0] only those from number first[1] on."""
         data = self.examples["train"]
-        noise = augment.augmenter(self.policy, self.seed, self.info)
+        noise = augment.augmenter(self.policy, self.seed, self.info, binarize=self.binarize)
         batches_of = self._gathered if isinstance(data, sources.Arrays) else self._streamed
 
         def batches(epoch):

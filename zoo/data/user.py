@@ -53,7 +53,8 @@ def from_user(
         test: Test data in the same form; a fixed 20 % of `data` where it is `None`.
         target: The DataFrame's target column; several columns of 0 and 1 for a multi-label task.
         columns: Titles of the DataFrame's columns to learn from; all but the target where it is `None`.
-        task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`.
+        task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`. With
+            `"generation"` the data may be `x` alone.
         skip_bad: Leave unusable examples out (counted) in place of an error.
         text_size: Words kept of each text, and words in the vocabulary; (256, 20000) where it is `None`.
         text_unit: What texts are split into: `"words"`, which is also what `None` means, or `"characters"`.
@@ -66,6 +67,8 @@ def from_user(
         InputError: The data have a form, shape or value that the zoo cannot train on; the message says what to pass.
     """
     given = {"train": data, "validation": validation, "test": test}
+    if task == "generation":
+        given = {split: _without_targets(part) for split, part in given.items()}
     parts = {
         split: _part(split, part, target, columns)
         for split, part in given.items()
@@ -79,7 +82,8 @@ def from_user(
             "`target` and `columns` are for tables: leave them out with arrays."
         )
     task = task or labels.guess_task(train.y)
-    names, convert_targets = labels.convert(task, train.y, target)
+    kind = "classification" if task == "generation" else task  # classes are shown in pictures
+    names, convert_targets = labels.convert(kind, train.y, target)
     described, convert = _describe(parts, skip_bad, (text_size, text_unit))
     info = sources.DataInfo(name=name, task=task, labels=names, **described)
     splits = {
@@ -93,6 +97,11 @@ def from_user(
     else:
         splits = checking.without_repeats(splits, name=name, given=True, skip_bad=skip_bad)
     return info, splits
+
+
+def _without_targets(part):
+    """Examples alone as a pair of arrays, with the same class for all."""
+    return (part, np.zeros(len(part), "int64")) if isinstance(part, np.ndarray) else part
 
 
 def _part(split, data, target, columns):

@@ -1,7 +1,9 @@
 """Export: preparation + model + card + golden pair + manifest, as the next version of a SavedModel."""
 
 import contextlib
+import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -54,13 +56,13 @@ def export_model(model, splits, preparation, run):
     lora.merge_lora(model)  # so that `zoo.build(weights=...)` finds the weights that were trained
     endpoints = _endpoints(model, info, preparation, score.get("temperature", 1.0))
     with files.new_version(run.folder / "export") as staged:
-        folder, specs = staged["folder"], _input_specs(info)
-        concrete = _write_saved_model(folder, (model, preparation.inputs), endpoints, specs)
+        folder = staged["folder"]
+        concrete = _write_saved_model(folder, (model, preparation.inputs), endpoints)
         (folder / manifest.EXTRA).mkdir()
         examples = splits.pick(
             "test", np.arange(min(GOLDEN_EXAMPLES, len(splits.examples["test"])))
         )
-        _write_golden(folder, concrete, raw_inputs(examples, info))
+        _write_golden(folder, concrete, endpoints, raw_inputs(examples, info))
         counts = {name: len(data) for name, data in splits.examples.items()}
         signatures = {name: _describe_signature(function) for name, function in concrete.items()}
         card = cards.make(
@@ -107,8 +109,23 @@ def _input_specs(info):
     return {info.kind: tf.TensorSpec((None, *shapes[info.kind]), info.input_dtype, name=info.kind)}
 
 
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """A signature: a function from a dict of inputs to a dict of outputs.
+
+    Attributes:
+        run: The function.
+        specs: Its inputs' names and `tf.TensorSpec`s.
+        golden: Inputs to prove it with; `None` for the raw inputs of test examples.
+    """
+
+    run: Callable
+    specs: dict
+    golden: dict | None = None
+
+
 def _endpoints(model, info, preparation, temperature):
-    """Returns signature → function from the dict of raw inputs to the dict of outputs."""
+    """Returns signature → `Endpoint`."""
 
     def features(raw):
         if info.column_kinds:
@@ -132,25 +149,66 @@ def _endpoints(model, info, preparation, temperature):
             "probabilities": tf.nn.softmax(outputs / temperature),
         }
 
+    specs = _input_specs(info)
+    if info.task == "generation":
+        return _generating(model, features, specs)
     last = model.layers[-1]
     if not isinstance(last, keras.layers.Dense):
-        return {"serve": serve}
+        return {"serve": Endpoint(serve, specs)}
     trunk = keras.Model(model.inputs, last.input)
+
+    def embed(raw):
+        return {"embedding": tf.cast(trunk(features(raw), training=False), tf.float32)}
+
+    return {"serve": Endpoint(serve, specs), "embed": Endpoint(embed, specs)}
+
+
+def _generating(model, features, specs):
+    """The signatures of a variational autoencoder; images come out as float32 in 0..1."""
+    decoder, width = model.get_layer("decoder"), model.get_layer("mean").units
+    is_bernoulli = model.get_layer("bound").likelihood == "bernoulli"
+
+    def finish(outputs):
+        outputs = tf.cast(outputs, tf.float32)
+        return tf.sigmoid(outputs) if is_bernoulli else outputs
+
+    def encode(raw):
+        outputs = model(features(raw), training=False)
+        return {key: tf.cast(outputs[key], tf.float32) for key in ("mean", "log_variance")}
+
+    def reconstruct(raw):
+        outputs = model(features(raw), training=False)
+        return {"reconstruction": finish(outputs["logits"])}
+
+    def decode(raw):
+        return {"image": finish(decoder(raw["latent"], training=False))}
+
+    def sample(raw):
+        seed = tf.stack([raw["seed"], 0])
+        latent = tf.random.stateless_normal((raw["count"], width), seed)
+        return {"image": finish(decoder(latent, training=False)), "latent": latent}
+
+    points = np.random.default_rng(0).standard_normal((GOLDEN_EXAMPLES, width)).astype("float32")
+    latents = {"latent": tf.TensorSpec((None, width), tf.float32, name="latent")}
+    numbers = {name: tf.TensorSpec((), tf.int32, name=name) for name in ("count", "seed")}
+    drawn = {"count": np.int32(GOLDEN_EXAMPLES), "seed": np.int32(0)}
     return {
-        "serve": serve,
-        "embed": lambda raw: {
-            "embedding": tf.cast(trunk(features(raw), training=False), tf.float32)
-        },
+        "serve": Endpoint(lambda raw: encode(raw) | reconstruct(raw), specs),
+        "encode": Endpoint(encode, specs),
+        "reconstruct": Endpoint(reconstruct, specs),
+        "decode": Endpoint(decode, latents, {"latent": points}),
+        "sample": Endpoint(sample, numbers, drawn),
     }
 
 
-def _write_saved_model(folder, models, endpoints, specs):
+def _write_saved_model(folder, models, endpoints):
     """Writes the SavedModel; returns its signatures' concrete functions."""
     archive = keras.export.ExportArchive()
     for model in models:  # the preparation's too: it owns the tables of words and categories
         archive.track(model)
     functions = {
-        name: archive.add_endpoint(name, function, [specs]) for name, function in endpoints.items()
+        name: archive.add_endpoint(name, point.run, [point.specs])
+        for name, point in endpoints.items()
     }
     # Keras lists its own wrappers of the variables beside the variables, and TensorFlow would write both.
     # With the bare variables in the list every weight is written once. Seeds are of no use to a served model.
@@ -162,12 +220,16 @@ def _write_saved_model(folder, models, endpoints, specs):
     return {"serving_default": concrete["serve"], **concrete}
 
 
-def _write_golden(folder, concrete, raw):
+def _write_golden(folder, concrete, endpoints, raw):
+    """Writes inputs and outputs: `inputs/NAME` of most signatures, `inputs:SIGNATURE/NAME` of those with their own."""
     arrays = {f"inputs/{name}": _storable(values) for name, values in raw.items()}
     for signature, function in concrete.items():
-        for name, values in function(
-            {name: tf.constant(values) for name, values in raw.items()}
-        ).items():
+        own = endpoints[signature].golden if signature in endpoints else None
+        for name, values in (own or {}).items():
+            arrays[f"inputs:{signature}/{name}"] = values
+        inputs = raw if own is None else own
+        outputs = function({name: tf.constant(values) for name, values in inputs.items()})
+        for name, values in outputs.items():
             arrays[f"{signature}/{name}"] = _storable(values.numpy())
     with open(folder / manifest.EXTRA / "golden.npz", "wb") as file:
         np.savez_compressed(file, **arrays)

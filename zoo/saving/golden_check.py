@@ -17,19 +17,20 @@ def main(folder):
     tf.config.set_visible_devices([], "GPU")  # whoever calls this may hold all of its memory
     golden = np.load(f"{folder}/assets.extra/golden.npz", allow_pickle=False)
     model = tf.saved_model.load(folder)
-    inputs = {
-        key.partition("/")[2]: tf.constant(golden[key])
-        for key in golden
-        if key.startswith("inputs/")
-    }
+    inputs = {}  # "inputs" of most signatures, "inputs:NAME" of one that has its own
+    for key in golden:
+        group, _, name = key.partition("/")
+        if group.startswith("inputs"):
+            inputs.setdefault(group, {})[name] = tf.constant(golden[key])
     largest, problems = 0.0, []
-    expected = sorted({key.partition("/")[0] for key in golden} - {"inputs"})
+    expected = sorted({key.partition("/")[0] for key in golden} - set(inputs))
     if sorted(model.signatures) != expected:
         problems.append(
             f"its signatures are {sorted(model.signatures)}, the golden pair's {expected}"
         )
     for signature in [name for name in expected if name in model.signatures]:
-        outputs = model.signatures[signature](**inputs)
+        given = inputs.get(f"inputs:{signature}", inputs["inputs"])
+        outputs = model.signatures[signature](**given)
         wanted = {
             key.partition("/")[2]: golden[key] for key in golden if key.startswith(f"{signature}/")
         }

@@ -40,6 +40,8 @@ def as_text(row):
     """One example's prediction as a line for a person."""
     if "prediction" in row:
         return f"{row['input']}: {row['prediction']:.6g}"
+    if "reconstruction" in row:
+        return f"{row['input']}: {', '.join(f'{mean:.3f}' for mean in row['mean'])}"
     if "label" not in row:  # several labels
         return f"{row['input']}: {', '.join(f'{p:.1%}' for p in row['probabilities'])}"
     return f"{row['input']}: {row['label']} ({max(row['probabilities']):.1%})"
@@ -50,7 +52,9 @@ def write_csv(rows, path):
     text, count, writer = io.StringIO(), 0, None
     for row in rows:
         flat = {key: value for key, value in row.items() if not isinstance(value, list)}
-        if "label" not in row:
+        if "reconstruction" in row:
+            flat |= {f"mean_{i}": mean for i, mean in enumerate(row["mean"])}
+        elif "label" not in row:
             flat |= {f"probability_{i}": p for i, p in enumerate(row.get("probabilities", ()))}
         elif "probabilities" in row:
             flat["probability"] = max(row["probabilities"])

@@ -48,7 +48,8 @@ class LoadedModel:
 
         Returns:
             A dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
-            (these alone for a multi-label task), or `prediction` float32 `[N]`.
+            (these alone for a multi-label task), or `prediction` float32 `[N]`; of a VAE `reconstruction`, `mean` and
+            `log_variance`.
 
         Raises:
             InputError: The inputs have another dtype, shape or other columns than the model takes.
@@ -59,6 +60,34 @@ class LoadedModel:
         """The features before the last layer, float32 `[N, D]`, for the same inputs as `predict`."""
         checks.one_of("signature", "embed", self.signatures)
         return self._in_batches("embed", inputs, batch_size)["embedding"]
+
+    def encode(self, images, *, batch_size=256):
+        """Mean and log variance of the latent vector of raw images, a dict of float32 `[N, L]`; of a VAE."""
+        checks.one_of("signature", "encode", self.signatures)
+        return self._in_batches("encode", images, batch_size)
+
+    def reconstruct(self, images, *, batch_size=256):
+        """What the decoder makes of raw images, float32 `[N, H, W, C]` in 0..1; of a VAE."""
+        checks.one_of("signature", "reconstruct", self.signatures)
+        return self._in_batches("reconstruct", images, batch_size)["reconstruction"]
+
+    def decode(self, latent):
+        """The images of latent vectors `[N, L]`, float32 `[N, H, W, C]` in 0..1; of a VAE."""
+        checks.one_of("signature", "decode", self.signatures)
+        width = self.card["signatures"]["decode"]["inputs"]["latent"][1][-1]
+        latent = np.asarray(latent, "float32")
+        if latent.ndim != 2 or latent.shape[1] != width:
+            raise checks.InputError(
+                f"Latent vectors of {self.card['name']} have shape (N, {width}). Received: {latent.shape}"
+            )
+        return self._run("decode", {"latent": latent})["image"].numpy()
+
+    def sample(self, count, *, seed=0):
+        """Draws `count` images, float32 `[count, H, W, C]` in 0..1, the same for the same seed; of a VAE."""
+        checks.one_of("signature", "sample", self.signatures)
+        checks.positive_int("count", count)
+        numbers = {"count": np.int32(count), "seed": np.int32(seed)}
+        return self._run("sample", numbers)["image"].numpy()
 
     def _in_batches(self, signature, inputs, batch_size):
         checks.positive_int("batch_size", batch_size)

@@ -90,6 +90,7 @@ class TrainConfig:
             ("data", "cache_mb"),
             ("checkpoints", "checkpoint_steps"),
             ("checkpoints", "keep_checkpoints"),
+            ("report", "likelihood_samples"),
         ):
             if getattr(getattr(self, part), key) is not None:
                 checks.positive_int(key, getattr(getattr(self, part), key))
@@ -113,6 +114,7 @@ class TrainConfig:
                 f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
             )
         for key, field in (
+            ("binarize", "data"),
             ("schedule", "optimizer"),
             ("loss", "optimizer"),
             ("strategy", "run"),

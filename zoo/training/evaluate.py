@@ -7,7 +7,7 @@ import numpy as np
 
 from zoo import files
 from zoo.training import baseline as baselines
-from zoo.training import calibration, pictures, tasks
+from zoo.training import calibration, generation, pictures, tasks
 from zoo.training import report as reports
 from zoo.training import scores as scoring
 from zoo.training.callbacks import NotFiniteError
@@ -62,23 +62,28 @@ def evaluate_model(model, splits, preparation, run, history=None):
     """
     task, asked = tasks.task(splits.info.task), run.config.report
     targets = splits.targets("test")
-    plain = _test_outputs(model, splits, preparation)
+    plain = (
+        task.outputs(model, splits, run)
+        if task.outputs
+        else _test_outputs(model, splits, preparation)
+    )
     temperature = calibration.fit_temperature(model, splits) if asked.calibrate else 1.0
     outputs = plain / temperature
-    constant = task.constant(splits.targets("train"), splits.info.num_outputs)
+    constant = task.constant(splits, model)
+    constant = np.broadcast_to(constant, (len(targets), constant.shape[-1]))
     report = Report(
         scores=task.score(targets, outputs),
         num_test=len(targets),
         folder=run.folder,
         interval=task.interval(targets, outputs),
-        constant=task.score(targets, np.broadcast_to(constant, outputs.shape)),
+        constant=task.score(targets, constant),
         temperature=temperature,
         uncalibrated=task.score(targets, plain) if asked.calibrate else None,
         baseline=baselines.fit_linear(splits) if asked.baseline else None,
     )
     if not np.isfinite(list(report.scores.values())).all():
         raise NotFiniteError(f"The scores on the test split are not finite: {report.scores}")
-    names = _draw(splits, targets, outputs, run.folder)
+    names = _draw(model, splits, targets, outputs, run.folder)
     made = [n for n in ("curves.png", "augmented.png") if (run.folder / n).exists()]
     names = [*made, *names]
     files.write_atomic(
@@ -121,9 +126,11 @@ def _record(report, run, history):
     return record
 
 
-def _draw(splits, targets, outputs, folder):
+def _draw(model, splits, targets, outputs, folder):
     """Draws what suits the task; returns the files' names."""
     info = splits.info
+    if info.task == "generation":
+        return generation.draw(model, splits, outputs, folder)
     if info.task == "regression":
         pictures.predicted(targets, outputs.reshape(-1), folder / "predicted.png")
         return ["predicted.png"]

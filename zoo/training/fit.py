@@ -56,6 +56,8 @@ def _caption(info, target):
     """The label, or the labels of a mixed example with their shares."""
     if info.task == "regression":
         return f"{target:.4g}"
+    if not info.labels:
+        return ""
     if target.ndim == 0:
         return info.labels[target]
     top = [i for i in np.argsort(-target, kind="stable")[:2] if target[i] >= 0.005]

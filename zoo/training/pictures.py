@@ -136,6 +136,48 @@ def augmented(images, captions, policy, path):
     _save(figure, path)
 
 
+def images(pixels, columns, path, title):
+    """Draws images side by side.
+
+    Args:
+        pixels: Float `[N, H, W, C]` in 0..1.
+        columns: Images in a row.
+        path: PNG file to write.
+        title: What they are.
+    """
+    figure = _grid(np.clip(pixels, 0, 1), [""] * len(pixels), columns, vmin=0, vmax=1)
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def latent(means, targets, labels, path):
+    """Draws the posterior means of test examples in a plane: two units, or the two main directions of more.
+
+    Args:
+        means: Float `[N, L]`.
+        targets: Class ids `[N]`, or `None`.
+        labels: The classes' names.
+        path: PNG file to write.
+    """
+    title = "units of the latent space"
+    if means.shape[1] == 1:
+        means = np.concatenate([means, np.zeros_like(means)], axis=1)
+    if means.shape[1] > 2:
+        centred, title = means - means.mean(0), "the two main directions of the latent space"
+        means = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    figure = Figure(figsize=(6, 5))
+    axes = figure.subplots()
+    points = axes.scatter(
+        *means.T, c=targets, s=6, cmap="tab10" if len(labels) <= 10 else "viridis"
+    )
+    if targets is not None and len(labels) <= 20:
+        handles, _ = points.legend_elements(num=None)
+        shown = [labels[i] for i in np.unique(targets)]
+        axes.legend(handles, shown, loc="upper left", bbox_to_anchor=(1, 1))
+    axes.set(title=f"test examples in {title}")
+    _save(figure, path)
+
+
 def _grid(images, captions, columns, **options):
     rows = max(1, -(-len(images) // columns))
     figure = Figure(figsize=(1.5 * columns, 1.8 * rows))

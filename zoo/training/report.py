@@ -129,7 +129,7 @@ def _text_mistakes(splits, targets, outputs):
 
 def _class_table(info, targets, outputs):
     """Precision, recall and F1 of each class or label; of many the worst."""
-    if info.task == "regression":
+    if info.task in ("regression", "generation"):
         return []
     is_multilabel = info.task == "multilabel"
     predicted = outputs > 0 if is_multilabel else outputs.argmax(-1)

@@ -65,6 +65,7 @@ def start_run(config):
     asked, config = config.check(), config.smoked()
     checks.one_of("optimizer", config.optimizer.name, OPTIMIZERS)
     if not config.model.startswith(OWN):
+        families.check_task(config.model, config.data.task)
         families.arguments(
             config.model, config.model_args
         )  # names only: the sizes come with the data
@@ -99,6 +100,7 @@ def start_run(config):
 # What may change when a run goes on, because nothing that is trained depends on it, or because it is checked elsewhere.
 _FREE = {
     "out", "resume", "quiet", "data_dir", "dataset", "tensorboard", "profile", "baseline", "calibrate",
+    "likelihood_samples",
     "checkpoint_minutes", "checkpoint_steps", "keep_checkpoints",
 }  # fmt: skip
 

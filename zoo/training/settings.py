@@ -23,8 +23,11 @@ class DataConfig:
     """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
     columns: tuple[str, ...] = ()
     """Your CSV's columns to learn from; default: all but the target."""
-    task: Literal["classification", "multilabel", "regression"] | None = None
-    """What your targets are; default: told from the targets."""
+    task: Literal["classification", "multilabel", "regression", "generation"] | None = None
+    """What your targets are; default: told from the targets. generation: learn the images alone."""
+    binarize: Literal["none", "dynamic", "static"] = "none"
+    """For generation: make each pixel white with the probability that its grey level is; dynamic: anew at each step;
+    static: once. Validation and test images are drawn once either way."""
     skip_bad: bool = False
     """Leave unusable examples of your own files out (counted) in place of an error."""
     data_dir: str | None = None
@@ -153,5 +156,7 @@ class ReportConfig:
 
     baseline: bool = False
     """Fit a linear model on the same inputs and put its scores beside the model's."""
+    likelihood_samples: int = 100
+    """For generation: importance samples of each test image for its NLL; published figures use 5000."""
     calibrate: bool = False
     """Fit a temperature on the validation split, by which the exported model divides its logits."""

@@ -51,11 +51,18 @@ def leave(number):
 
 @contextlib.contextmanager
 def _handling(handlers):
-    """Sets signal handlers for a block; only a process's main thread can."""
+    """Sets signal handlers for a block; only a process's main thread can.
+
+    A signal that the process was started to ignore, as a shell script's `command &` ignores Ctrl-C, stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in handlers.items()
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from zoo.models import checks
-from zoo.training import scores
+from zoo.training import generation, scores
 
 # Functions whose output is no logit, and what may follow them without changing a value; in Keras's spelling, without `_`.
 SQUASHING = (
@@ -95,8 +95,9 @@ class Task:
         score: (targets, outputs) as NumPy arrays → the test scores, the headline first.
         interval: (targets, outputs) → low and high end of the headline's 95 % interval.
         interval_by: How the interval is made.
-        constant: (training targets, width of the output) → one example's outputs, the best that are always the same.
+        constant: (splits, model) → outputs of one example or of each: the best that no input has a part in.
         constant_is: What they are.
+        outputs: (model, splits, run) → what `score` takes, where that is not the model's own output.
     """
 
     loss: Callable
@@ -108,6 +109,18 @@ class Task:
     interval_by: str
     constant: Callable
     constant_is: str
+    outputs: Callable | None = None
+
+
+def _of_targets(constant):
+    """A constant guess that is told from the training targets alone."""
+    return lambda splits, model: constant(splits.targets("train"), splits.info.num_outputs)
+
+
+def _own_loss(options):
+    """The model adds its own."""
+    for key, default in (("label_smoothing", 0.0), ("loss", "auto"), ("class_weight", "none")):
+        _refuse(key, getattr(options, key), default, "a generation, whose loss is the model's own")
 
 
 def _cross_entropy(options):
@@ -116,12 +129,15 @@ def _cross_entropy(options):
 
 def _squared_error(options):
     for key, default in (("label_smoothing", 0.0), ("loss", "auto"), ("class_weight", "none")):
-        value = getattr(options, key)
-        if value != default:
-            raise checks.InputError(
-                f"{key}={value!r} is for classification; this task is a regression. Leave it out."
-            )
+        _refuse(key, getattr(options, key), default, "a regression")
     return keras.losses.MeanSquaredError()
+
+
+def _refuse(key, value, default, task):
+    if value != default:
+        raise checks.InputError(
+            f"{key}={value!r} is for classification; this task is {task}. Leave it out."
+        )
 
 
 def _binary_cross_entropy(options):
@@ -142,7 +158,7 @@ TASKS = {
         score=scores.classification,
         interval=scores.classification_interval,
         interval_by="Wilson's score interval",
-        constant=scores.constant_class,
+        constant=_of_targets(scores.constant_class),
         constant_is="the classes' shares of the training split, so always its most frequent class",
     ),
     "regression": Task(
@@ -153,7 +169,7 @@ TASKS = {
         score=scores.regression,
         interval=scores.regression_interval,
         interval_by=BOOTSTRAP,
-        constant=scores.constant_value,
+        constant=_of_targets(scores.constant_value),
         constant_is="the mean of the training targets",
     ),
     # Targets of 0 and 1, [N, K]; one logit per label.
@@ -166,8 +182,21 @@ TASKS = {
         score=scores.multilabel,
         interval=scores.multilabel_interval,
         interval_by=BOOTSTRAP,
-        constant=scores.constant_labels,
+        constant=_of_targets(scores.constant_labels),
         constant_is="the labels' shares of the training split",
+    ),
+    # Targets are not learned from; where there are classes, pictures show them.
+    "generation": Task(
+        loss=_own_loss,
+        metrics=list,
+        monitor="val_loss",
+        mode="min",
+        score=generation.score,
+        interval=generation.interval,
+        interval_by=BOOTSTRAP,
+        constant=generation.constant,
+        constant_is="each pixel by its mean in the training split, independently of the others",
+        outputs=generation.outputs,
     ),
 }
 
@@ -234,6 +263,19 @@ def check_output(model, info):
         raise checks.InputError(
             f"The model {model.name!r} is not built: give it a keras.Input, so that its shapes are known."
         )
+    if info.task == "generation":
+        _check_autoencoder(model, info)
+    else:
+        _check_logits(model, info)
+
+
+def _check_logits(model, info):
+    named = _named_outputs(model)
+    if named:
+        raise checks.InputError(
+            f"The model {model.name!r} gives {', '.join(named)}; {info.name} is a {info.task}, which takes one "
+            "output. Choose another family, or task='generation' (--task) for a vae."
+        )
     shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(model.outputs)]
     if shapes != [(info.num_outputs,)]:
         wanted = f"one output of shape (batch, {info.num_outputs}) for the {info.task} {info.name}"
@@ -251,6 +293,25 @@ def check_output(model, info):
     if applied in SQUASHING:
         raise checks.InputError(
             f"The last layer of {model.name!r} applies {applied}; the losses here take logits: remove it."
+        )
+
+
+def _named_outputs(model):
+    """The outputs of a model that gives a dict of them; otherwise none. A `Sequential` knows no structure of its own."""
+    output = getattr(model, "output", None)
+    return output if isinstance(output, dict) else {}
+
+
+def _check_autoencoder(model, info):
+    wanted = {"logits", "mean", "log_variance"}
+    if set(_named_outputs(model)) != wanted:
+        raise checks.InputError(
+            f"To generate like {info.name} a model of the family vae is needed, for example 'vae:small'. "
+            f"Received: {model.name!r}"
+        )
+    if info.kind != "image":
+        raise checks.InputError(
+            f"The task generation is for images; {info.name} holds {info.kind} inputs."
         )
 
 

@@ -1,0 +1,41 @@
+"""Learn to draw images like those of a data set, with a variational autoencoder.
+
+python recipes/generate_images.py                       # embedded 8x8 digits
+python recipes/generate_images.py --dataset mnist --model vae:iwae --binarize dynamic --epochs 100 --batch-size 100
+python recipes/generate_images.py --dataset photos/ --model vae:conv --image-size 32 32
+"""
+
+import zoo
+
+DEFAULTS = zoo.TrainConfig(model="vae:small").replace(
+    dataset="digits",
+    task="generation",
+    batch_size=64,
+    epochs=60,
+    learning_rate=3e-3,
+    schedule="one_cycle",
+)
+
+
+def main(config):
+    with zoo.start_run(config) as run:
+        config = run.config
+        splits = zoo.load_dataset(**zoo.data_options(config))
+        preparation = zoo.prepare(splits)
+        splits = splits.mapped(preparation)
+        with run.strategy.scope():
+            model = zoo.build(
+                config.model, **{**preparation.builder_arguments, **config.model_args}
+            )
+            zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        if zoo.diagnose(model, splits, run):
+            return
+        history = zoo.fit_model(model, splits, run)
+        report = zoo.evaluate_model(model, splits, preparation, run, history)
+        export = zoo.export_model(model, splits, preparation, run)
+    print(report)
+    print(f"exported {export}; draw with: zoo.load({str(run.folder)!r}).sample(16)")
+
+
+if __name__ == "__main__":
+    zoo.command(main, DEFAULTS, __doc__)
