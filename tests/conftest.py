@@ -1,7 +1,9 @@
 """Shared by all tests: two logical CPU devices, the option --slow, the prepared data sets."""
 
+import gc
 import os
 import signal
+import sys
 
 import pytest
 
@@ -44,3 +46,13 @@ def prepared_mnist():
     if not folder or not os.path.isdir(os.path.join(folder, "mnist")):
         pytest.skip("needs MNIST as TFDS prepares it, in the folder that ZOO_DATA_DIR names")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def memory_given_back():
+    """What Keras and TensorFlow keep of the models of a file of tests adds up to gigabytes."""
+    yield
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        keras.utils.clear_session()
+    gc.collect()

@@ -81,7 +81,7 @@ def torch_logits(module, x, lengths, pooling, head):
 def test_outputs_and_every_gradient_agree_with_pytorch(cell, pooling, bidirectional):
     torch = pytest.importorskip("torch", reason="PyTorch (the extra `parity`) is not installed")
     plan = {"cell": cell, "pooling": pooling, "bidirectional": bidirectional}
-    model, sample = tiny("recurrent", index=2, num_layers=2, **plan)
+    model, sample = tiny("recurrent", "classification", 2, num_layers=2, **plan)
     random_weights(model)
     ids = np.concatenate([sample.inputs, np.zeros_like(sample.inputs[:1])])  # the last is empty
     lengths = np.maximum((ids != 0).sum(1), 1)
@@ -183,7 +183,9 @@ def test_one_output_per_step_learns_from_the_steps_of_the_text_alone(cell):
     """Targets and outputs of padding count neither in the loss nor in a gradient."""
     trained = []
     for more in (0, 5):
-        model, sample = tiny("recurrent", index=2, cell=cell, bidirectional=True, pooling="none")
+        model, sample = tiny(
+            "recurrent", "classification", 2, cell=cell, bidirectional=True, pooling="none"
+        )
         random_weights(model)
         model.compile(
             keras.optimizers.SGD(0.1),
@@ -199,7 +201,7 @@ def test_one_output_per_step_learns_from_the_steps_of_the_text_alone(cell):
 
 def test_it_learns_one_output_per_step():
     keras.utils.set_random_seed(0)
-    model, sample = tiny("recurrent", index=2, bidirectional=True, pooling="none")
+    model, sample = tiny("recurrent", "classification", 2, bidirectional=True, pooling="none")
     model.compile(
         keras.optimizers.Adam(0.03),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -224,12 +226,12 @@ def test_the_two_directions_drop_other_parts_of_the_state(cell):
 
 
 def test_recurrent_dropout_acts_in_training_alone():
-    model, sample = tiny("recurrent", bidirectional=True, recurrent_dropout=0.5)
+    model, sample = tiny("recurrent", "classification", bidirectional=True, recurrent_dropout=0.5)
     x = sample.inputs
     np.testing.assert_array_equal(model(x), model(x))
     first, second = np.array(model(x, training=True)), np.array(model(x, training=True))
     assert np.abs(first - second).max() > 1e-3
-    plain, _ = tiny("recurrent", bidirectional=True)
+    plain, _ = tiny("recurrent", "classification", bidirectional=True)
     plain.set_weights(model.get_weights())
     np.testing.assert_allclose(model(x), plain(x), atol=1e-6)  # products gate by gate
 
@@ -251,6 +253,6 @@ def test_a_model_with_recurrent_dropout_is_served(in_tmp):
 
 
 def test_without_tokens_there_is_nothing_to_adapt():
-    model, _ = tiny("recurrent")
+    model, _ = tiny("recurrent", "classification")
     with pytest.raises(zoo.InputError, match="nothing to adapt"):
         zoo.enable_lora(model, 2)
