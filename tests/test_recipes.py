@@ -24,6 +24,8 @@ CASES = [
         for model in ("recurrent:base", "transformer", "cnn:text")
     ),
     *(("generate_images.py", ["--model", model]) for model in ("vae:base", "vae:conv", "vae:iwae")),
+    ("finetune.py", []),
+    ("finetune.py", ["--weights", "wine_dense", "--dataset", "wine", "--freeze"]),
     ("classify_table.py", []),
     ("classify_table.py", ["--dataset", "breast_cancer", "--label-smoothing", "0.1"]),
     ("classify_table.py", ["--dataset", "diabetes", "--tensorboard"]),

@@ -30,6 +30,7 @@ _HOMES = {
     "evaluate_model": "zoo.training.evaluate",
     "export_model": "zoo.saving.export",
     "fit_model": "zoo.training.fit",
+    "from_weights": "zoo.api",
     "list_models": "zoo.families",
     "load": "zoo.saving.load",
     "load_dataset": "zoo.data.pipeline",

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from zoo import families
-from zoo.data.pipeline import load_dataset, make_splits
+from zoo.data.pipeline import load_dataset, make_splits, resized
 from zoo.data.prepare import prepare
 from zoo.data.user import from_user
 from zoo.models import checks
@@ -16,6 +16,7 @@ from zoo.saving import card as cards
 from zoo.saving import manifest, store
 from zoo.saving.export import export_model
 from zoo.saving.load import load_weights
+from zoo.training import tasks
 from zoo.training.compile import compile_model
 from zoo.training.config import OWN, TrainConfig
 from zoo.training.diagnose import diagnose
@@ -92,6 +93,56 @@ def _build_trained(model, size, weights, arguments):
     return built
 
 
+def from_weights(config):
+    """Returns a config with the family, size and arguments of the trained model that its `weights` name.
+
+    Images are brought to the size that the model was trained on, unless the config says another.
+
+    Args:
+        config: A `TrainConfig`; without `weights` it comes back as it is.
+
+    Raises:
+        InputError: There is no such model, or it was made from a model of its maker's own, or reads texts, whose ids are
+            those of its own vocabulary.
+
+    Example:
+
+    >>> from_weights(TrainConfig(weights="digits_cnn")).data.image_size
+    (8, 8)
+    """
+    if config.weights is None:
+        return config
+    path = store.find(config.weights)
+    manifest.check(path)
+    card = cards.read(path)
+    builder, kind = card["builder"], card["input_kind"]
+    if builder is None or kind == "text":
+        why = (
+            "reads texts by a vocabulary of its own"
+            if builder
+            else "was made from a model of its maker's own"
+        )
+        raise checks.InputError(
+            f"{config.weights} {why}: it cannot go on training here. Use it with zoo.load."
+        )
+    data = {"input_shape", "num_classes", "vocabulary_size"}
+    given = {key: value for key, value in builder["arguments"].items() if key not in data}
+    size = config.data.image_size or (tuple(card["input_shape"][:2]) if kind == "image" else None)
+    model = f"{builder['family']}:{builder['size']}"
+    return config.replace(model=model, model_args=given, image_size=size)
+
+
+def _build_for(config, preparation):
+    """The model of a config, for data that a `Preparation` describes."""
+    if config.weights is None:
+        return build(config.model, **{**preparation.builder_arguments, **config.model_args})
+    classes = preparation.builder_arguments.get("num_classes")
+    model = build(weights=config.weights, num_classes=classes)
+    for layer in model.layers[:-1]:
+        layer.trainable = not config.freeze
+    return model
+
+
 @dataclasses.dataclass(frozen=True)
 class Trained:
     """What `zoo.train` returns.
@@ -127,7 +178,7 @@ def train(
     """Trains, evaluates and exports a model with the shared recipe.
 
     Args:
-        model: A name such as `"cnn:base"`, a builder function `(input_shape, num_classes) → keras.Model`, or an
+        model: A name such as `"cnn:base"`, the name or path of a trained model to go on from, a builder function `(input_shape, num_classes) → keras.Model`, or an
             uncompiled Keras model whose output is logits (one number for a regression).
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
             arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a `tf.data.Dataset` of pairs, which is read into memory
@@ -167,6 +218,8 @@ def train(
         )
     target = (target,) if isinstance(target, str) else target
     is_named_model = isinstance(model, str)
+    if is_named_model and _is_trained(model):
+        model, options = config.model, {**options, "weights": model}
     if task is None and is_named_model:
         task = families.only_task(model)
     own = {"target": target, "columns": columns, "task": task}
@@ -180,13 +233,14 @@ def train(
         _check_named(model, data if is_named_data else None)
     dataset = os.fspath(data) if is_named_data else OWN_DATA
     config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
+    config = from_weights(config)
     with start_run(config) as run:
         config = run.config
         if is_named_data:
             splits = load_dataset(**data_options(config))
         else:
             own = {"validation": validation, "test": test, **_own_options(config)}
-            info, examples = from_user(data, **own)
+            info, examples = resized(*from_user(data, **own), config.data.image_size)
             splits = make_splits(info, examples, **_split_options(config))
         preparation = prepare(splits, fixed_length=not is_named_model)
         splits = splits.mapped(preparation)
@@ -198,6 +252,16 @@ def train(
         history = fit_model(built, splits, run, extra_callbacks=callbacks)
         report = evaluate_model(built, splits, preparation, run, history)
         return Trained(built, history, report, export_model(built, splits, preparation, run))
+
+
+def _is_trained(name):
+    """Whether a name that no family has is that of a trained model."""
+    if name.startswith(OWN) or families.is_listed(name):
+        return False
+    try:
+        return bool(store.find(name))
+    except checks.InputError:
+        return False
 
 
 def _check_named(model, data):
@@ -247,7 +311,7 @@ def _make_model(model, config, preparation):
         _check_own(model, config)
         return _check_inputs(model, preparation)
     if isinstance(model, str):
-        return build(config.model, **arguments)
+        return _build_for(config, preparation)
     if not callable(model):
         raise checks.InputError(
             f"`model` must be a name, a builder function or a Keras model. Received: {model!r}"
@@ -272,14 +336,7 @@ def _check_inputs(model, preparation):
                 f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
                 "inputs, in training and in the export: remove that layer."
             )
-    wanted = tuple(preparation.builder_arguments["input_shape"])
-    shapes = [tuple(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
-    fits = len(shapes) == 1 and len(shapes[0]) == len(wanted)
-    if shapes and not (fits and all(a in (None, b) for a, b in zip(shapes[0], wanted))):
-        raise checks.InputError(  # Keras drops or adds a last dimension of 1 without a word
-            f"The model {model.name!r} takes inputs of shape {shapes}; the prepared data have shape {wanted} per "
-            f"example. Give it keras.Input({wanted})."
-        )
+    tasks.check_inputs(model, tuple(preparation.builder_arguments["input_shape"]))
     words = preparation.builder_arguments.get("vocabulary_size", 0)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:

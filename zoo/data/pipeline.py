@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from zoo.data import augment as augmentation
-from zoo.data import checking, datasets, sources
+from zoo.data import checking, datasets, images, sources
 from zoo.data.splits import Splits
 from zoo.models import checks
 
@@ -130,6 +130,29 @@ def make_splits(
             f"pass a batch_size of at most {len(splits['train'])}."
         )
     return Splits(info, splits, batch_size, seed, policy, bucket, binarize == "dynamic")
+
+
+def resized(info, splits, size):
+    """Brings images in memory to another size; everything else comes back as it is.
+
+    Args:
+        info: The `DataInfo`.
+        splits: Dict from split to `Arrays`.
+        size: Height and width in pixels, or `None`.
+
+    Returns:
+        The `DataInfo` and the splits.
+    """
+    if size is None or info.kind != "image" or tuple(size) == info.input_shape[:2]:
+        return info, splits
+
+    def bring(data):
+        batches = np.array_split(data.inputs, -(-len(data) // 1024))
+        pixels = [images.resize(batch, tuple(size)).numpy() for batch in batches]
+        return sources.Arrays(np.concatenate(pixels), data.targets)
+
+    info = dataclasses.replace(info, input_shape=(*size, info.input_shape[-1]))
+    return info, {split: bring(data) for split, data in splits.items()}
 
 
 def _binarized(splits, info, binarize):

@@ -23,16 +23,16 @@ def describe(size=None, unit=None):
 
 
 def clean(texts, unit):
-    """Brings a tensor of texts to lower case, HTML's breaks to spaces; of words the punctuation goes."""
+    """Brings a tensor of texts to lower case, HTML's breaks to spaces, none at the ends; of words the punctuation goes."""
     texts = tf.strings.lower(texts, encoding="utf-8")
-    texts = tf.strings.regex_replace(texts, _BREAK, " ")
+    texts = tf.strings.strip(tf.strings.regex_replace(texts, _BREAK, " "))
     return tf.strings.regex_replace(texts, _PUNCTUATION, "") if unit == "words" else texts
 
 
 def lengths(texts, unit):
     """Units in each of some texts, which are `str` or UTF-8 bytes: int64 `[N]`, as `clean` and the layer count them."""
-    decoded = (text.decode() if isinstance(text, bytes) else text for text in texts)
-    broken = (re.sub(_BREAK, " ", text.lower()) for text in decoded)
+    decoded = (t.decode(errors="replace") if isinstance(t, bytes) else t for t in texts)
+    broken = (re.sub(_BREAK, " ", text.lower()).strip(" \t\n\r\f\v") for text in decoded)
     if unit == "characters":
         return np.fromiter(map(len, broken), "int64")
     return np.fromiter((len(re.sub(_PUNCTUATION, "", text).split()) for text in broken), "int64")

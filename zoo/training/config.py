@@ -30,6 +30,10 @@ class TrainConfig:
     """Family and size; `zoo models` lists them."""
     model_args: ModelArguments = dataclasses.field(default_factory=dict)
     """Builder arguments on top of the size, for example filters=[8,16] dropout=0.1"""
+    weights: str | None = None
+    """Go on from this trained model, a name or a path: its family, size and arguments take the place of `model`."""
+    freeze: bool = False
+    """With weights: train the last layer only."""
     data: DataConfig = DataConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     run: RunConfig = RunConfig()
@@ -98,6 +102,10 @@ class TrainConfig:
             raise checks.InputError(
                 "`model` must be a name and `model_args` a mapping of builder arguments."
             )
+        if self.freeze and not self.weights:
+            raise checks.InputError(
+                "freeze=True would train the last layer of a new model: pass weights=..., or leave it out."
+            )
         for key in ("input_shape", "num_classes"):
             if key in self.model_args:
                 raise checks.InputError(
@@ -113,6 +121,11 @@ class TrainConfig:
             raise checks.InputError(
                 f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
             )
+        self._check_choices()
+        return self
+
+    def _check_choices(self):
+        """Raises `InputError` for a word that is none of a field's `Literal`."""
         for key, field in (
             ("binarize", "data"),
             ("schedule", "optimizer"),
@@ -123,15 +136,14 @@ class TrainConfig:
         ):
             hints = {f.name: f.type for f in dataclasses.fields(getattr(self, field))}
             checks.one_of(key, getattr(getattr(self, field), key), hints[key].__args__)
-        return self
 
     def smoked(self):
         """The config that is really run: with `smoke`, the family's tiny size on a few examples for one epoch."""
         if not self.run.smoke:
             return self
         tiny = f"{self.model.partition(':')[0]}:tiny"
-        own = self.model.startswith(OWN)
-        model = {} if own else {"model": tiny, "model_args": {}}
+        given = self.model.startswith(OWN) or self.weights
+        model = {} if given else {"model": tiny, "model_args": {}}
         return self.replace(**model, epochs=1, limit=200, batch_size=min(self.data.batch_size, 32))
 
     def to_yaml(self):
@@ -199,7 +211,7 @@ def _check_class_weight(asked):
 
 def _homes():
     """Option → (part, field): `optimizer` stands for the optimizer's name."""
-    homes = {"model": (None, "model"), "model_args": (None, "model_args")}
+    homes = {key: (None, key) for key in ("model", "model_args", "weights", "freeze")}
     for part, kind in _PARTS.items():
         homes |= {f.name: (part, f.name) for f in dataclasses.fields(kind)}
     homes["optimizer"] = homes.pop("name")

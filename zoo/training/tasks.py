@@ -269,6 +269,19 @@ def check_output(model, info):
         _check_logits(model, info)
 
 
+def check_inputs(model, shape):
+    """Raises `InputError` unless a model takes prepared inputs of a shape: Keras drops or adds a last dimension of 1."""
+    shapes = [tuple(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
+    fits = len(shapes) == 1 and len(shapes[0]) == len(shape)
+    if shapes and not (fits and all(a in (None, b) for a, b in zip(shapes[0], shape))):
+        same_channels = fits and len(shape) == 3 and shapes[0][-1] == shape[-1]
+        hint = f", or pass image_size={shapes[0][:2]}" if same_channels else ""
+        raise checks.InputError(
+            f"The model {model.name!r} takes inputs of shape {shapes}; the prepared data have shape {shape} per "
+            f"example. Give it keras.Input({shape}){hint}."
+        )
+
+
 def _check_logits(model, info):
     named = _named_outputs(model)
     if named:
