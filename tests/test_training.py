@@ -10,8 +10,7 @@ import tensorflow as tf
 import zoo
 from zoo.training import tasks
 from zoo.training.command_line import from_command_line
-from zoo.training.compile import make_optimizer, make_schedule
-from zoo.training.config import DataConfig, OptimizerConfig, TrainConfig
+from zoo.training.config import DataConfig, TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 5)).astype("float32")
@@ -261,36 +260,6 @@ def test_ema_weights_are_what_is_judged_and_exported(in_tmp):
     np.testing.assert_array_equal(
         kernels["logits/kernel"], averaged.model.get_layer("logits").get_weights()[0]
     )
-
-
-@pytest.mark.parametrize(
-    ("options", "at_0", "at_25", "at_100"),
-    [
-        ({"schedule": "constant"}, 1, 1, 1),
-        ({"schedule": "constant", "warmup": 0.25}, 0, 1, 1),
-        ({"schedule": "cosine"}, 1, 0.854, 0),
-        ({"schedule": "one_cycle"}, 1 / 25, 1, 0),
-    ],
-)
-def test_schedules(options, at_0, at_25, at_100):
-    schedule = make_schedule(OptimizerConfig(learning_rate=2.0, **options), 100)
-    rates = [float(schedule(step)) if callable(schedule) else schedule for step in (0, 25, 100)]
-    np.testing.assert_allclose(rates, [2 * at_0, 2 * at_25, 2 * at_100], atol=2e-3)
-
-
-def test_weight_decay_leaves_biases_and_normalizations_out():
-    model = zoo.build_dense((4,), 2, normalization="batch")
-    optimizer = make_optimizer(OptimizerConfig(name="adamw", weight_decay=0.1), 10)
-    optimizer.build(model.trainable_variables)
-    decayed = {w.path for w in model.trainable_variables if optimizer._use_weight_decay(w)}
-    assert decayed == {w.path for w in model.trainable_variables if w.path.endswith("kernel")}
-
-
-def test_a_schedule_without_its_length_is_refused():
-    info = zoo.load_dataset("wine").info
-    model = zoo.build("dense:tiny", input_shape=(13,), num_classes=3)
-    with pytest.raises(zoo.InputError, match="steps_per_epoch"):
-        zoo.compile_model(model, info, TrainConfig().replace(schedule="cosine"))
 
 
 def test_the_config_names_the_data(in_tmp):

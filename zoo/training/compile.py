@@ -14,14 +14,35 @@ OPTIMIZERS = {
     "adafactor": keras.optimizers.Adafactor,
     "adagrad": keras.optimizers.Adagrad,
     "lion": keras.optimizers.Lion,
+    "muon": keras.optimizers.Muon,
     "nadam": keras.optimizers.Nadam,
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Raises the rate of another schedule from 0 in the first steps; of Keras's schedules only the cosine can.
+
+    Args:
+        schedule: The schedule that it becomes.
+        steps: Training steps until then.
+    """
+
+    def __init__(self, schedule, steps):
+        self.schedule, self.steps = schedule, steps
+
+    def __call__(self, step):
+        share = keras.ops.cast(step, "float32") / self.steps
+        return keras.ops.minimum(share, 1.0) * self.schedule(step)
+
+    def get_config(self):
+        return {"schedule": self.schedule, "steps": self.steps}
+
+
 def make_schedule(config, total_steps):
-    """Makes the learning rate: a number, or Keras's cosine schedule with its warm-up.
+    """Makes the learning rate: a number, or a schedule of Keras's with a warm-up.
 
     Args:
         config: The `OptimizerConfig`.
@@ -30,8 +51,14 @@ def make_schedule(config, total_steps):
     one_cycle = config.schedule == "one_cycle"
     warmup = config.warmup or (0.25 if one_cycle else 0.0)
     warmup_steps = round(warmup * total_steps)
-    if config.schedule == "constant" and not warmup_steps:
+    if config.schedule in ("constant", "plateau") and not warmup_steps:
         return config.learning_rate
+    if config.schedule == "piecewise":  # as for the residual networks of He et al. 2016
+        steps = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [total_steps // 2, total_steps * 3 // 4],
+            [config.learning_rate * share for share in (1.0, 0.1, 0.01)],
+        )
+        return WarmUp(steps, warmup_steps) if warmup_steps else steps
     return keras.optimizers.schedules.CosineDecay(
         # Smith & Topin 2018 start a cycle at a tenth or less of the highest rate; 1/25 as in fast.ai.
         initial_learning_rate=config.learning_rate
@@ -59,7 +86,11 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     kind = OPTIMIZERS[config.name]
     if replicas > 1 and (config.clip_norm or config.clip_value):
         kind = type(kind.__name__, (strategies.ReduceThenClip, kind), {})
-    options = {"momentum": config.momentum} if config.name == "sgd" else {}
+    options = {}
+    if config.name == "sgd":
+        options = {"momentum": config.momentum, "nesterov": config.nesterov}
+    elif config.name == "muon":  # Jordan 2024: not for the last layer
+        options = {"exclude_layers": ["logits"]}
     if config.weight_decay is not None:
         options["weight_decay"] = config.weight_decay
     if config.ema is not None:
@@ -110,7 +141,9 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
     config = config or configs.TrainConfig()
     strategy = tf.distribute.get_strategy()
     strategies.check_together(strategy, config)
-    has_schedule = config.optimizer.schedule != "constant" or config.optimizer.warmup
+    has_schedule = isinstance(
+        make_schedule(config.optimizer, 100), keras.optimizers.schedules.LearningRateSchedule
+    )
     if steps_per_epoch is None and learning_rate is None and has_schedule:
         raise checks.InputError(
             f"A {config.optimizer.schedule} schedule needs steps_per_epoch=splits.steps_per_epoch."

@@ -83,6 +83,14 @@ class TrainConfig:
                 checks.not_negative(key, getattr(self.optimizer, key))
         if self.optimizer.clip_norm is not None and self.optimizer.clip_value is not None:
             raise checks.InputError("Pass clip_norm or clip_value, not both.")
+        if self.optimizer.schedule == "plateau" and self.optimizer.warmup:
+            raise checks.InputError(
+                "schedule='plateau' sets the learning rate after each epoch, warmup at each step: leave one out."
+            )
+        if self.optimizer.nesterov and self.optimizer.name != "sgd":
+            raise checks.InputError(
+                f"nesterov is for optimizer='sgd'. Received: {self.optimizer.name!r}"
+            )
         if self.optimizer.ema is not None:
             checks.fraction("ema", self.optimizer.ema)
         _check_class_weight(self.optimizer.class_weight)

@@ -157,6 +157,10 @@ def _callbacks(splits, run, task):
     chain.append(callbacks.LearningRate())
     if run.config.optimizer.ema is not None:
         chain.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
+    if run.config.optimizer.schedule == "plateau":
+        chain.append(
+            keras.callbacks.ReduceLROnPlateau(task.monitor, mode=task.mode, factor=0.5, patience=3)
+        )
     if options.patience is not None:
         chain.append(
             keras.callbacks.EarlyStopping(task.monitor, mode=task.mode, patience=options.patience)

@@ -112,7 +112,8 @@ def check_resumable(config, begun):
         config: What is asked for.
         begun: What the run was begun with.
     """
-    constant = begun.optimizer.schedule == "constant" and not begun.optimizer.warmup
+    open_ended = begun.optimizer.schedule in ("constant", "plateau")
+    constant = open_ended and not begun.optimizer.warmup
     free = _FREE | ({"epochs"} if constant else set())
     now = config.flat()
     for key, value in begun.flat().items():

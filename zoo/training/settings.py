@@ -59,15 +59,18 @@ class OptimizerConfig:
     """How the weights are updated."""
 
     name: Annotated[str, tyro.conf.arg(name="optimizer")] = "adam"
-    """adam, adamw, adafactor, adagrad, lion, nadam, rmsprop or sgd"""
+    """adam, adamw, adafactor, adagrad, lion, muon, nadam, rmsprop or sgd"""
     learning_rate: float = 1e-3
     """Highest learning rate of the schedule."""
-    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
-    """constant; cosine: falls to 0; one_cycle: rises for a quarter of the run, then falls to 0."""
+    schedule: Literal["constant", "cosine", "one_cycle", "piecewise", "plateau"] = "constant"
+    """constant; cosine: falls to 0; one_cycle: rises for a quarter of the run, then falls to 0; piecewise: a tenth of it
+    after half of the run, a hundredth after three quarters; plateau: half of it when three epochs bring nothing better."""
     warmup: float = 0.0
     """Share of the run in which the learning rate rises to its highest."""
     momentum: float = 0.9
     """Momentum of sgd; the other optimizers have their own."""
+    nesterov: bool = False
+    """Nesterov's momentum, of sgd."""
     weight_decay: float | None = None
     """Decoupled weight decay of kernels; biases and normalizations are left out."""
     clip_norm: float | None = None

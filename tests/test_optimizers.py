@@ -1,0 +1,97 @@
+"""Optimizers and schedules do what their names say."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.training.compile import OPTIMIZERS, make_optimizer, make_schedule
+from zoo.training.config import OptimizerConfig, TrainConfig
+
+
+def quadratic(optimizer, steps=3):
+    """Steps on f(w) = 2 w² from w = 1; returns where each ends."""
+    variable, path = keras.Variable([1.0]), []
+    for _ in range(steps):
+        optimizer.apply([4 * variable.value], [variable])
+        path.append(float(variable.numpy()[0]))
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_every_optimizer_learns(name):
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    model = zoo.build_dense((4,), 2, units=(8,))
+    optimizer = make_optimizer(OptimizerConfig(name=name, learning_rate=0.02), 100)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss)
+    losses = model.fit(x, (x[:, 0] > 0).astype(int), epochs=12, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_is_that_of_the_formula(nesterov):
+    rate, momentum = 0.05, 0.8
+    config = OptimizerConfig(name="sgd", learning_rate=rate, momentum=momentum, nesterov=nesterov)
+    w, velocity, expected = 1.0, 0.0, []
+    for _ in range(3):
+        gradient = 4 * w
+        velocity = momentum * velocity - rate * gradient
+        w += momentum * velocity - rate * gradient if nesterov else velocity
+        expected.append(w)
+    np.testing.assert_allclose(quadratic(make_optimizer(config, 3)), expected, atol=1e-6)
+
+
+def test_muon_is_for_inner_matrices_alone():
+    model = zoo.build(
+        "cnn:text", input_shape=(None,), num_classes=2, vocabulary_size=9, embedding_dim=4
+    )
+    dense = zoo.build_dense((4,), 2, units=(8,))
+    optimizer = make_optimizer(OptimizerConfig(name="muon"), 10)
+    weights = model.trainable_variables + dense.trainable_variables
+    optimizer.build(weights)
+    inner = {w.path for w in weights if not optimizer._should_use_adamw(w)}
+    assert inner == {"dense_1/kernel"}
+
+
+def test_plateau_halves_the_rate_when_nothing_gets_better(in_tmp):
+    x = np.random.default_rng(0).normal(size=(90, 3)).astype("float32")
+    noise = np.arange(90) % 2  # nothing to learn
+    options = {"learning_rate": 1e-6, "epochs": 9, "quiet": True, "schedule": "plateau"}
+    rates = zoo.train("dense:tiny", (x, noise), **options).history.history["learning_rate"]
+    np.testing.assert_allclose(rates[0], 1e-6, rtol=1e-5)
+    np.testing.assert_allclose(rates[-1], 0.25e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "at_0", "at_25", "at_100"),
+    [
+        ({"schedule": "constant"}, 1, 1, 1),
+        ({"schedule": "constant", "warmup": 0.25}, 0, 1, 1),
+        ({"schedule": "cosine"}, 1, 0.854, 0),
+        ({"schedule": "one_cycle"}, 1 / 25, 1, 0),
+        ({"schedule": "piecewise"}, 1, 1, 0.01),
+        ({"schedule": "piecewise", "warmup": 0.5}, 0, 0.5, 0.01),
+        ({"schedule": "plateau"}, 1, 1, 1),
+    ],
+)
+def test_schedules(options, at_0, at_25, at_100):
+    schedule = make_schedule(OptimizerConfig(learning_rate=2.0, **options), 100)
+    rates = [float(schedule(step)) if callable(schedule) else schedule for step in (0, 25, 100)]
+    np.testing.assert_allclose(rates, [2 * at_0, 2 * at_25, 2 * at_100], atol=2e-3)
+
+
+def test_weight_decay_leaves_biases_and_normalizations_out():
+    model = zoo.build_dense((4,), 2, normalization="batch")
+    optimizer = make_optimizer(OptimizerConfig(name="adamw", weight_decay=0.1), 10)
+    optimizer.build(model.trainable_variables)
+    decayed = {w.path for w in model.trainable_variables if optimizer._use_weight_decay(w)}
+    assert decayed == {w.path for w in model.trainable_variables if w.path.endswith("kernel")}
+
+
+def test_a_schedule_without_its_length_is_refused():
+    info = zoo.load_dataset("wine").info
+    model = zoo.build("dense:tiny", input_shape=(13,), num_classes=3)
+    with pytest.raises(zoo.InputError, match="steps_per_epoch"):
+        zoo.compile_model(model, info, TrainConfig().replace(schedule="cosine"))
