@@ -24,6 +24,7 @@ CASES = [
         for model in ("recurrent:base", "transformer", "cnn:text")
     ),
     *(("generate_images.py", ["--model", model]) for model in ("vae:base", "vae:conv", "vae:iwae")),
+    ("pronounce_words.py", []),
     ("finetune.py", []),
     ("finetune.py", ["--weights", "wine_dense", "--dataset", "wine", "--freeze"]),
     ("classify_table.py", []),

@@ -15,11 +15,19 @@ EPOCHS, BATCH, EXAMPLES = 12, 16, 200
 STEPS = 9  # of an epoch: a fifth of the examples is for testing, a tenth of the rest for validation
 
 
+def texts(rows, word):
+    """Token ids as texts, each with a word that no other has."""
+    spelled = [" ".join(f"{word}{token}" for token in row if token) for row in rows]
+    return [f"{text} number{i}" for i, text in enumerate(spelled)]
+
+
 def data(family, index):
     """A sample's inputs and targets, repeated with noise, so that no two examples are alike."""
-    samples = zoo.FAMILIES[family].samples
-    sample = samples.get("classification", samples.get("generation"))()[index]
+    sample = next(iter(zoo.FAMILIES[family].samples.values()))()[index]
     rng = np.random.default_rng(0)
+    if isinstance(sample.inputs, dict):
+        picked = rng.integers(0, len(sample.targets), EXAMPLES)
+        return texts(sample.inputs["source"][picked], "a"), texts(sample.targets[picked], "b")
     picked = rng.integers(0, len(sample.inputs), EXAMPLES)
     if sample.targets is None:  # grey levels
         noise = rng.integers(-20, 20, (EXAMPLES, *sample.inputs.shape[1:]))
@@ -27,8 +35,7 @@ def data(family, index):
     inputs, targets = sample.inputs[picked], sample.targets[picked]
     if "vocabulary_size" not in sample.arguments:
         return inputs + rng.normal(0, 0.1, inputs.shape).astype("float32"), targets
-    texts = [" ".join(f"word{token}" for token in row if token) for row in inputs]
-    return [f"{text} number{i}" for i, text in enumerate(texts)], targets
+    return texts(inputs, "word"), targets
 
 
 def main(family, index, folder):

@@ -260,7 +260,7 @@ Printed by `python tests/faults/fault_table.py`: {len(ROWS)} faults. The slow te
 real processes and check every column: exit code, message, newest whole checkpoint, and what comes after `--resume RUN`
 once the cause is mended. "{EQUAL.capitalize()}" means: every variable of model, optimizer and metrics after the last step,
 the exported weights, `metrics.csv` and the scores equal those of a run that nothing happened to, bit for bit (on CPUs),
-no half-written file is left, and no row prints a traceback. `tests/faults/test_kills.py` kills every family ten times
+no half-written file is left, and no row prints a traceback. `tests/faults/test_kills.py` kills every family
 at random moments besides.
 
 The run: `python recipes/classify_table.py --out RUN`, a tiny model with dropout, {STEPS} steps in four epochs, a checkpoint

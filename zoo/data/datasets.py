@@ -56,6 +56,18 @@ DATASETS = {
         "`stresses` of `stressing`",
         text_unit="characters",
     ),
+    "cmudict": Row(
+        words.ZooCmudict,
+        "BSD-2-Clause",
+        "single words of American English, among them many names; stress is left out",
+        text_unit="characters",
+    ),
+    "cmudict_with_stress": Row(
+        words.ZooCmudictWithStress,
+        "BSD-2-Clause",
+        "single words of American English, among them many names",
+        text_unit="characters",
+    ),
     "imdb_reviews": Row(
         "imdb_reviews",
         "no licence stated",
@@ -94,6 +106,7 @@ def read(
     if name not in DATASETS and paths.is_path(name):
         sizes = {"image_size": image_size, "text_size": text_size, "text_unit": text_unit}
         return paths.read(name, cache_mb=cache_mb, **sizes, **own)
+    task = own.pop("task", None)
     for key, value in own.items():
         if value:
             raise checks.InputError(
@@ -102,6 +115,10 @@ def read(
     builder = find_builder(name, data_dir)
     sources.log.info("data: %s", builder.data_dir)
     info, convert = _describe(name, builder, image_size, (text_size, text_unit))
+    if task not in (None, info.task):
+        raise checks.InputError(
+            f"The data set {name!r} is for {info.task}. Received: task={task!r}"
+        )
     read_config = tfds.ReadConfig(interleave_cycle_length=1, add_tfds_id=False, try_autocache=False)
     splits = {}
     for split in ("train", "validation", "test"):
@@ -178,6 +195,8 @@ def _describe(name, builder, image_size, text):
 def _target(name, target):
     if isinstance(target, tfds.features.ClassLabel):
         return {"task": "classification", "labels": tuple(target.names)}
+    if isinstance(target, tfds.features.Text):
+        return {"task": "translation"}
     if target.shape == () and np.dtype(target.np_dtype).kind == "f":
         return {"task": "regression"}
     raise checks.InputError(

@@ -5,7 +5,7 @@ import numpy as np
 from zoo.data import sources
 from zoo.models import checks
 
-TASKS = ("classification", "multilabel", "regression")
+TASKS = ("classification", "multilabel", "regression", "translation")
 
 
 def guess_task(targets):
@@ -52,6 +52,8 @@ def convert(task, targets, titles=None):
         titles: The labels' names for a multi-label task.
     """
     checks.one_of("task", task, TASKS)
+    if task == "translation":
+        return (), lambda part: part.y.astype(str).astype(object).reshape(-1)
     if task == "multilabel":
         return _multilabel(targets, titles)
     if targets.ndim > 1 and targets.shape[1] > 1 and task == "classification":

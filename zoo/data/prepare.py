@@ -8,7 +8,8 @@ import dataclasses
 import keras
 import numpy as np
 
-from zoo.data import sources, tables, texts
+from zoo.data import pairs, sources, tables, texts
+from zoo.models import seq2seq
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Preparation:
         steps: The steps in words, for the card.
         target_mean: For a regression, the mean of the training targets; otherwise 0.
         target_std: For a regression, their standard deviation; otherwise 1.
+        answers: For a translation, the texts of targets as ids, and back.
         input_range: Lowest and highest value of arrays of features in the training split; `None` for other kinds.
     """
 
@@ -31,10 +33,13 @@ class Preparation:
     target_mean: float = 0.0
     target_std: float = 1.0
     input_range: tuple[float, float] | None = None
+    answers: pairs.Answers | None = None
 
     def __call__(self, inputs, targets):
         """Prepares a batch of (inputs, targets), as `Splits.mapped` wants it."""
         features = self.inputs(inputs)
+        if self.answers is not None:
+            return seq2seq.teacher_forcing(features, self.answers.ids(targets))[:2]
         if (self.target_mean, self.target_std) == (0.0, 1.0):
             return features, targets
         return features, (keras.ops.cast(targets, "float32") - self.target_mean) / self.target_std
@@ -84,7 +89,10 @@ def prepare(splits, *, fixed_length=False):
             layer, steps = _standardise(splits)
         model = keras.Model(raw, layer(raw), name="prepare")
     arguments = {"input_shape": model.output_shape[1:]}
-    if info.task != "generation":
+    answers = pairs.Answers(splits) if info.task == "translation" else None
+    if answers is not None:
+        arguments["num_classes"] = len(answers.tokens)
+    elif info.task != "generation":
         arguments["num_classes"] = info.num_outputs
     mean, std = _target_statistics(splits) if info.task == "regression" else (0.0, 1.0)
     if std != 1.0:
@@ -92,7 +100,7 @@ def prepare(splits, *, fixed_length=False):
     data, bounds = splits.examples["train"], None
     if info.kind == "features" and isinstance(data, sources.Arrays):
         bounds = (float(data.inputs.min()), float(data.inputs.max()))
-    return Preparation(model, arguments | vocabulary, tuple(steps), mean, std, bounds)
+    return Preparation(model, arguments | vocabulary, tuple(steps), mean, std, bounds, answers)
 
 
 def _standardise(splits):

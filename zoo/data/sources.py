@@ -28,6 +28,7 @@ class DataInfo:
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
         text_size: For text, the units kept of each text and the units of the vocabulary.
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
+        target_unit: For answers that are texts, what they are split into.
         licence: Terms of the data.
         source: Where it comes from.
         limits: What a model trained on it is not for.
@@ -43,6 +44,7 @@ class DataInfo:
     column_kinds: tuple[str, ...] = ()
     text_size: tuple[int, int] | None = None
     text_unit: str = "words"
+    target_unit: str = "words"
     licence: str = "unknown"
     source: str = "the caller"
     limits: str = "judged on its own test split only"

@@ -8,6 +8,8 @@ import re
 
 import tensorflow_datasets as tfds
 
+from zoo.data import pairs
+
 CITATION = """@misc{cmudict, title={The CMU Pronouncing Dictionary},
 author={Carnegie Mellon University}, url={http://www.speech.cs.cmu.edu/cgi-bin/cmudict}}"""
 HOMEPAGE = "http://www.speech.cs.cmu.edu/cgi-bin/cmudict"
@@ -40,11 +42,20 @@ def stressed_syllable(phonemes):
     return (vowels.index("1") if "1" in vowels else None), len(vowels)
 
 
-class ZooCmudictStress(tfds.core.GeneratorBasedBuilder):
-    """107 thousand English words of two syllables and more: which syllable carries the primary stress?"""
-
+class _Words(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First version."}
+
+    def _split_generators(self, dl_manager):
+        found = pronunciations()
+        parts = {"train": {}, "test": {}}
+        for word, listed in found.items():
+            parts["test" if is_test(word) else "train"][word] = listed
+        return {split: self._generate_examples(part) for split, part in parts.items()}
+
+
+class ZooCmudictStress(_Words):
+    """107 thousand English words of two syllables and more: which syllable carries the primary stress?"""
 
     def _info(self):
         return self.dataset_info_from_configs(
@@ -61,17 +72,40 @@ class ZooCmudictStress(tfds.core.GeneratorBasedBuilder):
             citation=CITATION,
         )
 
-    def _split_generators(self, dl_manager):
-        found = pronunciations()
-        return {
-            "train": self._generate_examples(found, test=False),
-            "test": self._generate_examples(found, test=True),
-        }
-
-    def _generate_examples(self, found, *, test):
+    def _generate_examples(self, found):
         for word, listed in found.items():
             stresses = [stressed_syllable(phonemes) for phonemes in listed]
             places = {place for place, _ in stresses}
-            if is_test(word) != test or len(places) > 1 or None in places or stresses[0][1] < 2:
+            if len(places) > 1 or None in places or stresses[0][1] < 2:
                 continue
             yield word, {"text": word, "label": min(places.pop(), len(STRESSES) - 1)}
+
+
+class ZooCmudict(_Words):
+    """117 thousand English words and how they are pronounced, without stress."""
+
+    STRESS = False
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            description="Words with their phonemes; where several pronunciations are listed, ` | ` stands between them.",
+            features=tfds.features.FeaturesDict(
+                {"text": tfds.features.Text(), "phonemes": tfds.features.Text()}
+            ),
+            supervised_keys=("text", "phonemes"),
+            homepage=HOMEPAGE,
+            citation=CITATION,
+        )
+
+    def _generate_examples(self, found):
+        for word, listed in found.items():
+            spelled = [" ".join(phonemes) for phonemes in listed]
+            if not self.STRESS:
+                spelled = [re.sub("[0-9]", "", phonemes) for phonemes in spelled]
+            yield word, {"text": word, "phonemes": pairs.OR.join(dict.fromkeys(spelled))}
+
+
+class ZooCmudictWithStress(ZooCmudict):
+    """117 thousand English words and how they are pronounced, with the stress of each vowel."""
+
+    STRESS = True

@@ -15,6 +15,7 @@ from zoo.data import images
 from zoo.models import checks, lora
 from zoo.saving import card as cards
 from zoo.saving import manifest
+from zoo.training import translation
 from zoo.training.callbacks import NotFiniteError
 
 GOLDEN_EXAMPLES = 8
@@ -54,7 +55,7 @@ def export_model(model, splits, preparation, run):
     if run.resumed and (before := _exported_before(run.folder, score)):
         return before
     lora.merge_lora(model)  # so that `zoo.build(weights=...)` finds the weights that were trained
-    endpoints = _endpoints(model, info, preparation, score.get("temperature", 1.0))
+    endpoints = _endpoints(model, info, preparation, score.get("temperature", 1.0), run.config)
     with files.new_version(run.folder / "export") as staged:
         folder = staged["folder"]
         concrete = _write_saved_model(folder, (model, preparation.inputs), endpoints)
@@ -124,7 +125,17 @@ class Endpoint:
     golden: dict | None = None
 
 
-def _endpoints(model, info, preparation, temperature):
+def _answering(model, preparation, config):
+    answer = translation.answerer(model, preparation, config.report.beam_width)
+
+    def serve(raw):
+        answers, score = answer(preparation.inputs(raw["text"]))
+        return {"answer": answers, "score": score}
+
+    return serve
+
+
+def _endpoints(model, info, preparation, temperature, config):
     """Returns signature → `Endpoint`."""
 
     def features(raw):
@@ -150,6 +161,8 @@ def _endpoints(model, info, preparation, temperature):
         }
 
     specs = _input_specs(info)
+    if info.task == "translation":
+        return {"serve": Endpoint(_answering(model, preparation, config), specs)}
     if info.task == "generation":
         return _generating(model, features, specs)
     last = model.layers[-1]

@@ -40,6 +40,8 @@ def as_text(row):
     """One example's prediction as a line for a person."""
     if "prediction" in row:
         return f"{row['input']}: {row['prediction']:.6g}"
+    if "answer" in row:
+        return f"{row['input']}: {row['answer']}"
     if "reconstruction" in row:
         return f"{row['input']}: {', '.join(f'{mean:.3f}' for mean in row['mean'])}"
     if "label" not in row:  # several labels
@@ -52,7 +54,9 @@ def write_csv(rows, path):
     text, count, writer = io.StringIO(), 0, None
     for row in rows:
         flat = {key: value for key, value in row.items() if not isinstance(value, list)}
-        if "reconstruction" in row:
+        if "answer" in row:
+            pass
+        elif "reconstruction" in row:
             flat |= {f"mean_{i}": mean for i, mean in enumerate(row["mean"])}
         elif "label" not in row:
             flat |= {f"probability_{i}": p for i, p in enumerate(row.get("probabilities", ()))}

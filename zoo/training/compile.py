@@ -156,10 +156,11 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
         raise checks.InputError(
             f"calibrate is for classification; the task of {info.name} is {info.task}."
         )
-    own = info.task == "generation"
+    own = info.task in ("generation", "translation")
     if own and (config.report.baseline or config.diagnose.overfit_batch):
         raise checks.InputError(
-            "baseline and overfit_batch are for models that predict something; this is a generation. Leave them out."
+            "baseline and overfit_batch are for models that predict a class or a number; this is a "
+            f"{info.task}. Leave them out."
         )
     strategies.prepare_model(model, strategy)
     model.compile(

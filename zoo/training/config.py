@@ -103,6 +103,7 @@ class TrainConfig:
             ("checkpoints", "checkpoint_steps"),
             ("checkpoints", "keep_checkpoints"),
             ("report", "likelihood_samples"),
+            ("report", "beam_width"),
         ):
             if getattr(getattr(self, part), key) is not None:
                 checks.positive_int(key, getattr(getattr(self, part), key))

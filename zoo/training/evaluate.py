@@ -63,7 +63,7 @@ def evaluate_model(model, splits, preparation, run, history=None):
     task, asked = tasks.task(splits.info.task), run.config.report
     targets = splits.targets("test")
     plain = (
-        task.outputs(model, splits, run)
+        task.outputs(model, splits, preparation, run)
         if task.outputs
         else _test_outputs(model, splits, preparation)
     )
@@ -131,6 +131,8 @@ def _draw(model, splits, targets, outputs, folder):
     info = splits.info
     if info.task == "generation":
         return generation.draw(model, splits, outputs, folder)
+    if info.task == "translation":
+        return []
     if info.task == "regression":
         pictures.predicted(targets, outputs.reshape(-1), folder / "predicted.png")
         return ["predicted.png"]

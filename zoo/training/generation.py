@@ -18,7 +18,7 @@ PAIRS = 10  # images beside their reconstructions
 ACTIVE = 0.01  # variance of a posterior mean over the images above which a unit is active (Burda et al. 2016)
 
 
-def outputs(model, splits, run):
+def outputs(model, splits, preparation, run):
     """The outputs for the test split, float64 `[N, 3 + L]`."""
     count = len(splits.examples["test"])
     replicas = model.distribute_strategy.num_replicas_in_sync

@@ -3,7 +3,7 @@
 import numpy as np
 
 from zoo.training import scores as scoring
-from zoo.training import tasks
+from zoo.training import tasks, translation
 
 SHOWN = 20  # classes
 LONGEST = 200  # characters of a text in a table
@@ -36,6 +36,7 @@ def render(report, model, splits, run, history, targets, outputs, pictures):
         "",
         *_class_table(splits.info, targets, outputs),
         *_text_mistakes(splits, targets, outputs),
+        *_wrong_answers(report, splits.info),
         *[f"![{name.partition('.')[0]}]({name})\n" for name in pictures],
     ]
     return "\n".join(lines)
@@ -127,9 +128,22 @@ def _text_mistakes(splits, targets, outputs):
     return [*lines, ""]
 
 
+def _wrong_answers(report, info):
+    """The answers that are furthest from a right one."""
+    if info.task != "translation":
+        return []
+    rows = [" | ".join(map(_cell, row)) for row in translation.worst(report.folder)]
+    lines = [
+        "| worst answers | right | answer |",
+        "| --- | --- | --- |",
+        *(f"| {r} |" for r in rows),
+    ]
+    return [*lines, "", f"All answers: [{translation.FILE}]({translation.FILE})", ""]
+
+
 def _class_table(info, targets, outputs):
     """Precision, recall and F1 of each class or label; of many the worst."""
-    if info.task in ("regression", "generation"):
+    if info.task not in ("classification", "multilabel"):
         return []
     is_multilabel = info.task == "multilabel"
     predicted = outputs > 0 if is_multilabel else outputs.argmax(-1)

@@ -17,14 +17,17 @@ class DataConfig:
     """What is read, and how."""
 
     dataset: str = "digits"
-    """digits, breast_cancer, wine, diabetes, cmudict_stress (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
+    """digits, breast_cancer, wine, diabetes, cmudict, cmudict_stress (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
     of class-named folders of images or texts, a .csv, a .npz"""
     target: tuple[str, ...] = ()
     """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
     columns: tuple[str, ...] = ()
     """Your CSV's columns to learn from; default: all but the target."""
-    task: Literal["classification", "multilabel", "regression", "generation"] | None = None
-    """What your targets are; default: told from the targets. generation: learn the images alone."""
+    task: (
+        Literal["classification", "multilabel", "regression", "generation", "translation"] | None
+    ) = None
+    """What your targets are; default: told from the targets. generation: learn the images alone; translation: targets
+    are texts."""
     binarize: Literal["none", "dynamic", "static"] = "none"
     """For generation: make each pixel white with the probability that its grey level is; dynamic: anew at each step;
     static: once. Validation and test images are drawn once either way."""
@@ -161,5 +164,7 @@ class ReportConfig:
     """Fit a linear model on the same inputs and put its scores beside the model's."""
     likelihood_samples: int = 100
     """For generation: importance samples of each test image for its NLL; published figures use 5000."""
+    beam_width: int = 4
+    """For translation: partial answers that are followed side by side, in the test and in the export."""
     calibrate: bool = False
     """Fit a temperature on the validation split, by which the exported model divides its logits."""

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from zoo.models import checks
-from zoo.training import generation, scores
+from zoo.training import generation, scores, translation
 
 # Functions whose output is no logit, and what may follow them without changing a value; in Keras's spelling, without `_`.
 SQUASHING = (
@@ -97,7 +97,7 @@ class Task:
         interval_by: How the interval is made.
         constant: (splits, model) → outputs of one example or of each: the best that no input has a part in.
         constant_is: What they are.
-        outputs: (model, splits, run) → what `score` takes, where that is not the model's own output.
+        outputs: (model, splits, preparation, run) → what `score` takes, where that is not the model's own output.
     """
 
     loss: Callable
@@ -125,6 +125,11 @@ def _own_loss(options):
 
 def _cross_entropy(options):
     return Crossentropy(options.label_smoothing, FOCAL_GAMMA if options.loss == "focal" else 0.0)
+
+
+def _token_cross_entropy(options):
+    _refuse("class_weight", options.class_weight, "none", "a translation")
+    return _cross_entropy(options)
 
 
 def _squared_error(options):
@@ -198,6 +203,19 @@ TASKS = {
         constant_is="each pixel by its mean in the training split, independently of the others",
         outputs=generation.outputs,
     ),
+    # Targets are texts; the model answers token by token.
+    "translation": Task(
+        loss=_token_cross_entropy,
+        metrics=lambda: [keras.metrics.MeanMetricWrapper(matches, name="accuracy")],
+        monitor="val_loss",
+        mode="min",
+        score=translation.score,
+        interval=translation.interval,
+        interval_by="Wilson's score interval",
+        constant=translation.constant,
+        constant_is="empty answers",
+        outputs=translation.outputs,
+    ),
 }
 
 
@@ -265,8 +283,18 @@ def check_output(model, info):
         )
     if info.task == "generation":
         _check_autoencoder(model, info)
+    elif info.task == "translation":
+        _check_decoder(model, info)
     else:
         _check_logits(model, info)
+
+
+def _check_decoder(model, info):
+    if set(getattr(model, "input", ())) != {"source", "target"}:
+        raise checks.InputError(
+            f"To answer the texts of {info.name} with texts a model of the family seq2seq is needed, for example "
+            f"'seq2seq:small'. Received: {model.name!r}"
+        )
 
 
 def check_inputs(model, shape):

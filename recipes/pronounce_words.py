@@ -1,0 +1,41 @@
+"""Answer texts with texts: how are English words pronounced?
+
+python recipes/pronounce_words.py                       # embedded words, one epoch
+python recipes/pronounce_words.py --epochs 20 --dataset cmudict_with_stress
+python recipes/pronounce_words.py --dataset pairs.csv --columns question --target answer
+"""
+
+import zoo
+
+DEFAULTS = zoo.TrainConfig(model="seq2seq:small").replace(
+    dataset="cmudict",
+    task="translation",
+    batch_size=128,
+    epochs=1,
+    learning_rate=2e-3,
+    schedule="one_cycle",
+)
+
+
+def main(config):
+    with zoo.start_run(config) as run:
+        config = run.config
+        splits = zoo.load_dataset(**zoo.data_options(config))
+        preparation = zoo.prepare(splits)
+        splits = splits.mapped(preparation)
+        with run.strategy.scope():
+            model = zoo.build(
+                config.model, **{**preparation.builder_arguments, **config.model_args}
+            )
+            zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        if zoo.diagnose(model, splits, run):
+            return
+        history = zoo.fit_model(model, splits, run)
+        report = zoo.evaluate_model(model, splits, preparation, run, history)
+        export = zoo.export_model(model, splits, preparation, run)
+    print(report)
+    print(f"exported {export}; answer with: zoo.load({str(run.folder)!r}).predict(['keras'])")
+
+
+if __name__ == "__main__":
+    zoo.command(main, DEFAULTS, __doc__)
