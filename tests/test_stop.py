@@ -10,7 +10,7 @@ import zoo
 from zoo import cli
 from zoo.data import sources
 from zoo.saving import export
-from zoo.training import callbacks, tasks
+from zoo.training import callbacks
 from zoo.training.callbacks import NotFiniteError
 from zoo.training.config import TrainConfig
 
@@ -204,12 +204,12 @@ SQUASHED = {
 def test_outputs_that_are_no_logits_are_refused(case):
     for task in ("classification", "multilabel"):
         with pytest.raises(zoo.InputError, match="applies .*take logits: remove it"):
-            tasks.check_output(SQUASHED[case](), info(task))
+            fits.check_output(SQUASHED[case](), info(task))
 
 
 def test_squashed_outputs_cannot_reach_the_targets_of_a_regression():
     with pytest.raises(zoo.InputError, match="applies tanh, but targets are standardised"):
-        tasks.check_output(own(dense(1, "tanh")), info("regression"))
+        fits.check_output(own(dense(1, "tanh")), info("regression"))
 
 
 def test_logits_are_let_through():
@@ -225,8 +225,8 @@ def test_logits_are_let_through():
 
     for model in (own(dense(2)), functional(dense(2, "tanh"), dense(2)), own(Head())):
         for task in ("classification", "multilabel"):
-            tasks.check_output(model, info(task))
-    tasks.check_output(own(dense(1)), info("regression"))
+            fits.check_output(model, info(task))
+    fits.check_output(own(dense(1)), info("regression"))
 
 
 # Callbacks that wait for what never comes

@@ -16,7 +16,7 @@ from zoo.saving import card as cards
 from zoo.saving import manifest, store
 from zoo.saving.export import export_model
 from zoo.saving.load import load_weights
-from zoo.training import tasks
+from zoo.training import fits
 from zoo.training.compile import compile_model
 from zoo.training.config import OWN, TrainConfig
 from zoo.training.diagnose import diagnose
@@ -336,7 +336,7 @@ def _check_inputs(model, preparation):
                 f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
                 "inputs, in training and in the export: remove that layer."
             )
-    tasks.check_inputs(model, tuple(preparation.builder_arguments["input_shape"]))
+    fits.check_inputs(model, tuple(preparation.builder_arguments["input_shape"]))
     words = preparation.builder_arguments.get("vocabulary_size", 0)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:

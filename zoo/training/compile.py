@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from zoo.models import checks
 from zoo.training import config as configs
+from zoo.training import fits, tasks
 from zoo.training import strategy as strategies
-from zoo.training import tasks
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -148,7 +148,7 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
         raise checks.InputError(
             f"A {config.optimizer.schedule} schedule needs steps_per_epoch=splits.steps_per_epoch."
         )
-    tasks.check_output(model, info)
+    fits.check_output(model, info)
     task = tasks.task(info.task)
     loss = task.loss(config.optimizer)
     tasks.check_class_weight(config.optimizer.class_weight, info)

@@ -81,18 +81,7 @@ class TrainConfig:
         for key in ("weight_decay", "clip_norm", "clip_value"):
             if getattr(self.optimizer, key) is not None:
                 checks.not_negative(key, getattr(self.optimizer, key))
-        if self.optimizer.clip_norm is not None and self.optimizer.clip_value is not None:
-            raise checks.InputError("Pass clip_norm or clip_value, not both.")
-        if self.optimizer.schedule == "plateau" and self.optimizer.warmup:
-            raise checks.InputError(
-                "schedule='plateau' sets the learning rate after each epoch, warmup at each step: leave one out."
-            )
-        if self.optimizer.nesterov and self.optimizer.name != "sgd":
-            raise checks.InputError(
-                f"nesterov is for optimizer='sgd'. Received: {self.optimizer.name!r}"
-            )
-        if self.optimizer.ema is not None:
-            checks.fraction("ema", self.optimizer.ema)
+        self._check_optimizer()
         _check_class_weight(self.optimizer.class_weight)
         self.diagnose.check()
         for part, key in (
@@ -132,6 +121,21 @@ class TrainConfig:
             )
         self._check_choices()
         return self
+
+    def _check_optimizer(self):
+        """Raises `InputError` for settings of the optimizer that exclude each other."""
+        if self.optimizer.clip_norm is not None and self.optimizer.clip_value is not None:
+            raise checks.InputError("Pass clip_norm or clip_value, not both.")
+        if self.optimizer.schedule == "plateau" and self.optimizer.warmup:
+            raise checks.InputError(
+                "schedule='plateau' sets the learning rate after each epoch, warmup at each step: leave one out."
+            )
+        if self.optimizer.nesterov and self.optimizer.name != "sgd":
+            raise checks.InputError(
+                f"nesterov is for optimizer='sgd'. Received: {self.optimizer.name!r}"
+            )
+        if self.optimizer.ema is not None:
+            checks.fraction("ema", self.optimizer.ema)
 
     def _check_choices(self):
         """Raises `InputError` for a word that is none of a field's `Literal`."""

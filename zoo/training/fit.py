@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import files
-from zoo.training import callbacks, checkpoints, pictures, resume, signals, tasks
+from zoo.training import callbacks, checkpoints, fits, pictures, resume, signals, tasks
 
 log = logging.getLogger("zoo")
 
@@ -107,7 +107,7 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
     names = [metric.name for metric in task.metrics()]
     callbacks.check_monitors(extra_callbacks, names)
     if splits.info.task != "translation":
-        tasks.check_inputs(model, tuple(splits.test.element_spec[0].shape[1:]))
+        fits.check_inputs(model, tuple(splits.test.element_spec[0].shape[1:]))
     _check_space(model, run)
     with signals.deferring() as asked:
         chain = [*_callbacks(splits, run, task), *extra_callbacks]

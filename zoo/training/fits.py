@@ -1,0 +1,113 @@
+"""Whether a model fits a task and its data: what would otherwise broadcast, or train to nonsense, is refused."""
+
+import keras
+
+from zoo.models import checks
+from zoo.training import tasks
+
+# Functions whose output is no logit, and what may follow them without changing a value; in Keras's spelling, without `_`.
+SQUASHING = (
+    "softmax", "logsoftmax", "sparsemax", "sigmoid", "logsigmoid", "hardsigmoid", "sparsesigmoid", "tanh", "hardtanh",
+    "softsign",
+)  # fmt: skip
+VALUE_KEEPING = ("identity", "reshape", "flatten", "dropout", "cast")
+
+
+def check_output(model, info):
+    """Raises `InputError` unless the model's output fits the data: a wrong width would broadcast or give NaN."""
+    tasks.task(info.task)
+    if not getattr(model, "outputs", None):
+        raise checks.InputError(
+            f"The model {model.name!r} is not built: give it a keras.Input, so that its shapes are known."
+        )
+    if info.task == "generation":
+        _check_autoencoder(model, info)
+    elif info.task == "translation":
+        _check_decoder(model, info)
+    else:
+        _check_logits(model, info)
+
+
+def _check_decoder(model, info):
+    if set(getattr(model, "input", ())) != {"source", "target"}:
+        raise checks.InputError(
+            f"To answer the texts of {info.name} with texts a model of the family seq2seq is needed, for example "
+            f"'seq2seq:small'. Received: {model.name!r}"
+        )
+
+
+def check_inputs(model, shape):
+    """Raises `InputError` unless a model takes prepared inputs of a shape: Keras drops or adds a last dimension of 1."""
+    shapes = [tuple(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
+    fits = len(shapes) == 1 and len(shapes[0]) == len(shape)
+    if shapes and not (fits and all(a in (None, b) for a, b in zip(shapes[0], shape))):
+        same_channels = fits and len(shape) == 3 and shapes[0][-1] == shape[-1]
+        hint = f", or pass image_size={shapes[0][:2]}" if same_channels else ""
+        raise checks.InputError(
+            f"The model {model.name!r} takes inputs of shape {shapes}; the prepared data have shape {shape} per "
+            f"example. Give it keras.Input({shape}){hint}."
+        )
+
+
+def _check_logits(model, info):
+    named = _named_outputs(model)
+    if named:
+        raise checks.InputError(
+            f"The model {model.name!r} gives {', '.join(named)}; {info.name} is a {info.task}, which takes one "
+            "output. Choose another family, or task='generation' (--task) for a vae."
+        )
+    shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(model.outputs)]
+    if shapes != [(info.num_outputs,)]:
+        wanted = f"one output of shape (batch, {info.num_outputs}) for the {info.task} {info.name}"
+        raise checks.InputError(
+            f"The model {model.name!r} gives outputs of shape {[(None, *s) for s in shapes]}; expected {wanted}. "
+            f"Build it with num_classes={info.num_outputs}."
+        )
+    (output,) = keras.tree.flatten(model.outputs)
+    applied = _last_function(output)
+    if applied in SQUASHING and info.task == "regression":
+        raise checks.InputError(
+            f"The last layer of {model.name!r} applies {applied}, but targets are standardised and reach beyond its "
+            "range: remove it."
+        )
+    if applied in SQUASHING:
+        raise checks.InputError(
+            f"The last layer of {model.name!r} applies {applied}; the losses here take logits: remove it."
+        )
+
+
+def _named_outputs(model):
+    """The outputs of a model that gives a dict of them; otherwise none. A `Sequential` knows no structure of its own."""
+    output = getattr(model, "output", None)
+    return output if isinstance(output, dict) else {}
+
+
+def _check_autoencoder(model, info):
+    wanted = {"logits", "mean", "log_variance"}
+    if set(_named_outputs(model)) != wanted:
+        raise checks.InputError(
+            f"To generate like {info.name} a model of the family vae is needed, for example 'vae:small'. "
+            f"Received: {model.name!r}"
+        )
+    if info.kind != "image":
+        raise checks.InputError(
+            f"The task generation is for images; {info.name} holds {info.kind} inputs."
+        )
+
+
+def _last_function(output):
+    """The name of what made a Keras tensor: an activation, or a layer; looks into models and past what keeps values."""
+    while True:
+        layer, node, index = output._keras_history
+        if getattr(layer, "outputs", None):  # a model
+            output = keras.tree.flatten(layer.outputs)[index]
+            continue
+        # A layer of the caller's own may have an activation that is not its last step.
+        of_keras = type(layer).__module__.startswith("keras.")
+        function = (getattr(layer, "activation", None) if of_keras else None) or layer
+        name = getattr(function, "__name__", type(function).__name__).lower().replace("_", "")
+        if name == "linear" and isinstance(layer, keras.layers.Activation):
+            name = "identity"
+        if name not in VALUE_KEEPING:
+            return name
+        output = layer._inbound_nodes[node].input_tensors[0]
