@@ -10,7 +10,7 @@ import zoo
 from zoo import cli
 from zoo.data import sources
 from zoo.saving import export
-from zoo.training import callbacks
+from zoo.training import callbacks, fits
 from zoo.training.callbacks import NotFiniteError
 from zoo.training.config import TrainConfig
 
