@@ -7,12 +7,13 @@ python recipes/pronounce_words.py --dataset pairs.csv --columns question --targe
 
 import zoo
 
-DEFAULTS = zoo.TrainConfig(model="seq2seq:small").replace(
+SIZE = {"num_layers": 2, "hidden_dim": 64, "num_heads": 4, "intermediate_dim": 256, "dropout": 0.0}
+DEFAULTS = zoo.TrainConfig(model="seq2seq:small", model_args=SIZE).replace(
     dataset="cmudict",
     task="translation",
     batch_size=128,
-    epochs=1,
-    learning_rate=2e-3,
+    epochs=2,
+    learning_rate=3e-3,
     schedule="one_cycle",
 )
 

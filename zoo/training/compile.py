@@ -4,8 +4,8 @@ import keras
 import tensorflow as tf
 
 from zoo.models import checks
+from zoo.training import accumulate, fits, tasks
 from zoo.training import config as configs
-from zoo.training import fits, tasks
 from zoo.training import strategy as strategies
 
 OPTIMIZERS = {
@@ -174,4 +174,6 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
         metrics=task.metrics(),
         jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
     )
+    if config.optimizer.accumulate > 1:
+        accumulate.in_parts(model, config.optimizer.accumulate)
     return model

@@ -93,6 +93,7 @@ class TrainConfig:
             ("checkpoints", "keep_checkpoints"),
             ("report", "likelihood_samples"),
             ("report", "beam_width"),
+            ("optimizer", "accumulate"),
         ):
             if getattr(getattr(self, part), key) is not None:
                 checks.positive_int(key, getattr(getattr(self, part), key))

@@ -80,6 +80,9 @@ class OptimizerConfig:
     """Largest global norm of the gradient, over all weights and devices."""
     clip_value: float | None = None
     """Largest absolute value of a gradient's element."""
+    accumulate: int = 1
+    """Parts that each device's share of a batch is computed in, one after the other: less memory, the same update.
+    Batch normalization sees one part at a time."""
     label_smoothing: float = 0.0
     """Share of each target's probability that is spread over all classes."""
     loss: Literal["auto", "focal"] = "auto"

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models import checks
+from zoo.training import accumulate
 
 log = logging.getLogger("zoo")
 
@@ -82,6 +83,8 @@ def check_together(strategy, config):
         InputError: The combination would fail, or train to something else without an error.
     """
     replicas = strategy.num_replicas_in_sync
+    if config.optimizer.accumulate > 1:
+        accumulate.check(config, replicas)
     if replicas == 1:
         return
     if config.run.jit == "on":
