@@ -10,8 +10,8 @@ import zoo
 DEFAULTS = zoo.TrainConfig(model="vae:small").replace(
     dataset="digits",
     task="generation",
-    batch_size=64,
-    epochs=60,
+    batch_size=32,
+    epochs=200,
     learning_rate=3e-3,
     schedule="one_cycle",
 )
