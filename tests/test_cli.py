@@ -1,11 +1,13 @@
-"""The commands as a user runs them: fresh processes, clear errors, exit codes."""
+"""The commands as a user runs them: what they print, clear errors, exit codes."""
 
+import contextlib
 import io
 import json
 import shutil
 import struct
 import subprocess
 import sys
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,6 +15,23 @@ import tensorflow as tf
 
 import zoo
 from zoo import cli
+
+
+def here(*arguments, stdin=b""):
+    """Runs `zoo` in this process, which has TensorFlow already; returns what a process of its own would."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
+    code = 0
+    with (
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            cli.main(list(map(str, arguments)))
+        except SystemExit as end:
+            code = end.code
+    printed = (stream.buffer.getvalue() for stream in (out, err))
+    return subprocess.CompletedProcess(arguments, code, *printed)
 
 
 def run(*arguments, stdin=None, cwd=None):
@@ -26,8 +45,8 @@ def run(*arguments, stdin=None, cwd=None):
     )
 
 
-def ok(*arguments, **options):
-    child = run(*arguments, **options)
+def ok(*arguments, fresh=False, **options):
+    child = (run if fresh else here)(*arguments, **options)
     assert child.returncode == 0, child.stderr.decode()
     return child.stdout.decode()
 
@@ -90,7 +109,7 @@ def test_flops_count_every_step_and_every_product_of_attention():
 
 
 def test_plot_draws_or_says_what_is_missing(tmp_path):
-    child = run("info", "cnn:tiny", "--plot", tmp_path / "m.png")
+    child = here("info", "cnn:tiny", "--plot", tmp_path / "m.png")
     if child.returncode == 0:
         assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
     else:
@@ -101,7 +120,7 @@ def test_plot_draws_or_says_what_is_missing(tmp_path):
 def test_predict_images_of_any_size_folder_json_csv_stdin_npy(models, tmp_path):
     images = models / "images"
     files = [images / "0.png", images / "3.jpg", models / "small.bmp"]
-    lines = ok("predict", models / "digits", *files).splitlines()
+    lines = ok("predict", models / "digits", *files, fresh=True).splitlines()
     assert len(lines) == 3
     assert lines[0].startswith(f"{images / '0.png'}: ")
     rows = [

@@ -62,6 +62,8 @@ def test_smoke(script, arguments, tmp_path):
     assert "test (" in child.stdout
     (folder,) = (tmp_path / "runs").iterdir()
     assert zoo.verify(folder)["largest_difference"] <= 1e-5
+    if dict(reversed(CASES))[script] is not arguments:
+        return
     again = run(script, "--config", str(folder / "config.yaml"), "--quiet", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert len(list((tmp_path / "runs").iterdir())) == 2
