@@ -237,7 +237,7 @@ def test_mnist_is_read_from_a_prepared_folder(prepared_mnist):
 
 
 def test_without_network_a_missing_set_is_one_clear_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "_reachable", lambda host: False)
+    monkeypatch.setattr(fetch, "_reachable", lambda host: False)
     monkeypatch.delenv("HTTPS_PROXY", raising=False)
     monkeypatch.delenv("https_proxy", raising=False)
     monkeypatch.delenv("HTTP_PROXY", raising=False)
