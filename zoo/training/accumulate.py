@@ -1,6 +1,6 @@
 """Gradient accumulation: a batch computed in parts, one after the other, for one update of the weights.
 
-Keras's own `gradient_accumulation_steps` fails under every `tf.distribute` strategy (keras-team/keras#20582), and would
+Keras's own `gradient_accumulation_steps` fails under every strategy of several devices (keras-team/keras#20582), and would
 count several batches as one step of schedules and checkpoints.
 """
 
@@ -22,7 +22,7 @@ def check(config, replicas):
         )
 
 
-def in_parts(model, parts):
+def in_parts(model, parts, replicas):
     """Gives a compiled model a training step that computes its batch in so many parts.
 
     The update is that of the whole batch: the mean of the parts' gradients. Batch normalization sees one part at a time,
@@ -31,6 +31,7 @@ def in_parts(model, parts):
     Args:
         model: A compiled Keras model.
         parts: Number of parts.
+        replicas: Devices that share a step, among which Keras divides a loss.
     """
 
     def train_step(self, data):
@@ -44,7 +45,7 @@ def in_parts(model, parts):
             ):  # so that one part's values are gone before the next
                 part = [p if p is None else keras.tree.map_structure(tf.identity, p) for p in part]
                 gradients, loss = _gradients(self, part, weights)
-            tracker.update_state(loss)
+            tracker.update_state(loss * replicas)
             sums = gradients if sums is None else [a + b for a, b in zip(sums, gradients)]
             after = sums
         self.optimizer.apply([total / parts for total in sums], weights)
@@ -54,7 +55,7 @@ def in_parts(model, parts):
 
 
 def _gradients(model, part, weights):
-    """Gradients of a part, and its loss on this device."""
+    """Gradients of a part, and its loss."""
     x, y, weight = part
     with tf.GradientTape() as tape:
         outputs = model(x, training=True)
@@ -62,8 +63,7 @@ def _gradients(model, part, weights):
         scaled = model.optimizer.scale_loss(loss)
     gradients = tape.gradient(scaled, [w.value for w in weights])
     model.compute_metrics(x, y, outputs, sample_weight=weight)
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return [tf.convert_to_tensor(gradient) for gradient in gradients], loss * replicas
+    return [tf.convert_to_tensor(gradient) for gradient in gradients], loss
 
 
 def _split(values, parts):

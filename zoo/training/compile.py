@@ -175,5 +175,5 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
         jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
     )
     if config.optimizer.accumulate > 1:
-        accumulate.in_parts(model, config.optimizer.accumulate)
+        accumulate.in_parts(model, config.optimizer.accumulate, strategy.num_replicas_in_sync)
     return model
