@@ -1,9 +1,13 @@
 """Classify texts.
 
-python recipes/classify_text.py                         # embedded words: which syllable is stressed?
+python recipes/classify_text.py                         # embedded words, the stressed syllable: TEXT_TIME s on 2 cores
 python recipes/classify_text.py --dataset imdb_reviews --model cnn:text --batch-size 64
 python recipes/classify_text.py --dataset reviews.csv --target label --columns text
 python recipes/classify_text.py --dataset letters/      # your own: letters/thanks/1.txt, letters/orders/2.txt
+
+Test accuracy over seeds 0, 1, 2 (mean ± standard deviation):
+
+    cmudict_stress (first command)     86.67 % ± 0.08     linear, on n-grams 80.69 %, most frequent class 67.43 %
 """
 
 import zoo

@@ -30,8 +30,10 @@ def quick(data=(X, NOISY), model="dense:tiny", **options):
     return zoo.train(model, data, **{"quiet": True, "epochs": 3, "batch_size": 16, **options})
 
 
-def splits_of(inputs, targets, task="classification", labels=("no", "yes"), kind="features"):
-    info = sources.DataInfo("made", kind, task, inputs.shape[1:], "float32", tuple(labels))
+def splits_of(
+    inputs, targets, task="classification", labels=("no", "yes"), kind="features", **more
+):
+    info = sources.DataInfo("made", kind, task, inputs.shape[1:], "float32", tuple(labels), **more)
     ends = {"train": slice(0, 240), "validation": slice(240, 300), "test": slice(300, 400)}
     examples = {name: sources.Arrays(inputs[at], targets[at]) for name, at in ends.items()}
     return make_splits(info, examples, batch_size=16)
@@ -248,16 +250,19 @@ def test_a_baseline_of_one_class_is_left_out(caplog):
     assert "all of one class" in caplog.text
 
 
-def test_a_baseline_of_token_ids_counts_words():
+@pytest.mark.parametrize("unit", ["words", "characters"])
+def test_a_baseline_of_texts_sees_n_grams(unit):
+    """The same units in another order: single ones would not tell the classes apart."""
     rng = np.random.default_rng(4)
-    ids = rng.integers(1, 30, size=(400, 12))
-    ids[:, 8:] = 0  # filled up
-    ids[300:, 0] = 99  # never seen in training
-    has_seven = (ids == 7).any(1).astype(int)
-    for inputs, kind in ((ids, "features"), (ids.astype("float32"), "text")):
-        assert baseline.fit_linear(splits_of(inputs, has_seven, kind=kind)).scores["accuracy"] == 1
-    as_numbers = baseline.fit_linear(splits_of(ids.astype("float32"), has_seven))
-    assert as_numbers.scores["accuracy"] < 0.9
+    classes = np.arange(400) % 2
+    between = " " if unit == "words" else ""
+    pairs = [between.join("xy"), between.join("yx")]
+    rows = [[chr(i) for i in rng.integers(97, 105, 4)] for _ in classes]
+    texts = [between.join([*row[:2], pairs[c], *row[2:]]) for row, c in zip(rows, classes)]
+    if unit == "words":
+        texts = [text.replace("x", "Left!").replace("y", "right<br />") for text in texts]
+    splits = splits_of(np.array(texts, object), classes, kind="text", text_unit=unit)
+    assert baseline.fit_linear(splits).scores["accuracy"] > 0.95
 
 
 # Calibration
