@@ -40,7 +40,7 @@ def check_inputs(model, shape):
     """Raises `InputError` unless a model takes prepared inputs of a shape: Keras drops or adds a last dimension of 1."""
     shapes = [tuple(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
     fits = len(shapes) == 1 and len(shapes[0]) == len(shape)
-    if shapes and not (fits and all(a in (None, b) for a, b in zip(shapes[0], shape))):
+    if shapes and not (fits and all(None in (a, b) or a == b for a, b in zip(shapes[0], shape))):
         same_channels = fits and len(shape) == 3 and shapes[0][-1] == shape[-1]
         hint = f", or pass image_size={shapes[0][:2]}" if same_channels else ""
         raise checks.InputError(
