@@ -38,11 +38,13 @@ def test_parts_give_the_update_of_the_whole_batch(options, in_tmp):
         np.testing.assert_allclose(found, values, rtol=1e-3 if exact else 0.05, err_msg=name)
 
 
+@pytest.mark.slow
 def test_images_and_generators_train_in_parts_too(in_tmp):
     assert trained("cnn:tiny", (PIXELS, Y), accumulate=2, augment="mixup").report.num_test == 40
     assert trained("vae:tiny", PIXELS, accumulate=2).report.scores["nll"] < 40
 
 
+@pytest.mark.slow
 def test_a_run_in_parts_goes_on_exactly(in_tmp):
     options = {"model_args": {"dropout": 0.3}, "accumulate": 2}
     whole = zoo.train("dense:tiny", (X, Y), **{**PLAIN, **options, "epochs": 4}, out="whole")

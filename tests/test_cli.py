@@ -214,6 +214,7 @@ def test_bad_input_shows_no_traceback(tmp_path):
     assert child.stderr.decode().count("\n") == 1
 
 
+@pytest.mark.slow
 def test_verify_exits_with_2_and_names_the_broken_model(models, tmp_path):
     assert ok("verify", models / "digits").startswith("ok ")
     broken = shutil.copytree(models / "digits" / "export", tmp_path / "broken")

@@ -110,6 +110,7 @@ def test_a_stream_shuffles_by_seed_and_epoch(streamed, global_seed):
     assert tf.random.uniform(()).numpy() == before  # the caller's own seed is left alone
 
 
+@pytest.mark.slow
 def test_a_streamed_run_trains(in_tmp, monkeypatch):
     monkeypatch.setattr(
         sources, "in_memory", lambda examples, count, cache_mb: sources.Stream(examples, count)

@@ -57,7 +57,9 @@ def greedy_without_cache(model, source, max_length):
     return ids
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["plain", "xla"])
+@pytest.mark.parametrize(
+    "jit", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["plain", "xla"]
+)
 @pytest.mark.parametrize("arguments", VARIANTS)
 def test_greedy_decoding_equals_decoding_without_a_cache(arguments, jit):
     model = sharp_model(**arguments)

@@ -40,8 +40,16 @@ OPTIMIZERS = {
 }
 # What optimizers do with a gradient is the same for all families, but for an embedding's sparse ones.
 ALL = {("dense", 0), ("recurrent", 2)}
+QUICK = {*(("dense", key) for key in OPTIMIZERS), ("cnn", "plain"), ("transformer", "plain")}
 TWO_DEVICES = [
-    pytest.param(name, task, index, options, id=f"{name}-{index}-{key}")
+    pytest.param(
+        name,
+        task,
+        index,
+        options,
+        id=f"{name}-{index}-{key}",
+        marks=[pytest.mark.slow] * ((name, key) not in QUICK),
+    )
     for name, task, index in (param.values for param in KINDS)
     for key, options in OPTIMIZERS.items()
     if key == "plain" or (name, index) in ALL

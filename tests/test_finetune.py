@@ -47,6 +47,7 @@ def test_freeze_trains_the_last_layer_only(in_tmp):
         assert same != weight.path.startswith("logits/"), weight.path
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_run_goes_on_after_a_stop(in_tmp):
     whole = zoo.train("digits_cnn", images(), epochs=3, batch_size=16, quiet=True, out="whole")
     options = {"batch_size": 16, "quiet": True}
@@ -94,6 +95,7 @@ def test_what_cannot_go_on_says_why(options, words, in_tmp):
     assert not list(in_tmp.rglob("metrics.csv"))
 
 
+@pytest.mark.slow
 def test_a_model_of_texts_keeps_its_vocabulary_to_itself(in_tmp):
     texts = [f"word{i % 7} and word{i % 3} number{i}" for i in range(60)]
     trained = zoo.train("cnn:tiny", (texts, np.arange(60) % 2), epochs=1, quiet=True)

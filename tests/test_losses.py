@@ -136,6 +136,7 @@ def test_the_training_loss_is_weighted_and_the_validation_loss_is_not(in_tmp):
     assert tripled["val_loss"][0] == pytest.approx(plain["val_loss"][0], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_balanced_weights_find_the_rare_class(in_tmp):
     x = RNG.normal(size=(2000, 2)).astype("float32")
     y = np.where(x[:, 0] + RNG.normal(size=2000) > 2.2, 1, 0)  # 6 % and not separable

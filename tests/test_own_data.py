@@ -205,6 +205,7 @@ def test_dates_are_the_calendar_s():
     assert np.isnan(tables.DateParts()(tf.constant(["", "yesterday"])).numpy()).all()
 
 
+@pytest.mark.slow
 def test_a_folder_of_texts(in_tmp):
     folder = write_texts(in_tmp / "reviews")
     trained = zoo.train("cnn:tiny", folder, epochs=6, batch_size=8, learning_rate=1e-2, quiet=True)

@@ -57,7 +57,12 @@ def in_plain_tensorflow(code, *arguments):
 
 
 @pytest.mark.parametrize(
-    "family", [name for name, row in families.FAMILIES.items() if "classification" in row.samples]
+    "family",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name != "cnn"))
+        for name, row in families.FAMILIES.items()
+        if "classification" in row.samples
+    ],
 )
 def test_every_weight_arrives_in_a_fresh_process_without_zoo(family, in_tmp):
     row = families.FAMILIES[family]

@@ -158,7 +158,9 @@ def test_a_step_sees_the_source_and_no_later_token(vocabulary_size):
         assert np.abs(logits[0] - expected[0]).max(-1).min() > 1e-4
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["plain", "xla"])
+@pytest.mark.parametrize(
+    "jit", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["plain", "xla"]
+)
 @pytest.mark.parametrize("norm_first", [False, True])
 def test_padding_changes_no_logit_and_an_empty_source_is_finite(norm_first, jit):
     model = random_model(norm_first=norm_first)

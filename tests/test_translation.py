@@ -105,6 +105,7 @@ def test_any_right_answer_counts():
     assert translation.score(None, rows) == {"sequence_error": 2 / 3, "token_error": 0.5}
 
 
+@pytest.mark.slow
 def test_a_table_of_pairs(in_tmp):
     texts, answers = spelled(80)
     with open("pairs.csv", "w") as file:

@@ -80,6 +80,7 @@ def test_the_divergence_of_the_prior_is_0():
     assert (np.asarray(latent.divergence(zeros, zeros - 0.1)) > 0).all()
 
 
+@pytest.mark.slow
 def test_more_samples_tighten_the_bound():
     def loss(k):
         keras.utils.set_random_seed(0)
