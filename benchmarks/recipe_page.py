@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
+NEWLINE = "\n"
 PAGES = ROOT / "docs" / "recipes"
 
 
@@ -33,7 +34,7 @@ def main(recipe, run):
     page = [
         f"# {title.rstrip('.')}",
         f"[recipes/{recipe}.py](../../recipes/{recipe}.py)",
-        f"```\n{rest.strip()}\n```",
+        f"```\n{rest.strip(NEWLINE)}\n```",
         "## The report of one run",
         f"`{made['command']}` (keras {made['keras']}, tensorflow {made['tensorflow']}, {made['device']})",
         report,

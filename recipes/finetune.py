@@ -1,13 +1,13 @@
 """Go on from a trained model, on data of another kind.
 
-python recipes/finetune.py                              # 8x8 digits, from the model of 28x28 MNIST: TUNE_TIME s on 2 cores
-python recipes/finetune.py --freeze                     # the last layer only
-python recipes/finetune.py --weights mnist_cnn --dataset photos/
-python recipes/finetune.py --weights wine_dense --dataset wines.csv --target grower
+    python recipes/finetune.py                              # 8x8 digits, from the model of 28x28 MNIST: 26 s on 2 cores
+    python recipes/finetune.py --freeze                     # the last layer only
+    python recipes/finetune.py --weights mnist_cnn --dataset photos/
+    python recipes/finetune.py --weights wine_dense --dataset wines.csv --target grower
 
 Test accuracy over seeds 0, 1, 2 (mean ± standard deviation):
 
-    digits (first command)     99.72 % ± 0.00     linear 96.94 %, the same model without MNIST 98.98 %
+    digits (first command)     99.72 % ± 0.00     linear 96.94 %, cnn:base trained on digits alone 98.98 %
 """
 
 import zoo

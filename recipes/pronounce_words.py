@@ -1,8 +1,8 @@
 """Answer texts with texts: how are English words pronounced?
 
-python recipes/pronounce_words.py                       # embedded words, two epochs: WORD_TIME s on 2 cores
-python recipes/pronounce_words.py --epochs 20 --dataset cmudict_with_stress
-python recipes/pronounce_words.py --dataset pairs.csv --columns question --target answer
+    python recipes/pronounce_words.py                       # embedded words, two epochs: 216 s on 2 cores
+    python recipes/pronounce_words.py --epochs 20 --dataset cmudict_with_stress
+    python recipes/pronounce_words.py --dataset pairs.csv --columns question --target answer
 
 Wrong words and wrong phonemes of the test split (one word in ten), any listed pronunciation counts, stress left out, beam
 of 4; over seeds 0, 1, 2 (mean ± standard deviation):
