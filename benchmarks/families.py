@@ -149,9 +149,9 @@ def zoo_model(name, arguments, batch):
 def by_hand(model, optimizer=None):
     optimizer = optimizer or keras.optimizers.Adam(1e-3)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    if isinstance(model.output, dict):  # a vae, whose loss is its own
+    if isinstance(getattr(model, "output", None), dict):  # a vae, whose loss is its own
         model.compile(optimizer)
-    elif isinstance(model.input, dict):
+    elif isinstance(getattr(model, "input", None), dict):
         model.compile(optimizer, loss, weighted_metrics=["accuracy"])
     else:
         model.compile(optimizer, loss, metrics=["accuracy"])
