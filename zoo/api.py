@@ -178,16 +178,16 @@ def train(
     """Trains, evaluates and exports a model with the shared recipe.
 
     Args:
-        model: A name such as `"cnn:base"`, the name or path of a trained model to go on from, a builder function `(input_shape, num_classes) → keras.Model`, or an
-            uncompiled Keras model whose output is logits (one number for a regression).
+        model: A name such as `"cnn:base"`, the name or path of a trained model to go on from, a builder function
+            `(input_shape, num_classes) → keras.Model`, or an uncompiled Keras model whose output is logits (one number for a regression).
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
-            arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a `tf.data.Dataset` of pairs, which is read into memory
-            once. Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images, strings are texts.
+            arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a
+            `tf.data.Dataset` of pairs, which is read into memory once. Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images, strings are texts.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
         target: The table's target column; several columns of 0 and 1 for a multi-label task.
-        task: `"classification"`, `"multilabel"`, `"regression"` or `"generation"`; told from the model and the targets
-            where it is `None`.
+        task: `"classification"`, `"multilabel"`, `"regression"`, `"generation"` or `"translation"`; told from the model
+            and the targets where it is `None`.
         columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from.
         callbacks: More Keras callbacks.

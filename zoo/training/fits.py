@@ -29,7 +29,8 @@ def check_output(model, info):
 
 
 def _check_decoder(model, info):
-    if set(getattr(model, "input", ())) != {"source", "target"}:
+    inputs = getattr(model, "input", None)
+    if not isinstance(inputs, dict) or set(inputs) != {"source", "target"}:
         raise checks.InputError(
             f"To answer the texts of {info.name} with texts a model of the family seq2seq is needed, for example "
             f"'seq2seq:small'. Received: {model.name!r}"
