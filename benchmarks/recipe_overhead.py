@@ -1,24 +1,44 @@
 """Does the shared recipe cost anything over `model.compile` and `model.fit` on arrays in memory?
 
-    python benchmarks/recipe_overhead.py [--rounds 15]
+    python benchmarks/recipe_overhead.py [ROW ...] [--rounds 15]
 
-Both train the same model on the same MNIST images in memory, with the same batch size, optimizer, epochs and
-validation, taking turns in one process. The recipe's side is `fit_model` as every recipe calls it: its checks,
-checkpoints, CSV file and curves count. Printed: the median over the rounds of the ratio of examples per second
-(recipe / plain) with its 95 % interval (bootstrap), and beside it plain against plain, which shows the noise.
+A row is a recipe with its own settings on some of its data. Both sides train the same model on the same examples, with
+the same batch size, optimizer, epochs and validation, taking turns in one process. By hand, the inputs are prepared
+beforehand, texts filled up to the length of the longest. The recipe's side is `fit_model` as every recipe calls it: its
+preparation, checks, checkpoints, CSV file and curves count. Printed: the median over the rounds of the ratio of examples
+per second (recipe / plain) with its 95 % interval (bootstrap), and beside it plain against plain, which shows the noise.
+
+`waits` is the share of the time of an epoch in which a training step waits for the recipe's pipeline, measured around
+each call of its iterator.
 """
 
 import argparse
+import importlib
+import sys
 import tempfile
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import zoo
 
-BATCH, EPOCHS = 128, 3
-IMAGES = {"dense:small": 60_000, "cnn:small": 128 * 40}
+sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
+
+# Row → (recipe, changes to its settings): so many examples and epochs that a round takes some seconds.
+ROWS = {
+    "dense": ("classify_images", {"model": "dense:small", "dataset": "mnist", "batch_size": 128, "epochs": 3}),
+    "cnn": ("classify_images", {"model": "cnn:small", "dataset": "mnist", "batch_size": 128, "limit": 5120, "epochs": 3}),
+    "digits": ("classify_images", {"epochs": 3}),
+    "text": ("classify_text", {"limit": 12800, "epochs": 1}),
+    "generate": ("generate_images", {"epochs": 20}),
+    "pronounce": ("pronounce_words", {"limit": 6400, "epochs": 1}),
+    "series": ("forecast_series", {"epochs": 3}),
+    "table": ("classify_table", {"epochs": 40}),
+    "finetune": ("finetune", {"epochs": 2}),
+}  # fmt: skip
 
 
 def ratio(a, b):
@@ -29,72 +49,122 @@ def ratio(a, b):
     return f"{np.median(each):.2f} | {low:.2f} to {high:.2f}"
 
 
-def plain(name, splits):
-    """A hand-written set-up; returns a function that trains for `EPOCHS`."""
-    arrays = {name: splits.examples[name] for name in ("train", "validation")}
-    x, x_val = (part.inputs.astype("float32") / 255 for part in arrays.values())
-    y, y_val = (part.targets for part in arrays.values())
-    model = zoo.build(name, input_shape=(28, 28, 1), num_classes=10)
-    model.compile(
-        keras.optimizers.Adam(1e-3),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy")],
-    )
-    return lambda: model.fit(
-        x, y, batch_size=BATCH, epochs=EPOCHS, validation_data=(x_val, y_val), verbose=0
-    )
+def settings(row):
+    recipe, changes = ROWS[row]
+    config = importlib.import_module(recipe).DEFAULTS.replace(quiet=True, **changes)
+    return zoo.from_weights(config)
 
 
-def recipe(splits, run):
-    """The shared recipe; returns a function that trains for `EPOCHS`."""
-    splits = splits.mapped(zoo.prepare(splits))
-    model = zoo.build(run.config.model, input_shape=(28, 28, 1), num_classes=10)
-    zoo.compile_model(model, splits.info, run.config, steps_per_epoch=splits.steps_per_epoch)
-    return lambda: zoo.fit_model(model, splits, run)
+def build(config, preparation):
+    if config.weights:
+        return zoo.build(
+            weights=config.weights, num_classes=preparation.builder_arguments["num_classes"]
+        )
+    return zoo.build(config.model, **{**preparation.builder_arguments, **config.model_args})
+
+
+def plain(config, splits, preparation):
+    """A hand-written set-up; returns a function that trains for all epochs."""
+    parts = []
+    for split in ("train", "validation"):
+        data = splits.examples[split]
+        arrays = preparation(*data.tensors)  # all examples at once: texts as long as the longest
+        parts.append(keras.tree.map_structure(keras.ops.convert_to_numpy, arrays))
+    (x, y), validation = parts
+    model, task = build(config, preparation), splits.info.task
+    if task == "generation":  # the model adds its own loss
+        y, validation = None, (validation[0], None)
+    loss = {"generation": None, "forecasting": "mae"}.get(
+        task, keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    of_classes = task in ("classification", "translation")
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"] if of_classes else None)
+    options = {"batch_size": config.data.batch_size, "epochs": config.run.epochs, "verbose": 0}
+    return lambda: model.fit(x, y, validation_data=validation, **options)
+
+
+def recipe(config, splits, preparation):
+    """The shared recipe; returns a function that trains for all epochs, in a run of its own."""
+    model = build(config, preparation)
+    weights = model.get_weights()
+
+    def train():
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            zoo.start_run(config.replace(out=f"{folder}/run")) as run,
+        ):
+            model.set_weights(weights)
+            if not model.compiled:
+                zoo.compile_model(
+                    model, splits.info, config, steps_per_epoch=splits.steps_per_epoch
+                )
+            zoo.fit_model(model, splits, run)
+
+    return train
+
+
+def waits(config, splits, preparation):
+    """Share of an epoch that training steps wait for the pipeline; the first epoch is not counted."""
+    model = build(config, preparation)
+    zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+    step = tf.function(model.train_step, reduce_retracing=True)
+    batches = iter(splits.train_forever())
+    for _ in range(2):
+        waited, begun = 0.0, time.perf_counter()
+        for _ in range(splits.steps_per_epoch):
+            asked = time.perf_counter()
+            batch = next(batches)
+            waited += time.perf_counter() - asked
+            logs = step(batch)
+        float(logs["loss"])
+        whole = time.perf_counter() - begun
+    return waited / whole
 
 
 def speed(train, count):
     start = time.perf_counter()
     train()
-    return EPOCHS * count / (time.perf_counter() - start)
+    return count / (time.perf_counter() - start)
 
 
-def main(rounds):
-    print("| model | plain, ex/s | recipe, ex/s | recipe / plain | 95 % | plain / plain | 95 % |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, images in IMAGES.items():
-        config = zoo.TrainConfig(model=name).replace(
-            dataset="mnist", limit=images, batch_size=BATCH, epochs=EPOCHS, quiet=True
-        )
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            zoo.start_run(config.replace(out=f"{folder}/run")) as run,
-        ):
-            splits = zoo.load_dataset(**zoo.data_options(config))
-            count = len(splits.examples["train"])
-            trained = {
-                "recipe": splits.steps_per_epoch * BATCH
-            }  # the recipe leaves the last part of a batch out
-            sides = {
-                "recipe": recipe(splits, run),
-                "plain": plain(name, splits),
-                "again": plain(name, splits),
-            }
-            speeds = {side: [] for side in sides}
-            for i in range(rounds + 1):
-                for side in np.roll(list(sides), i):
-                    speeds[side].append(speed(sides[side], trained.get(side, count)))
-            speeds = {side: values[1:] for side, values in speeds.items()}  # the first round traces
+def main(options):
+    print(
+        "| recipe | plain, ex/s | recipe, ex/s | recipe / plain | 95 % | plain / plain | 95 % | waits |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for row in options.rows or ROWS:
+        config = settings(row)
+        splits = zoo.load_dataset(**zoo.data_options(config))
+        preparation = zoo.prepare(splits)
+        mapped = splits.mapped(preparation)
+        counts = {  # the recipe leaves the last part of a batch out
+            "recipe": splits.steps_per_epoch * config.data.batch_size * config.run.epochs,
+            "plain": len(splits.examples["train"]) * config.run.epochs,
+        }
+        counts["again"] = counts["plain"]
+        sides = {
+            "recipe": recipe(config, mapped, preparation),
+            "plain": plain(config, splits, preparation),
+            "again": plain(config, splits, preparation),
+        }
+        speeds = {side: [] for side in sides}
+        for i in range(options.rounds + 1):
+            for side in np.roll(list(sides), i):
+                speeds[side].append(speed(sides[side], counts[side]))
+        speeds = {side: values[1:] for side, values in speeds.items()}  # the first round traces
         print(
-            f"| {name} | {np.median(speeds['plain']):,.0f} | {np.median(speeds['recipe']):,.0f} "
-            f"| {ratio(speeds['recipe'], speeds['plain'])} | {ratio(speeds['again'], speeds['plain'])} |",
+            f"| {row} | {np.median(speeds['plain']):,.0f} | {np.median(speeds['recipe']):,.0f} "
+            f"| {ratio(speeds['recipe'], speeds['plain'])} | {ratio(speeds['again'], speeds['plain'])} "
+            f"| {waits(config, mapped, preparation):.1%} |",
             flush=True,
         )
+        keras.utils.clear_session()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("rows", nargs="*", choices=[[], *ROWS])
     parser.add_argument("--rounds", type=int, default=15)
-    main(parser.parse_args().rounds)
+    main(parser.parse_args())

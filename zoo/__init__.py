@@ -30,7 +30,7 @@ _HOMES = {
     "evaluate_model": "zoo.training.evaluate",
     "export_model": "zoo.saving.export",
     "fit_model": "zoo.training.fit",
-    "from_weights": "zoo.api",
+    "from_weights": "zoo.saving.trained",
     "list_models": "zoo.families",
     "load": "zoo.saving.load",
     "load_dataset": "zoo.data.pipeline",
@@ -39,6 +39,7 @@ _HOMES = {
     "command": "zoo.cli",
     "publish": "zoo.saving.store",
     "start_run": "zoo.training.run",
+    "teacher": "zoo.saving.trained",
     "train": "zoo.api",
     "verify": "zoo.saving.load",
 }

@@ -12,10 +12,8 @@ from zoo.data.pipeline import load_dataset, make_splits, resized
 from zoo.data.prepare import prepare
 from zoo.data.user import from_user
 from zoo.models import checks
-from zoo.saving import card as cards
-from zoo.saving import manifest, store
+from zoo.saving import store, trained
 from zoo.saving.export import export_model
-from zoo.saving.load import load_weights
 from zoo.training import fits
 from zoo.training.compile import compile_model
 from zoo.training.config import OWN, TrainConfig
@@ -50,7 +48,7 @@ def build(model=None, *, size=None, weights=None, **arguments):
     421642
     """
     if weights is not None:
-        return _build_trained(model, size, weights, arguments)
+        return trained.build_trained(model, size, weights, arguments)
     if model is None:
         raise checks.InputError(
             "Pass a family, for example zoo.build('cnn', ...), or weights='mnist_cnn'."
@@ -64,72 +62,6 @@ def build(model=None, *, size=None, weights=None, **arguments):
             f"Building {name} needs {' and '.join(wanted)}, for example input_shape=(28, 28, 1), num_classes=10."
         )
     return row.build(**families.arguments(name, arguments))
-
-
-def _build_trained(model, size, weights, arguments):
-    path = store.find(weights)
-    manifest.check(path)
-    card = cards.read(path)
-    builder = card["builder"]
-    if builder is None:
-        raise checks.InputError(
-            f"{weights} was made from a model of its maker's own: load it with zoo.load."
-        )
-    if model not in (
-        None,
-        builder["family"],
-        f"{builder['family']}:{builder['size']}",
-    ) or size not in (None, builder["size"]):
-        raise checks.InputError(
-            f"{weights} is a {builder['family']}:{builder['size']}: leave family and size out."
-        )
-    for key in arguments:
-        checks.one_of("argument together with weights", key, ("num_classes", "name"))
-    saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder["arguments"].items()}
-    built = families.family(builder["family"]).build(**{**saved, **arguments})
-    classes = saved.get("num_classes")
-    new_head = arguments.get("num_classes", classes) != classes
-    load_weights(built, weights, skip=("logits",) if new_head else ())
-    return built
-
-
-def from_weights(config):
-    """Returns a config with the family, size and arguments of the trained model that its `weights` name.
-
-    Images are brought to the size that the model was trained on, unless the config says another.
-
-    Args:
-        config: A `TrainConfig`; without `weights` it comes back as it is.
-
-    Raises:
-        InputError: There is no such model, or it was made from a model of its maker's own, or reads texts, whose ids are
-            those of its own vocabulary.
-
-    Example:
-
-    >>> from_weights(TrainConfig(weights="digits_cnn")).data.image_size
-    (8, 8)
-    """
-    if config.weights is None:
-        return config
-    path = store.find(config.weights)
-    manifest.check(path)
-    card = cards.read(path)
-    builder, kind = card["builder"], card["input_kind"]
-    if builder is None or kind == "text":
-        why = (
-            "reads texts by a vocabulary of its own"
-            if builder
-            else "was made from a model of its maker's own"
-        )
-        raise checks.InputError(
-            f"{config.weights} {why}: it cannot go on training here. Use it with zoo.load."
-        )
-    data = {"input_shape", "num_classes", "vocabulary_size"}
-    given = {key: value for key, value in builder["arguments"].items() if key not in data}
-    size = config.data.image_size or (tuple(card["input_shape"][:2]) if kind == "image" else None)
-    model = f"{builder['family']}:{builder['size']}"
-    return config.replace(model=model, model_args=given, image_size=size)
 
 
 def _build_for(config, preparation):
@@ -186,7 +118,7 @@ def train(
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
         target: The table's target column; several columns of 0 and 1 for a multi-label task.
-        task: `"classification"`, `"multilabel"`, `"regression"`, `"generation"` or `"translation"`; told from the model
+        task: `"classification"`, `"multilabel"`, `"regression"`, `"forecasting"`, `"generation"` or `"translation"`; told from the model
             and the targets where it is `None`.
         columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from.
@@ -233,7 +165,7 @@ def train(
         _check_named(model, data if is_named_data else None)
     dataset = os.fspath(data) if is_named_data else OWN_DATA
     config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
-    config = from_weights(config)
+    config = trained.from_weights(config)
     with start_run(config) as run:
         config = run.config
         if is_named_data:
@@ -246,7 +178,13 @@ def train(
         splits = splits.mapped(preparation)
         with run.strategy.scope():
             built = _make_model(model, config, preparation)
-            compile_model(built, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+            compile_model(
+                built,
+                splits.info,
+                config,
+                steps_per_epoch=splits.steps_per_epoch,
+                teacher=trained.teacher(config, splits, preparation),
+            )
         if diagnose(built, splits, run):
             return Trained(built)
         history = fit_model(built, splits, run, extra_callbacks=callbacks)
@@ -288,14 +226,15 @@ def _check_own(model, config):
 
 def data_options(config):
     """The arguments of `load_dataset` that a `TrainConfig` holds."""
-    options = dataclasses.asdict(config.data)
+    options = dataclasses.asdict(config.data) | dataclasses.asdict(config.series)
     return {"name": options.pop("dataset"), "seed": config.run.seed, **options}
 
 
 def _own_options(config):
     """The arguments of `from_user` that a `TrainConfig` holds."""
     keys = ("target", "columns", "task", "skip_bad", "text_size", "text_unit")
-    return {key: getattr(config.data, key) for key in keys}
+    own = {key: getattr(config.data, key) for key in keys}
+    return {**own, "series": dataclasses.asdict(config.series)}
 
 
 def _split_options(config):

@@ -15,6 +15,7 @@ from unittest import mock
 import keras
 import pytest
 import tensorflow as tf
+import warm
 
 import zoo
 from zoo.training import checkpoints
@@ -26,8 +27,7 @@ TABLE, IMAGES = (str(ROOT / "recipes" / f"classify_{kind}.py") for kind in ("tab
 
 def start(faults, *arguments, script=TABLE):
     """Starts a recipe in a process of its own, in the working directory, with faults for `driver.py`."""
-    command = [sys.executable, DRIVER, json.dumps(faults), script, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return warm.start(DRIVER, json.dumps(faults), script, *arguments, together=True)
 
 
 def child(faults, *arguments, script=TABLE):

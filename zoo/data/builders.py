@@ -1,13 +1,14 @@
-"""Embedded data sets as TFDS builders: real data that scikit-learn carries, so no download is needed.
+"""Embedded data sets as TFDS builders: real data that scikit-learn and statsmodels carry, so no download is needed.
 
 Each builder makes a fixed test split: 20 % of the examples, stratified by class (by fifths of the target for the
-regression), chosen with seed 0.
+regression), chosen with seed 0. A series is one split, in the order of time.
 """
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from zoo.data import sources
+from zoo.models import checks
 
 
 def _load(name):
@@ -134,3 +135,38 @@ class ZooDiabetes(_Embedded):
 
     def _strata(self, targets):
         return np.digitize(targets, np.quantile(targets, [0.2, 0.4, 0.6, 0.8]))
+
+
+class ZooCo2(tfds.core.GeneratorBasedBuilder):
+    """2,284 weeks of carbon dioxide in the air of Mauna Loa, 1958 to 2001."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "First version."}
+
+    def _info(self):
+        return self.dataset_info_from_configs(
+            description="Weekly means of atmospheric carbon dioxide at Mauna Loa, Hawaii, in parts per million, from "
+            "March 1958 to December 2001. 59 weeks without a measurement, the last in 1985, lie on the line between "
+            "their neighbours.",
+            features=tfds.features.FeaturesDict(
+                {"date": tfds.features.Text(), "features": {"co2": np.float32}}
+            ),
+            homepage="https://doi.org/10.3334/CDIAC/atg.035",
+            citation="@misc{keeling2004, author={Keeling, C.D. and Whorf, T.P.}, year={2004}, "
+            "title={Atmospheric CO2 concentrations derived from flask air samples at sites in the SIO network}}",
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        try:
+            from statsmodels.datasets import co2
+        except ImportError as error:
+            raise checks.InputError(
+                "The data set 'co2' comes with statsmodels: pip install 'keras-zoo[series]'."
+            ) from error
+        weeks = co2.load_pandas().data["co2"].interpolate("linear")
+        for i, (date, value) in enumerate(weeks.items()):
+            yield i, {"date": f"{date:%Y-%m-%d}", "features": {"co2": np.float32(value)}}

@@ -66,7 +66,11 @@ def _check_targets(split, data, info):
             )
     elif info.task == "multilabel" and not np.isin(targets, (0, 1)).all():
         raise checks.InputError(f"The multi-label targets of {where} must be 0 or 1.")
-    elif info.task == "regression" and split == "train" and (targets == targets.flat[0]).all():
+    elif (
+        info.task in ("regression", "forecasting")
+        and split == "train"
+        and (targets == targets.flat[0]).all()
+    ):
         raise checks.InputError(
             f"All targets of {where} are {targets.flat[0]}: there is nothing to learn."
         )

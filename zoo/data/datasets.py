@@ -10,6 +10,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from zoo.data import builders, fetch, images, paths, sources, texts, words
+from zoo.data import series as windows
 from zoo.models import checks
 
 
@@ -22,12 +23,14 @@ class Row:
         licence: Terms of the data.
         limits: What a model trained on it is not for.
         text_unit: What its texts are split into, where that is not words.
+        season: Of a series, the steps after which it resembles itself; `None` for other data.
     """
 
     builder: type | str
     licence: str
     limits: str
     text_unit: str | None = None
+    season: int | None = None
 
 
 _DIGIT = "one upright, centred digit, light on dark; not for several digits, letters or photographs"
@@ -43,6 +46,12 @@ DATASETS = {
         builders.ZooDiabetes,
         "published with the article, no licence stated",
         _OLD_TABLE.format("patients"),
+    ),
+    "co2": Row(
+        builders.ZooCo2,
+        "public domain",
+        "one slowly rising, seasonal series of one place; not for other places, or years far from those learned from",
+        season=52,
     ),
     "mnist": Row("mnist", "CC BY-SA 3.0", _DIGIT),
     "fashion_mnist": Row(
@@ -83,7 +92,15 @@ def find_builder(name, data_dir=None):
 
 
 def read(
-    name, *, data_dir=None, image_size=None, text_size=None, text_unit=None, cache_mb=256, **own
+    name,
+    *,
+    data_dir=None,
+    image_size=None,
+    text_size=None,
+    text_unit=None,
+    series=None,
+    cache_mb=256,
+    **own,
 ):
     """Reads a data set by name, or the caller's own files by path.
 
@@ -94,6 +111,7 @@ def read(
         image_size: Height and width in pixels to resize images to; needed where they differ in size.
         text_size: Units kept of each text, and units in the vocabulary.
         text_unit: `"words"` or `"characters"`; where it is `None`, what the table says.
+        series: Dict of `window`, `horizon` and `season`, as in `series.from_series`.
         cache_mb: A split up to this size, in MiB when decoded, is held in memory; a larger one is streamed.
         **own: `target`, `columns`, `task` and `skip_bad` of `paths.read`; for the caller's own files only.
 
@@ -105,7 +123,7 @@ def read(
     """
     if name not in DATASETS and paths.is_path(name):
         sizes = {"image_size": image_size, "text_size": text_size, "text_unit": text_unit}
-        return paths.read(name, cache_mb=cache_mb, **sizes, **own)
+        return paths.read(name, cache_mb=cache_mb, series=series, **sizes, **own)
     task = own.pop("task", None)
     for key, value in own.items():
         if value:
@@ -114,6 +132,8 @@ def read(
             )
     builder = find_builder(name, data_dir)
     sources.log.info("data: %s", builder.data_dir)
+    if name in DATASETS and DATASETS[name].season:
+        return _read_series(name, builder, task, series or {})
     info, convert = _describe(name, builder, image_size, (text_size, text_unit))
     if task not in (None, info.task):
         raise checks.InputError(
@@ -143,6 +163,20 @@ def read(
             f"The data set {name!r} has no split 'train'. It has: {', '.join(builder.info.splits)}"
         )
     return info, splits
+
+
+def _read_series(name, builder, task, options):
+    """Reads a series of the table: its rows are steps in time, all of its columns numbers."""
+    row = DATASETS[name]
+    if task not in (None, "forecasting"):
+        raise checks.InputError(f"The data set {name!r} is a series. Received: task={task!r}")
+    rows = tfds.as_numpy(builder.as_dataset(split="train", shuffle_files=False))
+    values = np.array([list(columns["features"].values()) for columns in rows])
+    options = {**options, "season": options.get("season") or row.season}
+    info, splits = windows.from_series(values, name=name, **options)
+    about = {"licence": row.licence, "limits": row.limits, "source": builder.info.homepage}
+    columns = tuple(builder.info.features["features"])
+    return dataclasses.replace(info, columns=columns, **about), splits
 
 
 def _describe(name, builder, image_size, text):

@@ -37,13 +37,14 @@ def read(
     image_size=None,
     text_size=None,
     text_unit=None,
+    series=None,
     cache_mb=256,
 ):
     """Reads the caller's own files.
 
     Args:
         path: A folder, a `.csv` or a `.npz`, as drawn above.
-        target, columns, task, skip_bad, text_size, text_unit: As in `from_user`.
+        target, columns, task, skip_bad, text_size, text_unit, series: As in `from_user`.
         image_size: (height, width) in pixels to bring images to; told from the files where it is `None`.
         cache_mb: Images up to this size, in MiB when decoded, are held in memory; more are read at each epoch.
 
@@ -57,7 +58,7 @@ def read(
     options = {
         "task": task, "skip_bad": skip_bad, "text_size": text_size, "text_unit": text_unit, "name": path.stem,
     }  # fmt: skip
-    tabular = {**options, "target": target, "columns": columns}
+    tabular = {**options, "target": target, "columns": columns, "series": series}
     if not path.exists():
         raise checks.InputError(f"There is no file or folder {path}.")
     if path.is_file():

@@ -23,6 +23,9 @@ def load_dataset(
     seed=0,
     text_size=None,
     text_unit=None,
+    window=None,
+    horizon=None,
+    season=None,
     bucket=True,
     target=None,
     columns=None,
@@ -49,11 +52,13 @@ def load_dataset(
         seed: Seed of order and augmentation.
         text_size: Words kept of each text, and words in the vocabulary; (256, 20000) where it is `None`.
         text_unit: What texts are split into, `"words"` or `"characters"`; words where neither you nor the set say it.
+        window, horizon, season: Of a series, the steps of the past in each example, the steps to forecast, and those
+            after which it resembles itself; see `zoo.data.series.from_series`.
         bucket: Put texts of similar length into a training batch, so that little padding is computed.
         target: Your CSV's target column; several of 0 and 1 for a multi-label task.
         columns: Your CSV's columns to learn from; all but the target where it is `None`.
         task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`. With
-            `"generation"` images are learned as they are, and classes only shown in pictures.
+            `"forecasting"` a CSV's rows are steps in time. With `"generation"` images are learned as they are, and classes only shown in pictures.
         binarize: For generation, `"dynamic"` or `"static"`: pixels become black or white by the chance that their grey
             level is, in training anew at each step or once.
         skip_bad: Leave unusable examples of your files out (counted) in place of an error.
@@ -75,7 +80,10 @@ def load_dataset(
     own = {"target": target, "columns": columns, "skip_bad": skip_bad}
     own["task"] = None if task == "generation" else task
     sizes = {"image_size": image_size, "text_size": text_size, "text_unit": text_unit}
-    info, splits = datasets.read(name, data_dir=data_dir, cache_mb=cache_mb, **sizes, **own)
+    steps = {"window": window, "horizon": horizon, "season": season}
+    info, splits = datasets.read(
+        name, data_dir=data_dir, cache_mb=cache_mb, series=steps, **sizes, **own
+    )
     if task == "generation":
         info = dataclasses.replace(info, task=task)
     return make_splits(
@@ -120,7 +128,7 @@ def make_splits(
         )
     if limit is not None:
         checks.positive_int("limit", limit)
-        splits = {name: _limited(data, limit) for name, data in splits.items()}
+        splits = {name: _limited(data, limit, info) for name, data in splits.items()}
     checking.check_splits(splits, info)
     if binarize != "none":
         splits = _binarized(splits, info, binarize)
@@ -174,8 +182,10 @@ def _binarized(splits, info, binarize):
     return drawn
 
 
-def _limited(data, limit):
+def _limited(data, limit, info):
     """Some examples, the same for every seed; picked from all over, as the caller's may be sorted by class."""
     if len(data) <= limit:
         return data
+    if info.kind == "series":  # the newest, without gaps
+        return data.take(np.arange(len(data) - limit, len(data)))
     return data.take(np.sort(np.random.default_rng(0).permutation(len(data))[:limit]))

@@ -24,6 +24,7 @@ class Preparation:
         target_mean: For a regression, the mean of the training targets; otherwise 0.
         target_std: For a regression, their standard deviation; otherwise 1.
         answers: For a translation, the texts of targets as ids, and back.
+        is_relative: Whether targets are taken as changes from the last value of their window, for a series.
         input_range: Lowest and highest value of arrays of features in the training split; `None` for other kinds.
     """
 
@@ -34,19 +35,23 @@ class Preparation:
     target_std: float = 1.0
     input_range: tuple[float, float] | None = None
     answers: pairs.Answers | None = None
+    is_relative: bool = False
 
     def __call__(self, inputs, targets):
         """Prepares a batch of (inputs, targets), as `Splits.mapped` wants it."""
         features = self.inputs(inputs)
         if self.answers is not None:
             return seq2seq.teacher_forcing(features, self.answers.ids(targets))[:2]
+        if self.is_relative:
+            targets = targets - inputs[:, -1, :1]
         if (self.target_mean, self.target_std) == (0.0, 1.0):
             return features, targets
         return features, (keras.ops.cast(targets, "float32") - self.target_mean) / self.target_std
 
-    def restore(self, outputs):
-        """Turns a regression's outputs back into the units of its targets."""
-        return outputs * self.target_std + self.target_mean
+    def restore(self, outputs, raw=None):
+        """Turns outputs back into the units of the targets; those of a series need the `raw` windows they belong to."""
+        outputs = outputs * self.target_std + self.target_mean
+        return outputs + raw[:, -1, :1] if self.is_relative else outputs
 
 
 def prepare(splits, *, fixed_length=False):
@@ -55,7 +60,8 @@ def prepare(splits, *, fixed_length=False):
     uint8 images are divided by 255; columns, and floating-point inputs outside of -1..1, are standardised by the
     mean and the standard deviation of the training split; a constant column becomes 0; floating-point inputs
     already within -1..1 and in memory stay as they are. Of a mixed table, gaps are filled with the training median
-    and categories become one-hot. Texts become ids of words or characters.
+    and categories become one-hot. Texts become ids of words or characters. Of a window of a series only the changes from
+    its last step count (Zeng et al. 2023), as a series goes on to where it never was.
 
     Args:
         splits: The `Splits`; statistics come from `train` alone.
@@ -77,6 +83,8 @@ def prepare(splits, *, fixed_length=False):
     if info.kind == "text":
         model, size, steps = texts.vectorizer(splits, fixed_length=fixed_length)
         vocabulary = {"vocabulary_size": size}
+    elif info.kind == "series":
+        model, steps = _changes(splits)
     elif info.column_kinds:
         model, steps = tables.encoder(info, splits.examples["train"].inputs)
     else:
@@ -94,13 +102,19 @@ def prepare(splits, *, fixed_length=False):
         arguments["num_classes"] = len(answers.tokens)
     elif info.task != "generation":
         arguments["num_classes"] = info.num_outputs
-    mean, std = _target_statistics(splits) if info.task == "regression" else (0.0, 1.0)
+    has_numbers = info.task in ("regression", "forecasting")
+    mean, std = _target_statistics(splits) if has_numbers else (0.0, 1.0)
     if std != 1.0:
         steps.append(f"predictions multiplied by {std:.6g}, plus {mean:.6g}")
     data, bounds = splits.examples["train"], None
     if info.kind == "features" and isinstance(data, sources.Arrays):
         bounds = (float(data.inputs.min()), float(data.inputs.max()))
-    return Preparation(model, arguments | vocabulary, tuple(steps), mean, std, bounds, answers)
+    is_relative = info.kind == "series"
+    if is_relative:
+        steps.append("forecasts added to the last value")
+    return Preparation(
+        model, arguments | vocabulary, tuple(steps), mean, std, bounds, answers, is_relative
+    )
 
 
 def _standardise(splits):
@@ -137,8 +151,26 @@ def _standardise(splits):
     ]
 
 
+def _changes(splits):
+    """Differences from the last step, divided by their standard deviation in the training split."""
+    past = splits.examples["train"].inputs
+    variance = (past - past[:, -1:, :]).var((0, 1), dtype="float64")
+    raw = keras.Input(splits.info.input_shape, dtype="float32", name="raw")
+    layer = keras.layers.Normalization(
+        mean=np.zeros_like(variance).tolist(),
+        variance=np.where(variance, variance, 1.0).tolist(),
+        dtype="float32",
+        name="scale_changes",
+    )
+    model = keras.Model(raw, layer(raw - raw[:, -1:, :]), name="prepare")
+    return model, ["each column: minus its last value, divided by the training spread of that"]
+
+
 def _target_statistics(splits):
     data = splits.examples["train"]
+    if splits.info.kind == "series":
+        changes = data.targets - data.inputs[:, -1, :1]
+        return float(changes.mean(dtype="float64")), float(changes.std(dtype="float64")) or 1.0
     if isinstance(data, sources.Arrays):
         mean, std = data.targets.mean(dtype="float64"), data.targets.std(dtype="float64")
     else:

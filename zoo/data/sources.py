@@ -18,17 +18,20 @@ class DataInfo:
 
     Attributes:
         name: Name of the data set, or of the Python type it came as.
-        kind: `"image"` (uint8, [H, W, C]), `"table"` (named columns), `"text"` (UTF-8) or `"features"` (float, any shape).
+        kind: `"image"` (uint8, [H, W, C]), `"table"` (named columns), `"text"` (UTF-8), `"series"` (windows of columns
+            over time, [T, C]) or `"features"` (float, any shape).
         task: A key into `zoo.training.tasks.TASKS`.
         input_shape: Shape of one raw example without the batch; `()` for a text.
         input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
         labels: The classes' names in the order of their ids; empty for a regression.
-        columns: The columns' names, for a table.
+        columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
         text_size: For text, the units kept of each text and the units of the vocabulary.
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
         target_unit: For answers that are texts, what they are split into.
+        horizon: For a series, the steps to forecast.
+        season: For a series, the steps after which it resembles itself; 1 where it does not.
         licence: Terms of the data.
         source: Where it comes from.
         limits: What a model trained on it is not for.
@@ -45,14 +48,16 @@ class DataInfo:
     text_size: tuple[int, int] | None = None
     text_unit: str = "words"
     target_unit: str = "words"
+    horizon: int = 0
+    season: int = 1
     licence: str = "unknown"
     source: str = "the caller"
     limits: str = "judged on its own test split only"
 
     @property
     def num_outputs(self):
-        """Width of the last layer: the number of classes, or 1."""
-        return len(self.labels) or 1
+        """Width of the last layer: the number of classes or of steps to forecast, or 1."""
+        return len(self.labels) or self.horizon or 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,14 +142,20 @@ def column_name(text):
 def carve(data, fraction, info):
     """Splits off a share of the examples, the same for every seed; stratified by class where there are classes.
 
+    Of a series it is the newest share, and examples whose targets would reach into it are left out.
+
     Returns:
         The rest and the share.
     """
     count = round(len(data) * fraction)
-    if count < 1 or count >= len(data):
+    gap = max(info.horizon - 1, 0)
+    if count < 1 or count + gap >= len(data):
         raise checks.InputError(
             f"A share of {fraction} of {len(data)} examples leaves one part empty: pass more examples or another share."
         )
+    if info.kind == "series":
+        part = np.arange(len(data) - count, len(data))
+        return data.take(np.arange(len(data) - count - gap)), data.take(part)
     if isinstance(data, Stream):
         return (
             Stream(data.examples.skip(count), len(data) - count),

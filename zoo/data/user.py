@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import checking, labels, sources, tables, texts
+from zoo.data import series as windows
 from zoo.models import checks
 
 
@@ -42,6 +43,7 @@ def from_user(
     skip_bad=False,
     text_size=None,
     text_unit=None,
+    series=None,
     name="your data",
 ):
     """Brings the caller's own data to a description and `Arrays` per split.
@@ -54,10 +56,11 @@ def from_user(
         target: The DataFrame's target column; several columns of 0 and 1 for a multi-label task.
         columns: Titles of the DataFrame's columns to learn from; all but the target where it is `None`.
         task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`. With
-            `"generation"` the data may be `x` alone.
+            `"forecasting"` rows are steps in time. With `"generation"` the data may be `x` alone.
         skip_bad: Leave unusable examples out (counted) in place of an error.
         text_size: Words kept of each text, and words in the vocabulary; (256, 20000) where it is `None`.
         text_unit: What texts are split into: `"words"`, which is also what `None` means, or `"characters"`.
+        series: For the task `"forecasting"`, a dict of `window`, `horizon` and `season`; see `series.from_series`.
         name: What messages and the card call the data.
 
     Returns:
@@ -66,6 +69,11 @@ def from_user(
     Raises:
         InputError: The data have a form, shape or value that the zoo cannot train on; the message says what to pass.
     """
+    if task == "forecasting":
+        if validation is not None or test is not None:
+            raise checks.InputError("A series is split by time: pass it whole, as `data`.")
+        own = {"target": target, "columns": columns, "skip_bad": skip_bad}
+        return windows.from_series(data, name=name, **own, **(series or {}))
     given = {"train": data, "validation": validation, "test": test}
     if task == "generation":
         given = {split: _without_targets(part) for split, part in given.items()}

@@ -164,13 +164,17 @@ class Attention(keras.layers.Layer):
         # The later, the lower: where nothing is visible, the first step has the largest score by far.
         return ops.where(visible, 0.0, -1e9 * (1.0 + ops.cast(steps, "float32")))
 
-    def _attend(self, q, k, v, bias):
+    def _weights(self, q, k, bias):
+        """What each step takes of each step that it looks at, float32 `[B, H, T, S]`; the last axis adds up to 1."""
         # Not ops.dot_product_attention: on TensorFlow it is never fused, and scales and masks all scores one by one.
         scores = ops.matmul(q * q.shape[-1] ** -0.5, ops.transpose(k, (0, 1, 3, 2)))  # [B, H, T, S]
         scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
         scores = scores if bias is None else scores + bias
         one = scores.shape[-1] == 1  # Keras would warn of a softmax over one step
-        weights = ops.ones_like(scores) if one else ops.softmax(scores)
+        return ops.ones_like(scores) if one else ops.softmax(scores)
+
+    def _attend(self, q, k, v, bias):
+        weights = self._weights(q, k, bias)
         y = ops.matmul(self.drop(ops.cast(weights, v.dtype)), v)  # [B, H, T, D]
         width = self.num_heads * v.shape[-1]
         return ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, ops.shape(q)[2], width))
@@ -184,6 +188,36 @@ class Attention(keras.layers.Layer):
     def get_config(self):
         keys = ("num_heads", "cross", "causal", "rotary", "dropout", "qkv_bias")
         return {**super().get_config(), **{key: getattr(self, key) for key in keys}}
+
+
+def attention_weights(model, inputs):
+    """Returns what the attention layers of a model look at.
+
+    Args:
+        model: A Keras model with layers `Attention`, also within blocks.
+        inputs: A batch for it.
+
+    Returns:
+        Dict from the layer's path, such as `"decoder_block_1/cross_attention"`, to its weights, float32
+        `[B, H, T, S]`: for each head, how much of each of the S steps goes into each of the T steps.
+    """
+    found, watched = {}, []
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, Attention):
+            weigh = layer._weights
+
+            def watch(q, k, bias, weigh=weigh, path=layer.path):
+                found[path] = weigh(q, k, bias)
+                return found[path]
+
+            layer._weights = watch
+            watched.append(layer)
+    try:
+        model(inputs, training=False)
+    finally:
+        for layer in watched:
+            del layer._weights
+    return found
 
 
 @keras.saving.register_keras_serializable(package="zoo")

@@ -14,6 +14,7 @@ INPUT_MEANINGS = {
     "image": "pixels 0..255, any height and width (resized in the graph to {height}x{width}), {channels} channel(s)",
     "table": "one unscaled column each; a gap in a column of numbers is NaN, in one of texts an empty text",
     "text": "one UTF-8 text each",
+    "series": "the last {steps} steps of the columns {columns}, in their own units, the newest last",
     "features": "one array of shape {shape} per example, unscaled",
 }
 
@@ -120,6 +121,7 @@ def render(card):
         )
     shape = card["input_shape"]
     sizes = dict(zip(("height", "width", "channels"), shape)) | {"shape": tuple(shape)}
+    sizes |= {"steps": shape[0] if shape else 0, "columns": ", ".join(card["columns"])}
     lines += [
         "",
         f"- input: {INPUT_MEANINGS[card['input_kind']].format(**sizes)}",

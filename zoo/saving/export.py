@@ -25,7 +25,7 @@ def export_model(model, splits, preparation, run):
     """Exports a trained model as `<run>/export/<version>/`.
 
     The SavedModel takes raw inputs (uint8 images of any size, unscaled columns by name) and returns named outputs:
-    `class_id`, `label`, `probabilities`, or `prediction` for a regression. Its signature `embed` returns the
+    `class_id`, `label`, `probabilities`, or `prediction` for a regression, `forecast` for a series. Its signature `embed` returns the
     features before the last layer.
 
     Args:
@@ -91,7 +91,7 @@ def raw_inputs(examples, info):
         return examples
     if info.kind == "table":
         return {column: examples[:, i] for i, column in enumerate(info.columns)}
-    return {info.kind: examples}  # image, text or features
+    return {info.kind: examples}  # image, text, series or features
 
 
 def _input_specs(info):
@@ -106,6 +106,7 @@ def _input_specs(info):
         "image": (None, None, *info.input_shape[-1:]),  # any height and width
         "text": (),
         "features": info.input_shape,
+        "series": info.input_shape,
     }
     return {info.kind: tf.TensorSpec((None, *shapes[info.kind]), info.input_dtype, name=info.kind)}
 
@@ -149,6 +150,8 @@ def _endpoints(model, info, preparation, temperature, config):
 
     def serve(raw):
         outputs = tf.cast(model(features(raw), training=False), tf.float32)
+        if info.task == "forecasting":
+            return {"forecast": preparation.restore(outputs, raw["series"])}
         if info.task == "regression":
             return {"prediction": preparation.restore(tf.reshape(outputs, (-1,)))}
         if info.task == "multilabel":

@@ -42,6 +42,8 @@ def as_text(row):
         return f"{row['input']}: {row['prediction']:.6g}"
     if "answer" in row:
         return f"{row['input']}: {row['answer']}"
+    if "forecast" in row:
+        return f"{row['input']}: {', '.join(f'{value:.6g}' for value in row['forecast'])}"
     if "reconstruction" in row:
         return f"{row['input']}: {', '.join(f'{mean:.3f}' for mean in row['mean'])}"
     if "label" not in row:  # several labels
@@ -56,6 +58,8 @@ def write_csv(rows, path):
         flat = {key: value for key, value in row.items() if not isinstance(value, list)}
         if "answer" in row:
             pass
+        elif "forecast" in row:
+            flat |= {f"step_{i}": value for i, value in enumerate(row["forecast"], 1)}
         elif "reconstruction" in row:
             flat |= {f"mean_{i}": mean for i, mean in enumerate(row["mean"])}
         elif "label" not in row:
@@ -148,6 +152,8 @@ def _read_csv(path, content, card):
     if len(frame) == 0:
         raise checks.InputError(f"{path} needs a header line and at least one row.")
     names = [f"{path}:{line}" for line in frame.index]
+    if card["input_kind"] == "series":  # one, whose newest steps count
+        return [str(path)], frame
     if card["input_kind"] == "table":
         return names, frame
     if card["input_kind"] == "text":

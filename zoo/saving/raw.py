@@ -59,6 +59,31 @@ def _features(inputs, card):
     return {"features": _finite("features", values.astype("float32"))}
 
 
+def _series(inputs, card):
+    steps, width = card["input_shape"]
+    if hasattr(inputs, "columns"):
+        named = inputs.rename(columns=lambda title: sources.column_name(str(title)))
+        for column in card["columns"]:
+            checks.one_of("column of the model", column, list(named.columns))
+        inputs = named[card["columns"]]
+    values = np.asarray(inputs)
+    if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3):
+        raise checks.InputError(
+            f"{card['name']} takes numbers over time. Received: {values.dtype} of shape {values.shape}"
+        )
+    if values.ndim == 1 or (values.ndim == 2 and values.shape[1] == width):  # one series
+        values = values.reshape(1, -1, width)
+    elif values.ndim == 2:  # several, of one column
+        values = values[..., None]
+    if values.shape[2] != width or values.shape[1] < steps:
+        raise checks.InputError(
+            f"{card['name']} forecasts from {steps} steps of {', '.join(card['columns'])}: pass an array "
+            f"({steps}, {width}) or (N, {steps}, {width}), with the newest step last; of longer ones the newest steps "
+            f"are read. Received: shape {np.shape(inputs)}"
+        )
+    return {"series": _finite("series", values[:, -steps:].astype("float32"))}
+
+
 def _text(inputs, card):
     if isinstance(inputs, (str, bytes)):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
@@ -135,4 +160,10 @@ def _finite(name, values):
     return values
 
 
-_CHECKS = {"image": _image, "features": _features, "text": _text, "table": _table}
+_CHECKS = {
+    "image": _image,
+    "features": _features,
+    "text": _text,
+    "table": _table,
+    "series": _series,
+}

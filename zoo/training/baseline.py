@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from zoo.data import texts
-from zoo.training import tasks
+from zoo.training import forecasting, tasks
 from zoo.training.scores import TINY
 
 log = logging.getLogger("zoo")
@@ -34,7 +34,7 @@ class Baseline:
 def fit_linear(splits, *, limit=MOST_EXAMPLES):
     """Fits a linear model of scikit-learn and judges it on the test split; validation chooses the penalty.
 
-    Of texts it sees n-grams: words and pairs of them, or one to four characters, weighted by TF-IDF. All other inputs
+    For a series it is an autoregression. Of texts it sees n-grams: words and pairs of them, or one to four characters, weighted by TF-IDF. All other inputs
     are one row of numbers.
 
     Args:
@@ -46,6 +46,10 @@ def fit_linear(splits, *, limit=MOST_EXAMPLES):
         A `Baseline`, or `None` where the training examples taken are all of one class.
     """
     info, score = splits.info, tasks.task(splits.info.task).score
+    if info.task == "forecasting":
+        best, outputs = forecasting.fit_linear(splits)
+        scores = score(splits.targets("test"), outputs)
+        return Baseline(f"autoregression, {best!r}", scores, len(splits.examples["train"]))
     if info.kind == "text":
         splits = splits.mapped(None)
     parts = {name: _limited(splits, name, limit) for name in ("train", "validation")}

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models import checks
-from zoo.training import accumulate, fits, tasks
+from zoo.training import accumulate, distill, fits, tasks
 from zoo.training import config as configs
 from zoo.training import strategy as strategies
 
@@ -122,7 +122,9 @@ def _of_whole_gradients(optimizer):
     return optimizer
 
 
-def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_rate=None):
+def compile_model(
+    model, info, config=None, *, steps_per_epoch=None, learning_rate=None, teacher=None
+):
     """Compiles a model for its task; call it inside the strategy's scope.
 
     Args:
@@ -131,6 +133,7 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
         config: The `TrainConfig`; defaults to `TrainConfig()`.
         steps_per_epoch: Training steps in an epoch, `splits.steps_per_epoch`; needed unless the rate is constant.
         learning_rate: A number or a Keras schedule in place of the config's rate and schedule.
+        teacher: Where the config names one, the model to distil from: `zoo.teacher(config, splits, preparation)`.
 
     Returns:
         The model.
@@ -152,6 +155,7 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
     task = tasks.task(info.task)
     loss = task.loss(config.optimizer)
     tasks.check_class_weight(config.optimizer.class_weight, info)
+    distill.check(config, info, teacher)
     if config.report.calibrate and info.task != "classification":
         raise checks.InputError(
             f"calibrate is for classification; the task of {info.name} is {info.task}."
@@ -174,6 +178,8 @@ def compile_model(model, info, config=None, *, steps_per_epoch=None, learning_ra
         metrics=task.metrics(),
         jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
     )
+    if teacher is not None:
+        distill.from_teacher(model, teacher, config.distill)
     if config.optimizer.accumulate > 1:
         accumulate.in_parts(model, config.optimizer.accumulate, strategy.num_replicas_in_sync)
     return model

@@ -14,9 +14,11 @@ from zoo.training.settings import (
     CheckpointConfig,
     DataConfig,
     DiagnoseConfig,
+    DistillConfig,
     OptimizerConfig,
     ReportConfig,
     RunConfig,
+    SeriesConfig,
 )
 
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
@@ -35,7 +37,9 @@ class TrainConfig:
     freeze: bool = False
     """With weights: train the last layer only."""
     data: DataConfig = DataConfig()
+    series: SeriesConfig = SeriesConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    distill: DistillConfig = DistillConfig()
     run: RunConfig = RunConfig()
     checkpoints: CheckpointConfig = CheckpointConfig()
     diagnose: DiagnoseConfig = DiagnoseConfig()
@@ -76,6 +80,12 @@ class TrainConfig:
         checks.positive("learning_rate", self.optimizer.learning_rate)
         checks.positive("checkpoint_minutes", self.checkpoints.checkpoint_minutes)
         checks.fraction("warmup", self.optimizer.warmup)
+        checks.positive("teacher_temperature", self.distill.teacher_temperature)
+        checks.not_negative("teacher_weight", self.distill.teacher_weight)
+        if self.distill.teacher_weight > 1:
+            raise checks.InputError(
+                f"`teacher_weight` must be a share, 0 to 1. Received: {self.distill.teacher_weight!r}"
+            )
         checks.fraction("momentum", self.optimizer.momentum)
         checks.fraction("label_smoothing", self.optimizer.label_smoothing)
         for key in ("weight_decay", "clip_norm", "clip_value"):
@@ -89,6 +99,9 @@ class TrainConfig:
             ("run", "replicas"),
             ("data", "limit"),
             ("data", "cache_mb"),
+            ("series", "window"),
+            ("series", "horizon"),
+            ("series", "season"),
             ("checkpoints", "checkpoint_steps"),
             ("checkpoints", "keep_checkpoints"),
             ("report", "likelihood_samples"),
@@ -207,7 +220,9 @@ class TrainConfig:
 
 _PARTS = {
     "data": DataConfig,
+    "series": SeriesConfig,
     "optimizer": OptimizerConfig,
+    "distill": DistillConfig,
     "run": RunConfig,
     "checkpoints": CheckpointConfig,
     "diagnose": DiagnoseConfig,

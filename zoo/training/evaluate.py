@@ -4,10 +4,11 @@ import dataclasses
 import json
 
 import numpy as np
+import tensorflow as tf
 
 from zoo import files
+from zoo.training import attention_maps, calibration, forecasting, generation, pictures, tasks
 from zoo.training import baseline as baselines
-from zoo.training import calibration, generation, pictures, tasks
 from zoo.training import report as reports
 from zoo.training import scores as scoring
 from zoo.training.callbacks import NotFiniteError
@@ -84,8 +85,11 @@ def evaluate_model(model, splits, preparation, run, history=None):
     if not np.isfinite(list(report.scores.values())).all():
         raise NotFiniteError(f"The scores on the test split are not finite: {report.scores}")
     names = _draw(model, splits, targets, outputs, run.folder)
+    names += attention_maps.draw(model, splits, preparation, run.folder)
     made = [n for n in ("curves.png", "augmented.png") if (run.folder / n).exists()]
     names = [*made, *names]
+    if run.config.run.tensorboard:
+        _show_in_tensorboard(run.folder, names)
     files.write_atomic(
         run.folder / "score.json", json.dumps(_record(report, run, history), indent=2) + "\n"
     )
@@ -131,6 +135,8 @@ def _draw(model, splits, targets, outputs, folder):
     info = splits.info
     if info.task == "generation":
         return generation.draw(model, splits, outputs, folder)
+    if info.task == "forecasting":
+        return forecasting.draw(splits, targets, outputs, folder)
     if info.task == "translation":
         return []
     if info.task == "regression":
@@ -150,6 +156,16 @@ def _draw(model, splits, targets, outputs, folder):
     captions = [_caption(info.labels, targets[i], outputs[i]) for i in worst]
     pictures.mistakes(splits.pick("test", worst), captions, folder / "mistakes.png")
     return ["confusion.png", "reliability.png", "mistakes.png"]
+
+
+def _show_in_tensorboard(folder, names):
+    """Puts the run's pictures beside its curves."""
+    writer = tf.summary.create_file_writer(str(folder / "tensorboard" / "test"))
+    with writer.as_default(step=0):
+        for name in names:
+            picture = tf.io.decode_png((folder / name).read_bytes(), channels=3)
+            tf.summary.image(name.removesuffix(".png"), picture[None])
+    writer.close()
 
 
 def _caption(labels, target, logits):

@@ -66,7 +66,7 @@ def _check_logits(model, info):
         )
     (output,) = keras.tree.flatten(model.outputs)
     applied = _last_function(output)
-    if applied in SQUASHING and info.task == "regression":
+    if applied in SQUASHING and info.task in ("regression", "forecasting"):
         raise checks.InputError(
             f"The last layer of {model.name!r} applies {applied}, but targets are standardised and reach beyond its "
             "range: remove it."

@@ -240,3 +240,69 @@ def predicted(targets, outputs, path):
     axes.plot(ends, ends, color="grey", linestyle=":")
     axes.set(xlabel="true", ylabel="predicted", title="test examples")
     _save(figure, path)
+
+
+def forecast(targets, forecasts, naive, scale, unit, path):
+    """Draws forecasts one after the other beside the truth, and above each step of the horizon the error.
+
+    Args:
+        targets, forecasts, naive: Truth, forecasts and those that repeat the last season, `[N, horizon]`, of examples
+            one step apart.
+        scale: Absolute error that counts as 1.
+        unit: Name of the series.
+        path: PNG file to write.
+    """
+    count, horizon = targets.shape
+    figure = Figure(figsize=(11, 4))
+    left, right = figure.subplots(1, 2, width_ratios=(3, 1))
+    truth = np.concatenate([targets[:, 0], targets[-1, 1:]])
+    left.plot(truth, color="black", linewidth=1, label="true")
+    for name, values, color in (("seasonal naive", naive, "C1"), ("forecast", forecasts, "C0")):
+        for first in range(0, count, horizon):
+            steps = np.arange(first, first + horizon)
+            left.plot(
+                steps, values[first], ".-", color=color, markersize=3, linewidth=1,
+                label=name if first == 0 else None,
+            )  # fmt: skip
+        errors = np.abs(values - targets).mean(0) / scale
+        right.plot(np.arange(1, horizon + 1), errors, ".-", color=color, label=name)
+    left.set(xlabel="step of the test split", ylabel=unit, title=f"{horizon} steps at a time")
+    left.legend()
+    right.set(xlabel="steps ahead", ylabel="MASE", title="test examples", ylim=(0, None))
+    _save(figure, path)
+
+
+def attention(maps, path):
+    """Draws attention weights from the parts of an answer (down) to those of its source (across).
+
+    Args:
+        maps: For each example a title, weights `[T, S]`, the S names across and the T names down.
+        path: PNG file to write.
+    """
+    figure = Figure(figsize=(13, 9))
+    for axes, (title, weights, across, down) in zip(figure.subplots(2, 3).flat, maps):
+        axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(across)), across, rotation=60 if max(map(len, across)) > 2 else 0)
+        axes.set_yticks(range(len(down)), down)
+        axes.set_title(title if len(title) < 60 else title[:58] + " …", fontsize=9)
+    figure.subplots_adjust(hspace=0.3)
+    _save(figure, path)
+
+
+def looked_at(images, weights, path):
+    """Draws images, and below each how much attention its places get.
+
+    Args:
+        images: uint8 `[N, H, W, C]`.
+        weights: Of each place, `[N, h, w]`.
+        path: PNG file to write.
+    """
+    figure = Figure(figsize=(1.5 * len(images), 3.4))
+    above, below = figure.subplots(2, len(images), squeeze=False)
+    for first, second, image, places in zip(above, below, images, weights):
+        first.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
+        second.imshow(places, cmap="viridis", vmin=0)
+        first.axis("off")
+        second.axis("off")
+    figure.suptitle("test images, and the attention of the last block to their places")
+    _save(figure, path)

@@ -29,7 +29,7 @@ def render(report, model, splits, run, history, targets, outputs, pictures):
     lines = [
         f"# {splits.info.name}: {model.name}",
         "",
-        *_score_table(report),
+        *_score_table(report, splits.info),
         "",
         *_about_scores(report, splits),
         *_about_run(model, splits, run, history),
@@ -42,11 +42,11 @@ def render(report, model, splits, run, history, targets, outputs, pictures):
     return "\n".join(lines)
 
 
-def _score_table(report):
+def _score_table(report, info):
     columns = {"model": report.scores}
     if report.baseline is not None:
         columns["linear baseline"] = report.baseline.scores
-    columns["constant guess"] = report.constant
+    columns[tasks.task(info.task).constant_name] = report.constant
     lines = [
         f"| test score | {' | '.join(columns)} |",
         "| --- |" + " --- |" * len(columns),
@@ -64,7 +64,7 @@ def _about_scores(report, splits):
     lines = [
         f"- interval of {next(iter(report.scores))}: {task.interval_by}; it is that of this one model on other test "
         "examples of the kind, and says nothing of other seeds",
-        f"- constant guess: {task.constant_is}",
+        f"- {task.constant_name}: {task.constant_is}",
     ]
     if "ece" in report.scores:
         lines.append(

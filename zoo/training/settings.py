@@ -17,16 +17,19 @@ class DataConfig:
     """What is read, and how."""
 
     dataset: str = "digits"
-    """digits, breast_cancer, wine, diabetes, cmudict, cmudict_stress (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
+    """digits, breast_cancer, wine, diabetes, co2, cmudict, cmudict_stress (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
     of class-named folders of images or texts, a .csv, a .npz"""
     target: tuple[str, ...] = ()
     """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
     columns: tuple[str, ...] = ()
     """Your CSV's columns to learn from; default: all but the target."""
     task: (
-        Literal["classification", "multilabel", "regression", "generation", "translation"] | None
+        Literal[
+            "classification", "multilabel", "regression", "forecasting", "generation", "translation"
+        ]
+        | None
     ) = None
-    """What your targets are; default: told from the targets. generation: learn the images alone; translation: targets
+    """What your targets are; default: told from the targets. forecasting: a CSV's rows are steps in time; generation: learn the images alone; translation: targets
     are texts."""
     binarize: Literal["none", "dynamic", "static"] = "none"
     """For generation: make each pixel white with the probability that its grey level is; dynamic: anew at each step;
@@ -55,6 +58,18 @@ class DataConfig:
     """Augmentation of training images; joined by +, as in digits+mixup. none; digits: shift, rotate, zoom;
     photographs: flip, shift, brightness, contrast, colour; randaugment: two of ten operations for each image (slow);
     erase: a random patch; mixup, cutmix: blend, or paste a patch of, another example, labels too."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SeriesConfig:
+    """How a series over time is cut into examples."""
+
+    window: int | None = None
+    """Steps of the past that a forecast is made from; default: two seasons, but 24 at least."""
+    horizon: int | None = None
+    """Steps to forecast; default: 1."""
+    season: int | None = None
+    """Steps after which the series resembles itself, such as 12 for months; default: what the data set says, or none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +109,18 @@ class OptimizerConfig:
     ema: float | None = None
     """Momentum of a moving average of the weights, for example 0.99; the average is evaluated and exported.
     Statistics of batch normalization stay those of the weights that are not averaged."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DistillConfig:
+    """What is learned from another model."""
+
+    teacher: str | None = None
+    """Learn from this trained model's probabilities, too: a name or a path. It must be for the same data."""
+    teacher_weight: float = 0.5
+    """What they count in the loss, from 0 to 1; the labels count the rest."""
+    teacher_temperature: float = 3.0
+    """Both models' logits are divided by it, so that small probabilities tell more."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from zoo.models import checks
-from zoo.training import generation, scores, translation
+from zoo.training import forecasting, generation, scores, translation
 
 FOCAL_GAMMA = 2.0  # the best of Lin et al. 2017
 
@@ -90,6 +90,7 @@ class Task:
         interval_by: How the interval is made.
         constant: (splits, model) → outputs of one example or of each: the best that no input has a part in.
         constant_is: What they are.
+        constant_name: What the report calls them.
         outputs: (model, splits, preparation, run) → what `score` takes, where that is not the model's own output.
     """
 
@@ -103,6 +104,7 @@ class Task:
     constant: Callable
     constant_is: str
     outputs: Callable | None = None
+    constant_name: str = "constant guess"
 
 
 def _of_targets(constant):
@@ -112,8 +114,7 @@ def _of_targets(constant):
 
 def _own_loss(options):
     """The model adds its own."""
-    for key, default in (("label_smoothing", 0.0), ("loss", "auto"), ("class_weight", "none")):
-        _refuse(key, getattr(options, key), default, "a generation, whose loss is the model's own")
+    _refuse_of_classes(options, "a generation, whose loss is the model's own")
 
 
 def _cross_entropy(options):
@@ -126,9 +127,18 @@ def _token_cross_entropy(options):
 
 
 def _squared_error(options):
-    for key, default in (("label_smoothing", 0.0), ("loss", "auto"), ("class_weight", "none")):
-        _refuse(key, getattr(options, key), default, "a regression")
+    _refuse_of_classes(options, "a regression")
     return keras.losses.MeanSquaredError()
+
+
+def _absolute_error(options):
+    _refuse_of_classes(options, "a forecast")
+    return keras.losses.MeanAbsoluteError()
+
+
+def _refuse_of_classes(options, task):
+    for key, default in (("label_smoothing", 0.0), ("loss", "auto"), ("class_weight", "none")):
+        _refuse(key, getattr(options, key), default, task)
 
 
 def _refuse(key, value, default, task):
@@ -182,6 +192,20 @@ TASKS = {
         interval_by=BOOTSTRAP,
         constant=_of_targets(scores.constant_labels),
         constant_is="the labels' shares of the training split",
+    ),
+    # Targets are the next values of a series, [N, horizon].
+    "forecasting": Task(
+        loss=_absolute_error,  # what is judged
+        metrics=list,
+        monitor="val_loss",
+        mode="min",
+        score=forecasting.score,
+        interval=forecasting.interval,
+        interval_by=f"percentile bootstrap over blocks of one horizon, {scores.RESAMPLES:,} resamples, fixed seed",
+        constant=forecasting.constant,
+        constant_is="the newest values known, one season or more before each step",
+        outputs=forecasting.outputs,
+        constant_name="seasonal naive",
     ),
     # Targets are not learned from; where there are classes, pictures show them.
     "generation": Task(

@@ -1,0 +1,44 @@
+"""Forecast the next steps of a series: how much carbon dioxide will be in the air?
+
+python recipes/forecast_series.py                       # 43 years of weeks, half a year ahead: 00 s on 2 cores
+python recipes/forecast_series.py --model cnn:base
+python recipes/forecast_series.py --dataset sales.csv --target sold --season 7 --horizon 14     # your own
+
+"""
+
+import zoo
+
+DEFAULTS = zoo.TrainConfig(model="recurrent:small").replace(
+    dataset="co2",
+    task="forecasting",
+    horizon=26,
+    batch_size=64,
+    epochs=30,
+    learning_rate=3e-3,
+    schedule="one_cycle",
+    baseline=True,
+)
+
+
+def main(config):
+    with zoo.start_run(config) as run:
+        config = run.config
+        splits = zoo.load_dataset(**zoo.data_options(config))
+        preparation = zoo.prepare(splits)
+        splits = splits.mapped(preparation)
+        with run.strategy.scope():
+            model = zoo.build(
+                config.model, **{**preparation.builder_arguments, **config.model_args}
+            )
+            zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
+        if zoo.diagnose(model, splits, run):
+            return
+        history = zoo.fit_model(model, splits, run)
+        report = zoo.evaluate_model(model, splits, preparation, run, history)
+        export = zoo.export_model(model, splits, preparation, run)
+    print(report)
+    print(f"exported {export}; forecast with: zoo predict {run.folder} recent.csv")
+
+
+if __name__ == "__main__":
+    zoo.command(main, DEFAULTS, __doc__)

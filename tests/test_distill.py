@@ -1,0 +1,118 @@
+"""Distillation: a student's training loss is that of its labels and of a teacher's probabilities."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.training import distill, tasks
+from zoo.training.settings import DistillConfig
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(64, 5)).astype("float32")
+Y = (X[:, 0] > 0).astype(int)
+OPTIONS = {"epochs": 2, "batch_size": 16, "quiet": True}
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def pair(**options):
+    models = [zoo.build("dense:tiny", input_shape=(5,), num_classes=2) for _ in range(2)]
+    models[0].compile("sgd", tasks.Crossentropy())
+    distill.from_teacher(*models, DistillConfig(teacher="x", **options))
+    return models
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0, 2, 64).astype("float32")])
+def test_the_loss_is_the_formula(weights):
+    student, teacher = pair(teacher_weight=0.3, teacher_temperature=2.0)
+    s, t = (keras.ops.convert_to_numpy(model(X)).astype("float64") for model in (student, teacher))
+    p, q = softmax(t / 2), softmax(s / 2)
+    each = -np.log(softmax(s)[np.arange(64), Y]) * 0.7
+    each += 0.3 * 4 * (p * np.log(p / q)).sum(-1)
+    wanted = (each * (1 if weights is None else weights)).mean()
+    loss = student.compute_loss(x=X, y=Y, y_pred=student(X), sample_weight=weights, training=True)
+    assert float(loss) == pytest.approx(wanted, rel=1e-4)
+    plain = student.compute_loss(x=X, y=Y, y_pred=student(X), training=False)
+    assert float(plain) == pytest.approx(-np.log(softmax(s)[np.arange(64), Y]).mean(), rel=1e-4)
+
+
+def test_a_student_of_the_teacher_alone_becomes_like_it():
+    student, teacher = pair(teacher_weight=1.0, teacher_temperature=1.0)
+    before = [w.copy() for w in teacher.get_weights()]
+    student.optimizer.learning_rate = 0.5
+    student.fit(X, 1 - Y, epochs=300, batch_size=64, verbose=0)  # the labels count nothing
+    p, q = (softmax(keras.ops.convert_to_numpy(model(X))) for model in (teacher, student))
+    assert np.abs(p - q).max() < 0.05
+    for a, b in zip(before, teacher.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "teacher"
+    zoo.train("dense:small", (X, Y), **OPTIONS, out=str(folder))
+    return str(folder)
+
+
+@pytest.mark.parametrize("options", [{"accumulate": 2}, {"strategy": "mirrored", "replicas": 2}])
+def test_parts_and_devices_give_the_update_of_the_whole_batch(options, teacher, in_tmp):
+    options = {**options, "optimizer": "sgd", "learning_rate": 0.1}
+    whole = zoo.train(
+        "dense:tiny", (X, Y), **OPTIONS, teacher=teacher, optimizer="sgd", learning_rate=0.1
+    )
+    parts = zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, **options)
+    plain = zoo.train("dense:tiny", (X, Y), **OPTIONS, optimizer="sgd", learning_rate=0.1)
+    for a, b in zip(whole.model.get_weights(), parts.model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    differ = [
+        np.abs(a - b).max()
+        for a, b in zip(whole.model.get_weights(), plain.model.get_weights(), strict=True)
+    ]
+    assert max(differ) > 1e-3  # the teacher is heard
+
+
+def test_a_distilled_run_goes_on_exactly(teacher, in_tmp):
+    whole = zoo.train("dense:tiny", (X, Y), **{**OPTIONS, "epochs": 4}, teacher=teacher, out="a")
+    zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, out="b")
+    ended = zoo.train("dense:tiny", (X, Y), resume="b", epochs=4)
+    for a, b in zip(ended.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_shipped_model_teaches(in_tmp):
+    trained = zoo.train("dense:small", "digits", teacher="digits_cnn", epochs=3, quiet=True)
+    assert trained.report.scores["accuracy"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        ("digits", {"teacher": "mnist_cnn"}, "size of input"),
+        ("wine", {"teacher": "digits_cnn"}, "kind of input"),
+        ((X, Y), {"teacher": "wine_dense"}, "kind of input"),
+        ("digits", {"teacher": "nobody"}, "nobody"),
+        ("digits", {"teacher": "digits_cnn", "teacher_weight": 1.5}, "teacher_weight"),
+        ("digits", {"teacher": "digits_cnn", "teacher_temperature": 0.0}, "teacher_temperature"),
+        ("diabetes", {"teacher": "wine_dense"}, "task"),
+    ],
+)
+def test_a_teacher_of_something_else_is_refused(data, options, words, in_tmp):
+    with pytest.raises(zoo.InputError, match=words):
+        zoo.train("dense:tiny", data, quiet=True, **options)
+
+
+def test_a_teacher_prepared_on_other_numbers_is_refused(teacher, in_tmp):
+    with pytest.raises(zoo.InputError, match="prepared in another way"):
+        zoo.train("dense:tiny", (X * 3, Y), **OPTIONS, teacher=teacher)
+
+
+def test_a_recipe_that_forgets_its_teacher_is_told():
+    config = zoo.TrainConfig().replace(teacher="digits_cnn")
+    info = zoo.load_dataset("digits").info
+    model = zoo.build("dense:tiny", input_shape=(8, 8, 1), num_classes=10)
+    with pytest.raises(zoo.InputError, match=r"zoo\.teacher"):
+        zoo.compile_model(model, info, config, steps_per_epoch=1)

@@ -1,0 +1,241 @@
+"""Series over time: windows split by time, forecasts in their own units, beside naive and linear ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import zoo
+from zoo.data import series, sources
+from zoo.training import forecasting, scores
+
+STEPS = np.arange(400)
+WAVE = (50 + 0.05 * STEPS + 3 * np.sin(2 * np.pi * STEPS / 12)).astype("float32")
+OPTIONS = {"window": 24, "horizon": 6, "season": 12}
+
+
+def info_of(**options):
+    return series.from_series(WAVE, **{**OPTIONS, **options})[0]
+
+
+def wave_splits():
+    return zoo.load_dataset("wave.csv", task="forecasting", target="sold", **OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    options = {"epochs": 20, "learning_rate": 0.01, "quiet": True, "out": str(folder)}
+    return zoo.train("dense:small", WAVE, task="forecasting", **OPTIONS, **options, baseline=True)
+
+
+def test_windows_are_the_steps_before_their_targets():
+    values = np.stack([np.arange(10.0), -np.arange(10.0)], -1)
+    data = series.windows(values, window=3, horizon=2)
+    assert len(data) == 6
+    np.testing.assert_array_equal(data.inputs[1], [[1, -1], [2, -2], [3, -3]])
+    np.testing.assert_array_equal(data.targets[1], [4, 5])
+    np.testing.assert_array_equal(data.targets[-1], [8, 9])
+    np.testing.assert_array_equal(series.joined(data), np.arange(10.0))
+
+
+def test_no_target_of_train_or_validation_reaches_into_a_later_split(in_tmp):
+    pd.DataFrame({"sold": STEPS.astype(float)}).to_csv("wave.csv", index=False)
+    parts = wave_splits().examples
+    ends = {name: (data.targets.min(), data.targets.max()) for name, data in parts.items()}
+    assert ends["train"][1] < ends["validation"][0]
+    assert ends["validation"][1] < ends["test"][0]
+    assert ends["test"][1] == 399
+    # Nothing is lost but what would reach over: every step after the first window is a target.
+    steps = np.concatenate([data.targets.ravel() for data in parts.values()])
+    assert set(steps) == set(range(24, 400))
+
+
+def test_statistics_come_from_train_alone(in_tmp):
+    late = np.where(STEPS > 290, 1e6, WAVE)
+    for name, values in (("wave", WAVE), ("late", late)):
+        pd.DataFrame({"sold": values}).to_csv(f"{name}.csv", index=False)
+    made = []
+    for name in ("wave", "late"):
+        splits = zoo.load_dataset(f"{name}.csv", task="forecasting", **OPTIONS)
+        made.append((splits, zoo.prepare(splits)))
+    (one, first), (two, second) = made
+    assert (first.target_mean, first.target_std) == (second.target_mean, second.target_std)
+    assert forecasting.scale(one) == forecasting.scale(two)
+    past = WAVE[None, :24, None]
+    np.testing.assert_array_equal(first.inputs(past), second.inputs(past))
+
+
+def test_targets_are_changes_and_come_back(in_tmp):
+    pd.DataFrame({"sold": WAVE}).to_csv("wave.csv", index=False)
+    splits = wave_splits()
+    preparation = zoo.prepare(splits)
+    past, future = next(iter(splits.test))
+    features, targets = preparation(past, future)
+    np.testing.assert_allclose(features[:, -1], 0.0)
+    np.testing.assert_allclose(preparation.restore(targets, past), future, rtol=1e-5)
+    # A level that training never saw changes nothing.
+    moved, moved_targets = preparation(past + 1000.0, future + 1000.0)
+    np.testing.assert_allclose(moved, features, atol=1e-3)
+    np.testing.assert_allclose(moved_targets, targets, atol=1e-3)
+
+
+@pytest.mark.parametrize(("horizon", "season"), [(6, 12), (12, 12), (30, 12), (3, 1)])
+def test_the_naive_forecast_repeats_the_newest_season_known(horizon, season):
+    info = info_of(horizon=horizon, season=season)
+    past = np.arange(24.0)[None, :, None]
+    wanted = [24 - season + step % season for step in range(horizon)]
+    np.testing.assert_array_equal(forecasting.seasonal_naive(past, info)[0], wanted)
+
+
+def test_mase_is_the_error_over_that_of_the_naive_forecast_of_the_training_series():
+    targets = np.array([[1.0, 2.0], [3.0, 4.0]])
+    outputs = np.array([[2.0, 2.0, 0.5], [3.0, 6.0, 0.5]])
+    found = forecasting.score(targets, outputs)
+    assert found == pytest.approx({"mase": 0.75 / 0.5, "mae": 0.75, "rmse": np.sqrt(5 / 4)})
+    info, splits = series.from_series(WAVE, **OPTIONS)
+    splits["train"], splits["validation"] = sources.carve(splits["train"], 0.1, info)
+    known = WAVE[: 24 + len(splits["train"]) - 1 + 6].astype("float64")
+    holder = type("Splits", (), {"examples": splits, "info": info})
+    assert forecasting.scale(holder) == pytest.approx(np.abs(known[12:] - known[:-12]).mean())
+
+
+def test_the_interval_draws_whole_blocks():
+    rng = np.random.default_rng(0)
+    errors = np.repeat(rng.normal(size=20) ** 2, 10)  # neighbours err alike
+    targets = np.zeros((200, 10))
+    outputs = np.concatenate([np.tile(errors[:, None], (1, 10)), np.ones((200, 1))], axis=1)
+    low, high = forecasting.interval(targets, outputs)
+    assert low < errors.mean() < high
+    naive = scores.bootstrap(lambda held: errors @ held / 200, 200)
+    assert high - low > 2 * (naive[1] - naive[0])
+
+
+def test_a_trained_forecast_beats_the_naive_one_and_is_in_the_series_units(trained):
+    report = trained.report
+    assert report.scores["mase"] < 0.7 * report.constant["mase"]
+    assert report.baseline.scores["mase"] < 0.1 * report.constant["mase"]  # the wave is linear
+    text = (report.folder / "report.md").read_text()
+    assert "seasonal naive" in text
+    assert "autoregression" in text
+    assert (report.folder / "forecast.png").exists()
+    model = zoo.load(trained.export)
+    forecast = model.predict(WAVE)["forecast"]  # the newest steps of a longer series
+    assert forecast.shape == (1, 6)
+    np.testing.assert_allclose(forecast, model.predict(WAVE[-24:])["forecast"])
+    later = 50 + 0.05 * np.arange(400, 406) + 3 * np.sin(2 * np.pi * np.arange(400, 406) / 12)
+    assert np.abs(forecast - later).mean() < 1.5
+    assert zoo.verify(trained.export)["largest_difference"] <= 1e-5
+
+
+def test_a_file_of_recent_steps_is_forecast(trained, in_tmp):
+    from zoo.saving import inputs
+
+    pd.DataFrame({"day": STEPS, "value": WAVE}).to_csv("recent.csv", index=False)
+    model = zoo.load(trained.export)
+    (row,) = inputs.predict_files(model, ["recent.csv"])
+    np.testing.assert_allclose(row["forecast"], model.predict(WAVE)["forecast"][0], rtol=1e-6)
+    assert inputs.as_text(row).startswith("recent.csv: ")
+    inputs.write_csv([row], "out.csv")
+    assert pd.read_csv("out.csv").columns.tolist() == ["input", *(f"step_{i}" for i in range(1, 7))]
+
+
+def test_other_columns_are_learned_from_and_dates_are_not(in_tmp):
+    days = pd.date_range("2020-01-01", periods=400).strftime("%Y-%m-%d")
+    frame = pd.DataFrame({"day": days, "heat": np.cos(STEPS), "sold": WAVE})
+    info, _ = series.from_series(frame, target="sold", **OPTIONS)
+    assert info.columns == ("sold", "heat")
+    assert info.input_shape == (24, 2)
+    info, _ = series.from_series(frame, target="sold", columns=("sold",), **OPTIONS)
+    assert info.columns == ("sold",)
+    trained = zoo.train(
+        "recurrent:tiny", frame, target="sold", task="forecasting", epochs=1, quiet=True, **OPTIONS
+    )
+    assert zoo.load(trained.export).predict(frame)["forecast"].shape == (1, 6)
+
+
+@pytest.mark.parametrize("model", ["cnn:tiny", "transformer:tiny", "recurrent:tiny"])
+def test_families_of_sequences_forecast(model, in_tmp):
+    trained = zoo.train(model, WAVE, task="forecasting", epochs=1, quiet=True, **OPTIONS)
+    assert np.isfinite(trained.report.scores["mase"])
+
+
+def test_gaps_are_filled_only_when_asked():
+    broken = WAVE.copy()
+    broken[[3, 4, 100]] = np.nan
+    with pytest.raises(zoo.InputError, match="3 values.*step 3.*skip_bad"):
+        series.from_series(broken, **OPTIONS)
+    _, splits = series.from_series(broken, skip_bad=True, **OPTIONS)
+    filled = splits["train"].inputs[0, :, 0]
+    np.testing.assert_allclose(filled[3], WAVE[2] + (WAVE[5] - WAVE[2]) / 3, rtol=1e-6)
+
+
+def frame(**columns):
+    return pd.DataFrame({"sold": WAVE, **columns})
+
+
+DAYS = pd.date_range("2020-01-01", periods=400)
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        (WAVE[:40], {}, "has 40 steps"),
+        (WAVE, {"window": 12}, "one season"),
+        (WAVE, {"horizon": 0}, "horizon"),
+        (WAVE, {"target": "sold"}, "leave them out with arrays"),
+        (["a", "b"], {}, "array of numbers"),
+        (WAVE.reshape(10, 10, 4), {}, r"\(10, 10, 4\)"),
+        (frame(heat=STEPS), {}, "Name the one column"),
+        (frame(), {"target": "sould"}, "sold"),
+        (frame(day=DAYS[::-1]), {"target": "sold"}, "do not rise, first in row 1"),
+        (frame(kind=np.where(STEPS % 2, "a", "b")), {"target": "kind"}, "holds no numbers"),
+    ],
+)
+def test_what_is_no_series_says_why(data, options, words):
+    with pytest.raises(zoo.InputError, match=words):
+        series.from_series(data, **{**OPTIONS, **options})
+
+
+def test_missing_days_are_told(caplog):
+    days = DAYS.delete([50]).append(DAYS[-1:] + pd.Timedelta(days=1))
+    series.from_series(frame(day=days), target="sold", **OPTIONS)
+    assert "before row 50 steps are missing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"label_smoothing": 0.1}, "a forecast"),
+        ({"class_weight": "balanced"}, "forecast"),
+        ({"augment": "mixup"}, "mixup"),
+        ({"calibrate": True}, "calibrate"),
+        ({"test": WAVE}, "split by time"),
+    ],
+)
+def test_settings_that_no_forecast_has_are_refused(options, words, in_tmp):
+    with pytest.raises(zoo.InputError, match=words):
+        zoo.train("dense:tiny", WAVE, task="forecasting", quiet=True, **OPTIONS, **options)
+
+
+@pytest.mark.parametrize(
+    ("past", "words"),
+    [
+        (WAVE[:10], "forecasts from 24 steps"),
+        (np.full(24, np.nan), "NaN"),
+        (np.array(["a"] * 24), "numbers over time"),
+        (np.zeros((2, 30, 3)), "forecasts from 24 steps"),
+    ],
+)
+def test_a_loaded_forecaster_says_what_it_takes(past, words, trained):
+    with pytest.raises(zoo.InputError, match=words):
+        zoo.load(trained.export).predict(past)
+
+
+def test_the_embedded_series_is_whole():
+    pytest.importorskip("statsmodels")
+    splits = zoo.load_dataset("co2", horizon=26)
+    values = np.concatenate([splits.examples["train"].inputs[0, :, 0], splits.targets("test")[-1]])
+    assert values[0] == pytest.approx(316.1)
+    assert values[-1] == pytest.approx(371.5)
+    assert splits.info.season == 52
+    assert splits.info.input_shape == (104, 1)

@@ -1,0 +1,129 @@
+"""The trainable Keras model of a SavedModel again: to go on from, or to teach another."""
+
+import numpy as np
+import tensorflow as tf
+
+from zoo import families
+from zoo.models import checks
+from zoo.saving import card as cards
+from zoo.saving import manifest, store
+from zoo.saving.export import raw_inputs
+from zoo.saving.load import load, load_weights
+
+
+def build_trained(model, size, weights, arguments):
+    """Rebuilds a trained model, as `zoo.build(model, size=size, weights=weights, **arguments)` says."""
+    path = store.find(weights)
+    manifest.check(path)
+    card = cards.read(path)
+    builder = card["builder"]
+    if builder is None:
+        raise checks.InputError(
+            f"{weights} was made from a model of its maker's own: load it with zoo.load."
+        )
+    if model not in (
+        None,
+        builder["family"],
+        f"{builder['family']}:{builder['size']}",
+    ) or size not in (None, builder["size"]):
+        raise checks.InputError(
+            f"{weights} is a {builder['family']}:{builder['size']}: leave family and size out."
+        )
+    for key in arguments:
+        checks.one_of("argument together with weights", key, ("num_classes", "name"))
+    saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder["arguments"].items()}
+    built = families.family(builder["family"]).build(**{**saved, **arguments})
+    classes = saved.get("num_classes")
+    new_head = arguments.get("num_classes", classes) != classes
+    load_weights(built, weights, skip=("logits",) if new_head else ())
+    return built
+
+
+def from_weights(config):
+    """Returns a config with the family, size and arguments of the trained model that its `weights` name.
+
+    Images are brought to the size that the model was trained on, unless the config says another.
+
+    Args:
+        config: A `TrainConfig`; without `weights` it comes back as it is.
+
+    Raises:
+        InputError: There is no such model, or it was made from a model of its maker's own, or reads texts, whose ids are
+            those of its own vocabulary.
+
+    Example:
+
+    >>> from_weights(TrainConfig(weights="digits_cnn")).data.image_size
+    (8, 8)
+    """
+    if config.weights is None:
+        return config
+    path = store.find(config.weights)
+    manifest.check(path)
+    card = cards.read(path)
+    builder, kind = card["builder"], card["input_kind"]
+    if builder is None or kind == "text":
+        why = (
+            "reads texts by a vocabulary of its own"
+            if builder
+            else "was made from a model of its maker's own"
+        )
+        raise checks.InputError(
+            f"{config.weights} {why}: it cannot go on training here. Use it with zoo.load."
+        )
+    data = {"input_shape", "num_classes", "vocabulary_size"}
+    given = {key: value for key, value in builder["arguments"].items() if key not in data}
+    size = config.data.image_size or (tuple(card["input_shape"][:2]) if kind == "image" else None)
+    model = f"{builder['family']}:{builder['size']}"
+    return config.replace(model=model, model_args=given, image_size=size)
+
+
+def teacher(config, splits, preparation):
+    """Returns the trained model that a config's `teacher` names, to distil from, or `None` where it names none.
+
+    Call it inside the strategy's scope.
+
+    Args:
+        config: A `TrainConfig`.
+        splits: The `Splits` of the data to learn.
+        preparation: The `Preparation` of the student's inputs.
+
+    Raises:
+        InputError: There is no such model, or it was made for other inputs, other preparation or other classes.
+    """
+    name = config.distill.teacher
+    if name is None:
+        return None
+    info, taught = splits.info, load(name)
+    card = taught.card
+    same = {
+        "task": (card["task"], info.task),
+        "kind of input": (card["input_kind"], info.kind),
+        "size of input": (tuple(card["input_shape"]), tuple(info.input_shape)),
+        "classes": (tuple(card["labels"]), info.labels),
+    }
+    for what, (theirs, ours) in same.items():
+        if theirs != ours:
+            hint = f" Pass image_size={theirs[:2]}." if what == "size of input" else ""
+            raise checks.InputError(
+                f"{name} cannot teach {info.name}: its {what} is {theirs!r}, but {ours!r} here.{hint}"
+            )
+    model = build_trained(None, None, name, {})
+    _check_preparation(model, taught, splits, preparation)
+    return model
+
+
+def _check_preparation(model, taught, splits, preparation):
+    """Refuses inputs that are prepared in another way than the model's own: it would teach nonsense."""
+    examples = splits.pick("validation", np.arange(min(8, len(splits.examples["validation"]))))
+    raw = {name: tf.constant(values) for name, values in raw_inputs(examples, splits.info).items()}
+    wanted = taught.signatures["serving_default"](**raw)["probabilities"]
+    logits = model(preparation.inputs(examples), training=False)
+    found = tf.nn.softmax(
+        tf.cast(logits, tf.float32) / taught.card["runs"][0].get("temperature", 1.0)
+    )
+    if float(tf.reduce_max(tf.abs(found - wanted))) > 1e-3:
+        raise checks.InputError(
+            f"{taught.card['name']} cannot teach {splits.info.name}: it was trained on inputs prepared in another way "
+            f"({'; '.join(taught.card['preprocessing'])}), or scaled by other numbers. Train a teacher on the same data."
+        )

@@ -1,0 +1,75 @@
+"""Pictures of what attention layers look at, drawn for test examples."""
+
+import csv
+import io
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import texts
+from zoo.models import attention, seq2seq
+from zoo.training import pictures, translation
+
+FILE = "attention.png"
+ANSWERS, IMAGES = 6, 8
+
+
+def draw(model, splits, preparation, folder):
+    """Draws the attention of an encoder-decoder to its sources, or of a vision Transformer to its images.
+
+    Args:
+        model: The trained model.
+        splits: The `Splits`, mapped to what the model takes.
+        preparation: The `Preparation`.
+        folder: The run's folder; for a translation it holds the answers already.
+
+    Returns:
+        The names of the pictures: none for models without such attention.
+    """
+    if splits.info.task == "translation":
+        _draw_answers(model, splits, preparation, folder)
+    elif splits.info.kind == "image" and {"tokens", "block_1"} <= {
+        layer.name for layer in model.layers
+    }:
+        _draw_images(model, splits, preparation, folder)
+    else:
+        return []
+    return [FILE]
+
+
+def _draw_answers(model, splits, preparation, folder):
+    """The last block's attention to the source, the mean over its heads; of short and of long answers."""
+    text = (folder / translation.FILE).read_text(encoding="utf-8")
+    rows = sorted(csv.DictReader(io.StringIO(text)), key=lambda row: len(row["text"]))
+    rows = [rows[i] for i in np.linspace(0, len(rows) - 1, ANSWERS + 1).astype(int)[1:]]
+    unit, batch = splits.info.text_unit, tf.constant([row["text"] for row in rows])
+    source = preparation.inputs(batch)
+    answers = preparation.answers.ids(tf.constant([row["answer"] for row in rows]))
+    inputs, outputs, _ = seq2seq.teacher_forcing(source, answers)
+    found = attention.attention_weights(model, inputs)
+    weights = _mean([found[path] for path in found if path.endswith("cross_attention")][-1])
+    maps = []
+    for row, cleaned, shares, ids in zip(rows, texts.clean(batch, unit).numpy(), weights, outputs):
+        cleaned = cleaned.decode()
+        letters = cleaned.split() if unit == "words" else list(cleaned)
+        tokens = [preparation.answers.tokens[i] for i in ids if i >= 3] + ["end"]
+        letters = letters[: source.shape[1]]
+        title = f"{row['text']}: {'right' if row['edits'] == '0' else row['right'].split(' | ')[0]}"
+        maps.append((title, shares[: len(tokens), : len(letters)], letters, tokens))
+    pictures.attention(maps, folder / FILE)
+
+
+def _draw_images(model, splits, preparation, folder):
+    """The last block's attention of the class token, or of all tokens on average, to each place of an image."""
+    images = splits.pick("test", np.arange(min(IMAGES, len(splits.examples["test"]))))
+    found = attention.attention_weights(model, preparation.inputs(images))
+    shares = _mean(list(found.values())[-1])  # [N, T, T]
+    height, width = model.get_layer("tokens").input.shape[1:3]
+    has_token = "class_token" in {layer.name for layer in model.layers}
+    places = shares[:, 0, 1:] if has_token else shares.mean(1)
+    pictures.looked_at(images, places.reshape(-1, height, width), folder / FILE)
+
+
+def _mean(weights):
+    return keras.ops.convert_to_numpy(weights).mean(1)  # over the heads

@@ -1,0 +1,93 @@
+"""How forecasts are judged: beside those that repeat the last season, with which they share the scale.
+
+Outputs, one row for each test example: the forecast of each step of the horizon, in the units of the series; then the
+scale, the same in each row: the mean absolute error with which the training series is forecast, one step ahead, by its
+value one season earlier (Hyndman & Koehler 2006). An error of 1 scale is a MASE of 1.
+"""
+
+import numpy as np
+
+from zoo.data import series
+from zoo.training import pictures, scores
+
+ALPHAS = (0.01, 0.1, 1.0, 10.0, 100.0)  # penalties that the linear autoregression chooses from
+
+
+def outputs(model, splits, preparation, run):
+    """The outputs for the test split, float64 `[N, horizon + 1]`."""
+    replicas = model.distribute_strategy.num_replicas_in_sync
+    past = splits.examples["test"].inputs
+    predicted = model.predict(splits.test_inputs_for(replicas), verbose=0)[: len(past)]
+    return _with_scale(preparation.restore(np.asarray(predicted, "float64"), past), splits)
+
+
+def scale(splits):
+    """The mean absolute error of the training series' values one season earlier."""
+    values = series.joined(splits.examples["train"]).astype("float64")
+    season = splits.info.season
+    return float(np.abs(values[season:] - values[:-season]).mean())
+
+
+def score(targets, outputs):
+    """Test scores, over all steps of the horizon."""
+    errors = outputs[:, :-1] - targets
+    mae = float(np.abs(errors).mean())
+    return {"mase": mae / outputs[0, -1], "mae": mae, "rmse": float(np.sqrt((errors**2).mean()))}
+
+
+def interval(targets, outputs):
+    """Of the MASE."""
+    errors = np.abs(outputs[:, :-1] - targets).mean(1) / outputs[0, -1]
+    # Neighbouring examples share most of their targets: whole blocks of them are drawn.
+    blocks = np.array_split(errors, max(1, len(errors) // targets.shape[1]))
+    sums, counts = np.array([b.sum() for b in blocks]), np.array([len(b) for b in blocks])
+    return scores.bootstrap(lambda held: (sums @ held) / (counts @ held), len(blocks))
+
+
+def constant(splits, model):
+    """The outputs of forecasts that repeat the last season."""
+    return _with_scale(seasonal_naive(splits.examples["test"].inputs, splits.info), splits)
+
+
+def seasonal_naive(past, info):
+    """Each step of the horizon as the newest value known of the same place in the season, `[N, horizon]`."""
+    places = np.arange(info.horizon) % info.season - info.season
+    return past[:, places, 0].astype("float64")
+
+
+def fit_linear(splits):
+    """Fits the linear autoregression: each step of the horizon from all values of the window, with a ridge penalty.
+
+    Returns:
+        The scikit-learn model, and its outputs for the test split.
+    """
+    from sklearn.linear_model import Ridge
+
+    def rows(split):
+        data = splits.examples[split]
+        last = data.inputs[:, -1:, :1].astype("float64")
+        changes = (data.inputs - data.inputs[:, -1:, :]).reshape(len(data), -1)
+        return changes / spread, data.targets - last[..., 0], last[..., 0]
+
+    past = splits.examples["train"].inputs
+    spread = np.tile((past - past[:, -1:, :]).std((0, 1), dtype="float64"), past.shape[1])
+    x, y, _ = rows("train")
+    models = [Ridge(alpha=alpha).fit(x, y) for alpha in ALPHAS]
+    x, y, _ = rows("validation")
+    best = min(models, key=lambda m: np.abs(m.predict(x).reshape(y.shape) - y).mean())
+    x, y, last = rows("test")
+    return best, _with_scale(best.predict(x).reshape(y.shape) + last, splits)
+
+
+def draw(splits, targets, outputs, folder):
+    """Draws forecasts over the test split and the error at each step; returns the files' names."""
+    naive = seasonal_naive(splits.examples["test"].inputs, splits.info)
+    unit = splits.info.columns[0]
+    pictures.forecast(
+        targets, outputs[:, :-1], naive, outputs[0, -1], unit, folder / "forecast.png"
+    )
+    return ["forecast.png"]
+
+
+def _with_scale(forecasts, splits):
+    return np.concatenate([forecasts, np.full((len(forecasts), 1), scale(splits))], axis=1)
