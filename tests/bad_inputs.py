@@ -26,6 +26,8 @@ X, Y = RNG.normal(size=(40, 3)).astype("float32"), np.arange(40) % 2
 PIXELS = RNG.integers(0, 256, (40, 8, 8, 1)).astype("uint8")
 TABLE = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "kind": np.where(Y, "up", "down")})
 TEXTS = [f"word{i} and more" for i in range(40)]
+WAVE = np.sin(np.arange(400) / 2)
+DAYS = pd.date_range("2020-01-01", periods=400)
 
 
 EVERYWHERE = {"epochs": 1, "batch_size": 8, "quiet": True}
@@ -134,6 +136,14 @@ def small_disk():
         files.shutil.disk_usage = real
 
 
+def forecast(series, **options):
+    return train(series, **{"task": "forecasting", "window": 24, "horizon": 2, **options})
+
+
+def steps(**columns):
+    return pd.DataFrame({"sold": WAVE, **columns})
+
+
 def under_a_file():
     Path("file").write_text("")
     return train(out="file/run")
@@ -220,6 +230,18 @@ FILES = {
     "an .npz that is none": lambda: (Path("d.npz").write_text("x"), train("d.npz")),
 }  # fmt: skip
 
+SERIES = {
+    "too few steps": lambda: forecast(WAVE[:30]),
+    "a gap in a series": lambda: forecast(changed(WAVE, 7, np.nan)),
+    "a window shorter than a season": lambda: forecast(WAVE, window=10, season=12),
+    "a horizon of 0": lambda: forecast(WAVE, horizon=0),
+    "dates that do not rise": lambda: forecast(steps(day=DAYS[::-1]), target="sold"),
+    "no column to forecast": lambda: forecast(steps(heat=WAVE + 1)),
+    "a column of texts to forecast": lambda: forecast(steps(kind=["a", "b"] * 200), target="kind"),
+    "a test series beside the series": lambda: forecast(WAVE, test=WAVE),
+    "class weights for a forecast": lambda: forecast(WAVE, class_weight="balanced"),
+}
+
 SETTINGS = {
     "zero epochs": lambda: train(epochs=0),
     "a batch of 0": lambda: train(batch_size=0),
@@ -247,6 +269,8 @@ SETTINGS = {
     "a model that is not built": lambda: train(model=keras.Sequential([keras.layers.Dense(2)], name="mine")),
     "a monitor that is never logged": lambda: train(callbacks=[keras.callbacks.EarlyStopping("val_acc")]),
     "a class without a weight": lambda: train(class_weight={"0": 1.0}),
+    "a teacher of other inputs": lambda: train(teacher="wine_dense"),
+    "a teacher's weight above 1": lambda: train(teacher="wine_dense", teacher_weight=1.5),
     "focal loss for a regression": lambda: train((X, X[:, 0]), loss="focal"),
 }  # fmt: skip
 
@@ -276,8 +300,8 @@ PREDICT = {
     "an .npy that is none": lambda: predict_file("mnist_cnn", "x.npy", b"none"),
 }  # fmt: skip
 
-CASES = {**DATA, **FILES, **SETTINGS, **PREDICT}
-GROUPS = {"Data in memory": DATA, "Files": FILES, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
+CASES = {**DATA, **FILES, **SERIES, **SETTINGS, **PREDICT}
+GROUPS = {"Data in memory": DATA, "Files": FILES, "Series": SERIES, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
 
 
 @contextlib.contextmanager
