@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import zoo
 from zoo.models import attention, positions
+from zoo.training import attention_maps
 
 WIDTH, HEADS = 12, 3
 
@@ -311,3 +312,33 @@ def test_wrong_arguments_raise_the_right_words(call, words):
 def test_keras_still_forgets_the_mask_after_rms_normalization():
     """The trap that `RMSNorm` steps round; once this fails, Keras has mended it."""
     assert not keras.layers.RMSNormalization().supports_masking
+
+
+@pytest.mark.parametrize("remat", [False, True])
+def test_what_is_looked_at_is_what_the_outputs_are_made_of(remat):
+    model = zoo.build(
+        "transformer:tiny", input_shape=(7,), num_classes=3, vocabulary_size=9, remat=remat
+    )
+    ids = np.array([[3, 4, 5, 6, 7, 8, 2], [5, 4, 3, 0, 0, 0, 0]])
+    before = keras.ops.convert_to_numpy(model(ids))
+    found = attention_maps.weights(model, ids)
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, attention.Attention)]
+    assert len(found) == len(layers) > 0
+    for weights in found.values():
+        weights = keras.ops.convert_to_numpy(weights)
+        assert weights.shape[0] == 2
+        assert weights.shape[2:] == (7, 7)
+        np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-5)
+        assert (weights[1, :, :3, 3:] == 0).all()  # padding
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(ids)), before)
+    assert all("_weights" not in vars(layer) for layer in layers)
+
+
+def test_the_decoders_attention_is_found_too():
+    model = zoo.build("seq2seq:tiny", input_shape=(None,), num_classes=11, vocabulary_size=9)
+    inputs = {"source": np.array([[3, 4, 5]]), "target": np.array([[1, 6]])}
+    shapes = {path: tuple(w.shape) for path, w in attention_maps.weights(model, inputs).items()}
+    heads = shapes["decoder_block_1/cross_attention"][1]
+    assert shapes["decoder_block_1/cross_attention"] == (1, heads, 2, 3)
+    assert shapes["decoder_block_1/attention"] == (1, heads, 2, 2)
+    assert shapes["encoder_block_1/attention"] == (1, heads, 3, 3)

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import api
 
 
 def images(count=60, size=8):
@@ -68,13 +67,13 @@ def test_a_fine_tuned_run_goes_on_after_a_stop(in_tmp):
 
 
 def test_the_config_takes_family_arguments_and_image_size_from_the_card():
-    config = api.from_weights(zoo.TrainConfig(weights="mnist_dense"))
+    config = zoo.from_weights(zoo.TrainConfig(weights="mnist_dense"))
     assert config.model == "dense:large"
     assert config.data.image_size == (28, 28)
     assert "num_classes" not in config.model_args
-    assert api.from_weights(zoo.TrainConfig()) == zoo.TrainConfig()
+    assert zoo.from_weights(zoo.TrainConfig()) == zoo.TrainConfig()
     other = zoo.TrainConfig(weights="mnist_dense").replace(image_size=(8, 8))
-    assert api.from_weights(other).data.image_size == (8, 8)
+    assert zoo.from_weights(other).data.image_size == (8, 8)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,10 @@ def test_smoke(script, arguments, tmp_path, monkeypatch):
     assert "test (" in child.stdout
     (folder,) = (tmp_path / "runs").iterdir()
     assert zoo.verify(folder)["largest_difference"] <= 1e-5
+    drawn = script == "pronounce_words.py" or "vit:base" in arguments
+    assert (folder / "attention.png").exists() == drawn
+    if "--tensorboard" in arguments:
+        assert list((folder / "tensorboard" / "test").iterdir())
     if not is_first:
         return
     again = run(script, "--config", str(folder / "config.yaml"), "--quiet", cwd=tmp_path)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import warm
 from table import set_ramp
 from test_attention import numpy_sinusoids
 
@@ -266,6 +267,30 @@ def test_remat_changes_no_number_and_computes_twice(norm_first, jit):
     assert computed == [2, 4]  # the attention weights of two blocks
     for ours, theirs in zip(*results):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+LONG = """
+import resource, sys
+import numpy as np
+import zoo
+model = zoo.build("transformer:tiny", input_shape=(None,), num_classes=2, vocabulary_size=9, num_layers=6,
+                  remat=sys.argv[1] == "remat")
+model.compile("sgd", "mse", jit_compile=False)
+ids = np.ones((2, 1500), "int32")
+model.train_on_batch(ids[:, :9], np.zeros((2, 2)))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+model.train_on_batch(ids, np.zeros((2, 2)))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.slow
+def test_remat_takes_less_memory_for_long_texts(tmp_path):
+    (tmp_path / "long.py").write_text(LONG)
+    plain, remat = (
+        int(warm.run(tmp_path / "long.py", how).stdout.split()[-1]) for how in ("plain", "remat")
+    )
+    assert remat < 0.5 * plain, f"{plain} KiB, with remat {remat} KiB"
 
 
 def gradients(model, ids):

@@ -190,36 +190,6 @@ class Attention(keras.layers.Layer):
         return {**super().get_config(), **{key: getattr(self, key) for key in keys}}
 
 
-def attention_weights(model, inputs):
-    """Returns what the attention layers of a model look at.
-
-    Args:
-        model: A Keras model with layers `Attention`, also within blocks.
-        inputs: A batch for it.
-
-    Returns:
-        Dict from the layer's path, such as `"decoder_block_1/cross_attention"`, to its weights, float32
-        `[B, H, T, S]`: for each head, how much of each of the S steps goes into each of the T steps.
-    """
-    found, watched = {}, []
-    for layer in model._flatten_layers(include_self=False):
-        if isinstance(layer, Attention):
-            weigh = layer._weights
-
-            def watch(q, k, bias, weigh=weigh, path=layer.path):
-                found[path] = weigh(q, k, bias)
-                return found[path]
-
-            layer._weights = watch
-            watched.append(layer)
-    try:
-        model(inputs, training=False)
-    finally:
-        for layer in watched:
-            del layer._weights
-    return found
-
-
 @keras.saving.register_keras_serializable(package="zoo")
 class FeedForward(keras.layers.Layer):
     """Two dense layers applied to each step; with `"swiglu"` a gated one and a dense one (Shazeer 2020).

@@ -15,6 +15,36 @@ FILE = "attention.png"
 ANSWERS, IMAGES = 6, 8
 
 
+def weights(model, inputs):
+    """Returns what the attention layers of a model look at.
+
+    Args:
+        model: A Keras model with layers `Attention`, also within blocks.
+        inputs: A batch for it.
+
+    Returns:
+        Dict from the layer's path, such as `"decoder_block_1/cross_attention"`, to its weights, float32
+        `[B, H, T, S]`: for each head, how much of each of the S steps goes into each of the T steps.
+    """
+    found, watched = {}, []
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, attention.Attention):
+            weigh = layer._weights
+
+            def watch(q, k, bias, weigh=weigh, path=layer.path):
+                found[path] = weigh(q, k, bias)
+                return found[path]
+
+            layer._weights = watch
+            watched.append(layer)
+    try:
+        model(inputs, training=False)
+    finally:
+        for layer in watched:
+            del layer._weights
+    return found
+
+
 def draw(model, splits, preparation, folder):
     """Draws the attention of an encoder-decoder to its sources, or of a vision Transformer to its images.
 
@@ -47,23 +77,23 @@ def _draw_answers(model, splits, preparation, folder):
     source = preparation.inputs(batch)
     answers = preparation.answers.ids(tf.constant([row["answer"] for row in rows]))
     inputs, outputs, _ = seq2seq.teacher_forcing(source, answers)
-    found = attention.attention_weights(model, inputs)
-    weights = _mean([found[path] for path in found if path.endswith("cross_attention")][-1])
+    found = weights(model, inputs)
+    shares = _mean([found[path] for path in found if path.endswith("cross_attention")][-1])
     maps = []
-    for row, cleaned, shares, ids in zip(rows, texts.clean(batch, unit).numpy(), weights, outputs):
+    for row, cleaned, looked, ids in zip(rows, texts.clean(batch, unit).numpy(), shares, outputs):
         cleaned = cleaned.decode()
         letters = cleaned.split() if unit == "words" else list(cleaned)
         tokens = [preparation.answers.tokens[i] for i in ids if i >= 3] + ["end"]
         letters = letters[: source.shape[1]]
         title = f"{row['text']}: {'right' if row['edits'] == '0' else row['right'].split(' | ')[0]}"
-        maps.append((title, shares[: len(tokens), : len(letters)], letters, tokens))
+        maps.append((title, looked[: len(tokens), : len(letters)], letters, tokens))
     pictures.attention(maps, folder / FILE)
 
 
 def _draw_images(model, splits, preparation, folder):
     """The last block's attention of the class token, or of all tokens on average, to each place of an image."""
     images = splits.pick("test", np.arange(min(IMAGES, len(splits.examples["test"]))))
-    found = attention.attention_weights(model, preparation.inputs(images))
+    found = weights(model, preparation.inputs(images))
     shares = _mean(list(found.values())[-1])  # [N, T, T]
     height, width = model.get_layer("tokens").input.shape[1:3]
     has_token = "class_token" in {layer.name for layer in model.layers}
