@@ -26,6 +26,7 @@ def main(config):
         splits = zoo.load_dataset(**zoo.data_options(config))
         preparation = zoo.prepare(splits)
         splits = splits.mapped(preparation)
+        teacher = zoo.teacher(splits, preparation, run)  # None unless asked for
         with run.strategy.scope():
             model = zoo.build(
                 config.model, **{**preparation.builder_arguments, **config.model_args}
@@ -35,7 +36,7 @@ def main(config):
                 splits.info,
                 config,
                 steps_per_epoch=splits.steps_per_epoch,
-                teacher=zoo.teacher(config, splits, preparation),
+                teacher=teacher,
             )
         if zoo.diagnose(model, splits, run):
             return

@@ -1,14 +1,19 @@
 """Forecast the next steps of a series: how much carbon dioxide will be in the air?
 
-python recipes/forecast_series.py                       # 43 years of weeks, half a year ahead: 00 s on 2 cores
-python recipes/forecast_series.py --model cnn:base
-python recipes/forecast_series.py --dataset sales.csv --target sold --season 7 --horizon 14     # your own
+    python recipes/forecast_series.py                       # 43 years of weeks, half a year ahead: 30 s on 2 cores
+    python recipes/forecast_series.py --model dense:small --epochs 40 --learning-rate 2e-3
+    python recipes/forecast_series.py --dataset sales.csv --target sold --season 7 --horizon 14     # your own
 
+Mean absolute scaled error (MASE) of 26 weeks in the newest fifth of the years, over seeds 0, 1, 2 (mean ± standard
+deviation); the lower, the better. The linear autoregression on the same two years of weeks is better than both:
+
+    co2 (first command)      0.396 ± 0.023     linear 0.357, seasonal naive 1.364
+    co2 (second command)     0.365 ± 0.018     linear 0.357, seasonal naive 1.364
 """
 
 import zoo
 
-DEFAULTS = zoo.TrainConfig(model="recurrent:small").replace(
+DEFAULTS = zoo.TrainConfig(model="cnn:base").replace(
     dataset="co2",
     task="forecasting",
     horizon=26,

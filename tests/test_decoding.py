@@ -121,6 +121,7 @@ def test_padding_of_the_source_and_other_rows_change_no_answer(method):
     assert (np.asarray(ids)[~ended] >= END).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["greedy", "beam"])
 def test_it_learns_to_reverse_and_ends_by_itself(method, reverser):
     model, source, answers = reverser

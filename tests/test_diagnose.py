@@ -77,7 +77,9 @@ def test_the_suggested_rates_train_better_than_far_ones(in_tmp):
     assert max(map(loss, rates)) < min(loss(min(rates) / 100), loss(10.0))
 
 
-@pytest.mark.parametrize("asked", ["find_lr", "overfit_batch"])
+@pytest.mark.parametrize(
+    "asked", ["find_lr", pytest.param("overfit_batch", marks=pytest.mark.slow)]
+)
 def test_a_diagnosed_model_trains_as_if_nothing_had_been(asked, in_tmp):
     def train(out, **options):
         config = TrainConfig().replace(

@@ -22,7 +22,17 @@ MODULES = sorted(
 )
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+@pytest.mark.parametrize(
+    "snippet",
+    [
+        pytest.param(
+            snippet,
+            id=str(i),
+            marks=[pytest.mark.slow] * ("seq2seq:tiny" in snippet or "vae:small" in snippet),
+        )
+        for i, snippet in enumerate(SNIPPETS)
+    ],
+)
 def test_readme_examples_run(snippet, in_tmp):
     if "load_breast_cancer" in snippet:
         pytest.importorskip("pandas")

@@ -122,7 +122,9 @@ def test_keras_still_clips_before_the_all_reduce():
     assert max(np.abs(a - b).max() for a, b in zip(clipped, plain)) > 1e-4
 
 
-@pytest.mark.parametrize("count", [32, 33, 41])
+@pytest.mark.parametrize(
+    "count", [*(pytest.param(n, marks=pytest.mark.slow) for n in (32, 33)), 41]
+)
 def test_last_batches_that_do_not_divide_by_the_replicas(count, in_tmp):
     strategy = zoo.make_strategy("mirrored", replicas=2)
     x = np.random.default_rng(0).normal(size=(count, 8, 8, 1)).astype("float32")

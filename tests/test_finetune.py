@@ -27,6 +27,7 @@ def test_a_trained_model_goes_on_with_other_classes_and_sizes(in_tmp):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_without_a_step_the_weights_are_the_trained_ones(in_tmp):
     # A learning rate that changes nothing: what is left is what was loaded.
     data = (zoo.load_dataset("digits").examples["train"].inputs[:200], np.arange(200) % 10)

@@ -91,6 +91,7 @@ def in_memory(trained, preparation, raw):
     return tf.nn.softmax(logits).numpy()
 
 
+@pytest.mark.slow
 def test_a_folder_of_photographs(in_tmp):
     folder = write_photographs(in_tmp / "photos")
     trained = zoo.train("cnn:tiny", folder, epochs=8, batch_size=8, learning_rate=1e-2, quiet=True)
@@ -347,6 +348,7 @@ def test_repeated_rows_never_are_in_train_and_test():
     assert not set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
 
 
+@pytest.mark.slow
 def test_several_labels_from_columns_to_the_export(in_tmp):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200, 4)).round(4)

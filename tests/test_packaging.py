@@ -22,6 +22,7 @@ def declared():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     lines = setup["options"]["install_requires"].splitlines()
+    lines += setup["options.extras_require"]["series"].splitlines()
     return {line.split(" ")[0] for line in lines if line and not line.startswith("#")}
 
 

@@ -1,5 +1,6 @@
-"""Every recipe, run as a user runs it: a fresh process, --smoke, then the exported model in plain TensorFlow."""
+"""Every recipe and family, run as a user runs it: a process of its own, --smoke, then the export in plain TensorFlow."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 import warm
 
 import zoo
+from zoo.saving import golden_check
 
 ROOT = Path(zoo.__file__).parents[1]
 RECIPES = sorted(path for path in (ROOT / "recipes").glob("*.py") if path.name != "quickstart.py")
@@ -52,31 +54,31 @@ def test_every_recipe_has_a_case():
     assert {path.name for path in RECIPES} == {script for script, _ in CASES}
 
 
-def _first_case_of_each_recipe():
-    """The others start four processes each, too: they are slow tests."""
-    first = dict(reversed(CASES))
-    for script, arguments in CASES:
-        marks = [] if first[script] is arguments else [pytest.mark.slow]
-        yield pytest.param(script, arguments, marks=marks, id=" ".join([script, *arguments]))
-
-
-@pytest.mark.parametrize(("script", "arguments"), _first_case_of_each_recipe())
-def test_smoke(script, arguments, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    is_first = dict(reversed(CASES))[script] is arguments
-    command = ROOT / "recipes" / script, "--smoke", *arguments
-    child = run(script, "--smoke", *arguments, cwd=tmp_path) if is_first else warm.run(*command)
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    CASES,
+    ids=[" ".join([script, *arguments]) for script, arguments in CASES],
+)
+def test_smoke(script, arguments, in_tmp):
+    child = warm.run(ROOT / "recipes" / script, "--smoke", *arguments)
     assert child.returncode == 0, child.stderr
     assert "test (" in child.stdout
-    (folder,) = (tmp_path / "runs").iterdir()
-    assert zoo.verify(folder)["largest_difference"] <= 1e-5
+    (folder,) = (in_tmp / "runs").iterdir()
+    (version,) = (folder / "export").iterdir()
+    check = warm.run(golden_check.__file__, version, imports="tensorflow")
+    assert json.loads(check.stdout.splitlines()[-1])["problems"] == [], check.stderr
     drawn = script == "pronounce_words.py" or "vit:base" in arguments
     assert (folder / "attention.png").exists() == drawn
     if "--tensorboard" in arguments:
         assert list((folder / "tensorboard" / "test").iterdir())
-    if not is_first:
-        return
-    again = run(script, "--config", str(folder / "config.yaml"), "--quiet", cwd=tmp_path)
+
+
+def test_a_run_is_repeated_from_its_config_and_proves_itself(tmp_path):
+    child = run("classify_table.py", "--smoke", cwd=tmp_path)
+    assert child.returncode == 0, child.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert zoo.verify(folder)["largest_difference"] <= 1e-5
+    again = run("classify_table.py", "--config", str(folder / "config.yaml"), cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
@@ -115,8 +117,6 @@ def test_help_is_quick_and_an_unknown_option_is_explained(tmp_path):
 
 @pytest.mark.slow
 def test_the_digits_recipe_reaches_its_score(tmp_path):
-    import json
-
     for seed in range(3):
         child = run(
             "classify_images.py",
@@ -142,6 +142,4 @@ def test_mnist_reaches_99_percent_in_three_short_epochs(prepared_mnist, tmp_path
         "--epochs", "3", "--quiet", "--out", "run", cwd=tmp_path,
     )  # fmt: skip
     assert child.returncode == 0, child.stderr
-    import json
-
     assert json.loads((tmp_path / "run/score.json").read_text())["scores"]["accuracy"] >= 0.988

@@ -199,6 +199,7 @@ def test_one_output_per_step_learns_from_the_steps_of_the_text_alone(cell):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)  # float32 sums in another order
 
 
+@pytest.mark.slow
 def test_it_learns_one_output_per_step():
     keras.utils.set_random_seed(0)
     model, sample = tiny("recurrent", "classification", 2, bidirectional=True, pooling="none")
@@ -236,6 +237,7 @@ def test_recurrent_dropout_acts_in_training_alone():
     np.testing.assert_allclose(model(x), plain(x), atol=1e-6)  # products gate by gate
 
 
+@pytest.mark.slow
 def test_a_model_with_recurrent_dropout_is_served(in_tmp):
     x = np.random.default_rng(0).normal(size=(80, 6, 3)).astype("float32")
     trained = zoo.train(

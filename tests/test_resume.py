@@ -80,9 +80,14 @@ DROPOUT = {"model_args": {"dropout": 0.3}, "checkpoint_steps": 4}
     [
         {},
         {"ema": 0.9, "patience": 2},
-        {"schedule": "one_cycle", "weight_decay": 0.01, "class_weight": "balanced"},
-        {"precision": "mixed_float16"},
-        {"strategy": "mirrored", "replicas": 2, "clip_norm": 1.0},
+        *(
+            pytest.param(options, marks=pytest.mark.slow)
+            for options in (
+                {"schedule": "one_cycle", "weight_decay": 0.01, "class_weight": "balanced"},
+                {"precision": "mixed_float16"},
+                {"strategy": "mirrored", "replicas": 2, "clip_norm": 1.0},
+            )
+        ),
     ],
     ids=["plain", "ema", "cycle", "float16", "mirrored"],
 )
@@ -91,7 +96,7 @@ def test_the_weights_are_those_of_an_unbroken_run(step, options, only_fit):
     assert_alike(*stopped_and_resumed(step, "dense:tiny", (X, Y), **DROPOUT, **options))
 
 
-@pytest.mark.parametrize("augment", ["none", "digits+mixup"])
+@pytest.mark.parametrize("augment", [pytest.param("none", marks=pytest.mark.slow), "digits+mixup"])
 @pytest.mark.parametrize(
     "cache_mb", [256, pytest.param(None, marks=pytest.mark.slow)], ids=["memory", "stream"]
 )

@@ -137,6 +137,7 @@ def test_the_dictionary_tells_stress_and_its_test_split_never_moves():
     np.testing.assert_allclose(share, 0.1, atol=0.005)
 
 
+@pytest.mark.slow
 def test_the_data_set_of_stresses_reads_characters():
     splits = zoo.load_dataset("cmudict_stress", limit=300)
     assert (splits.info.text_unit, splits.info.labels) == ("characters", words.STRESSES)

@@ -71,7 +71,9 @@ def test_padding_never_changes_what_is_learned(name, task, index, arguments):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)  # float32 sums in another order
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["plain", "xla"])
+@pytest.mark.parametrize(
+    "jit", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["plain", "xla"]
+)
 @pytest.mark.parametrize(("name", "task", "index", "arguments"), CASES)
 def test_empty_texts_train_to_finite_weights(name, task, index, arguments, jit):
     model, sample = random_model(name, task, index, arguments)

@@ -310,6 +310,7 @@ def test_tensorboard_logs_are_written(in_tmp):
     assert list((trained.report.folder / "tensorboard").rglob("events.*"))
 
 
+@pytest.mark.slow
 def test_xla_trains(in_tmp):
     assert np.isfinite(quick(jit="on").report.scores["accuracy"])
 

@@ -5,6 +5,7 @@ of a process, it uses `subprocess`.
 """
 
 import atexit
+import importlib
 import json
 import os
 import runpy
@@ -15,21 +16,21 @@ import tempfile
 import time
 from pathlib import Path
 
-_SERVER = []
+_SERVERS = {}  # what they import → process
 
 
 class Process:
     """A script that runs; like `subprocess.Popen` where tests need it."""
 
-    def __init__(self, folder):
-        self._folder = Path(folder)
+    def __init__(self, folder, server):
+        self._folder, self._server = Path(folder), server
         self.returncode = None
         self.pid = int(self._wait_for("pid"))
 
     def _wait_for(self, name):
         path = self._folder / name
         while not path.exists():
-            assert _SERVER[0].poll() is None, "the process to fork from has ended"
+            assert self._server.poll() is None, "the process to fork from has ended"
             time.sleep(0.01)
         return path.read_text()
 
@@ -39,21 +40,23 @@ class Process:
         return tuple((self._folder / name).read_text(errors="replace") for name in ("out", "err"))
 
 
-def start(script, *arguments, together=False):
+def start(script, *arguments, together=False, imports="zoo"):
     """Starts a script in the working directory.
 
     Args:
         script: Path of a Python file.
         *arguments: Its arguments.
         together: Whether standard error goes where standard output goes.
+        imports: What is imported already: `"zoo"`, or `"tensorflow"` alone.
 
     Returns:
         A `Process`.
     """
-    if not _SERVER:
-        command = [sys.executable, __file__]
-        _SERVER.append(subprocess.Popen(command, stdin=subprocess.PIPE, text=True))
-        atexit.register(_SERVER[0].stdin.close)
+    if imports not in _SERVERS:
+        command = [sys.executable, __file__, imports]
+        _SERVERS[imports] = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+        atexit.register(_SERVERS[imports].stdin.close)
+    server = _SERVERS[imports]
     request = {
         "folder": tempfile.mkdtemp(),
         "argv": [str(script), *map(str, arguments)],
@@ -61,26 +64,27 @@ def start(script, *arguments, together=False):
         "environ": dict(os.environ),
         "together": together,
     }
-    _SERVER[0].stdin.write(json.dumps(request) + "\n")
-    _SERVER[0].stdin.flush()
-    return Process(request["folder"])
+    server.stdin.write(json.dumps(request) + "\n")
+    server.stdin.flush()
+    return Process(request["folder"], server)
 
 
-def run(script, *arguments):
+def run(script, *arguments, imports="zoo"):
     """Runs a script to its end; returns a `subprocess.CompletedProcess`."""
-    process = start(script, *arguments)
+    process = start(script, *arguments, imports=imports)
     printed = process.communicate()
     return subprocess.CompletedProcess((script, *arguments), process.returncode, *printed)
 
 
-def _serve():
-    import zoo.cli
-    import zoo.saving.load
+def _serve(imports):
+    importlib.import_module(imports)
+    if imports == "zoo":
+        import zoo.cli
 
-    for name in zoo.__all__:
-        getattr(zoo, name)
-    for module in ("sklearn.linear_model", "matplotlib.figure", "tensorboard", "zoo.saving.store"):
-        zoo.import_quietly(module)
+        for name in zoo.__all__:
+            getattr(zoo, name)
+        for module in ("sklearn.linear_model", "matplotlib.figure", "tensorboard"):
+            zoo.import_quietly(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
     for line in sys.stdin:
         if os.fork() == 0:
@@ -122,4 +126,4 @@ def _become(request):
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1])

@@ -176,6 +176,7 @@ def train(
             splits = make_splits(info, examples, **_split_options(config))
         preparation = prepare(splits, fixed_length=not is_named_model)
         splits = splits.mapped(preparation)
+        teacher = trained.teacher(splits, preparation, run)
         with run.strategy.scope():
             built = _make_model(model, config, preparation)
             compile_model(
@@ -183,7 +184,7 @@ def train(
                 splits.info,
                 config,
                 steps_per_epoch=splits.steps_per_epoch,
-                teacher=trained.teacher(config, splits, preparation),
+                teacher=teacher,
             )
         if diagnose(built, splits, run):
             return Trained(built)

@@ -53,6 +53,7 @@ def from_weights(config):
 
     Example:
 
+    >>> from zoo.training.config import TrainConfig
     >>> from_weights(TrainConfig(weights="digits_cnn")).data.image_size
     (8, 8)
     """
@@ -78,20 +79,18 @@ def from_weights(config):
     return config.replace(model=model, model_args=given, image_size=size)
 
 
-def teacher(config, splits, preparation):
-    """Returns the trained model that a config's `teacher` names, to distil from, or `None` where it names none.
-
-    Call it inside the strategy's scope.
+def teacher(splits, preparation, run):
+    """Returns the trained model that the config's `teacher` names, to distil from, or `None` where it names none.
 
     Args:
-        config: A `TrainConfig`.
         splits: The `Splits` of the data to learn.
         preparation: The `Preparation` of the student's inputs.
+        run: The `Run`; call it outside of its strategy's scope.
 
     Raises:
         InputError: There is no such model, or it was made for other inputs, other preparation or other classes.
     """
-    name = config.distill.teacher
+    name = run.config.distill.teacher
     if name is None:
         return None
     info, taught = splits.info, load(name)
@@ -108,7 +107,8 @@ def teacher(config, splits, preparation):
             raise checks.InputError(
                 f"{name} cannot teach {info.name}: its {what} is {theirs!r}, but {ours!r} here.{hint}"
             )
-    model = build_trained(None, None, name, {})
+    with run.strategy.scope():
+        model = build_trained(None, None, name, {})
     _check_preparation(model, taught, splits, preparation)
     return model
 

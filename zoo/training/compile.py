@@ -133,7 +133,7 @@ def compile_model(
         config: The `TrainConfig`; defaults to `TrainConfig()`.
         steps_per_epoch: Training steps in an epoch, `splits.steps_per_epoch`; needed unless the rate is constant.
         learning_rate: A number or a Keras schedule in place of the config's rate and schedule.
-        teacher: Where the config names one, the model to distil from: `zoo.teacher(config, splits, preparation)`.
+        teacher: Where the config names one, the model to distil from: `zoo.teacher(splits, preparation, run)`.
 
     Returns:
         The model.

@@ -53,5 +53,5 @@ def check(config, info, teacher):
         )
     if teacher is None:
         raise checks.InputError(
-            f"teacher={name!r} was asked for, but compile_model got none: pass teacher=zoo.teacher(config, splits, preparation), as recipes/classify_images.py and zoo.train do."
+            f"teacher={name!r} was asked for, but compile_model got none: pass teacher=zoo.teacher(splits, preparation, run), as recipes/classify_images.py and zoo.train do."
         )

@@ -32,7 +32,8 @@ def score(targets, outputs):
     """Test scores, over all steps of the horizon."""
     errors = outputs[:, :-1] - targets
     mae = float(np.abs(errors).mean())
-    return {"mase": mae / outputs[0, -1], "mae": mae, "rmse": float(np.sqrt((errors**2).mean()))}
+    scale = max(float(outputs[0, -1]), scores.TINY)  # a series that repeats itself exactly has none
+    return {"mase": mae / scale, "mae": mae, "rmse": float(np.sqrt((errors**2).mean()))}
 
 
 def interval(targets, outputs):
