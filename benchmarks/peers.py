@@ -199,11 +199,22 @@ def keras_transformer():
     return keras.Model(inputs, K.Dense(10)(K.GlobalAveragePooling1D()(x, mask=mask)))
 
 
+def _branches_dropped_only(net):
+    """Leaves PyTorch's dropout where the zoo has it: not on attention weights, nor inside of the feed-forward net."""
+    for module in net.modules():
+        if isinstance(module, nn.MultiheadAttention):
+            module.dropout = 0.0
+        elif isinstance(module, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+            module.dropout.p = 0.0
+    return net
+
+
 def _torch_encoder(layers, width, heads, inner, rate):
     block = nn.TransformerEncoderLayer(
         width, heads, inner, rate, "gelu", batch_first=True, norm_first=True
     )
-    return nn.TransformerEncoder(block, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+    net = nn.TransformerEncoder(block, layers, nn.LayerNorm(width), enable_nested_tensor=False)
+    return _branches_dropped_only(net)
 
 
 class TorchTransformer(nn.Module):
@@ -297,7 +308,8 @@ class TorchSeq2Seq(nn.Module):
         self.source, self.target = nn.Embedding(LETTERS, 128), nn.Embedding(SOUNDS, 128)
         self.register_buffer("positions", _sinusoids(SPELLING + 1, 128))
         self.drop, self.head = nn.Dropout(0.1), nn.Linear(128, SOUNDS)
-        self.net = nn.Transformer(128, 8, 3, 3, 512, 0.1, batch_first=True, norm_first=True)
+        net = nn.Transformer(128, 8, 3, 3, 512, 0.1, batch_first=True, norm_first=True)
+        self.net = _branches_dropped_only(net)
 
     def forward(self, source, target):
         def embed(ids, embedding):

@@ -164,6 +164,8 @@ def test_gaps_are_filled_only_when_asked():
     broken[[3, 4, 100]] = np.nan
     with pytest.raises(zoo.InputError, match="3 values.*step 3.*skip_bad"):
         series.from_series(broken, **OPTIONS)
+    with pytest.raises(zoo.InputError, match="'value_1' of your data holds no number"):
+        series.from_series(np.stack([WAVE, np.nan * WAVE], -1), skip_bad=True, **OPTIONS)
     _, splits = series.from_series(broken, skip_bad=True, **OPTIONS)
     filled = splits["train"].inputs[0, :, 0]
     np.testing.assert_allclose(filled[3], WAVE[2] + (WAVE[5] - WAVE[2]) / 3, rtol=1e-6)

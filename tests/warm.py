@@ -79,11 +79,11 @@ def run(script, *arguments, imports="zoo"):
 def _serve(imports):
     importlib.import_module(imports)
     if imports == "zoo":
-        import zoo.cli
+        import zoo
 
-        for name in zoo.__all__:
-            getattr(zoo, name)
-        for module in ("sklearn.linear_model", "matplotlib.figure", "tensorboard"):
+        # Modules alone: a name that `zoo` has looked up once, as zoo.train, could not be replaced in its module any more.
+        others = ("zoo.cli", "sklearn.linear_model", "matplotlib.figure", "tensorboard")
+        for module in (*zoo._HOMES.values(), *others):
             zoo.import_quietly(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
     for line in sys.stdin:

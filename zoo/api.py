@@ -171,21 +171,14 @@ def train(
         if is_named_data:
             splits = load_dataset(**data_options(config))
         else:
-            own = {"validation": validation, "test": test, **_own_options(config)}
-            info, examples = resized(*from_user(data, **own), config.data.image_size)
-            splits = make_splits(info, examples, **_split_options(config))
+            splits = _own_splits(config, data, validation=validation, test=test)
         preparation = prepare(splits, fixed_length=not is_named_model)
         splits = splits.mapped(preparation)
         teacher = trained.teacher(splits, preparation, run)
         with run.strategy.scope():
             built = _make_model(model, config, preparation)
-            compile_model(
-                built,
-                splits.info,
-                config,
-                steps_per_epoch=splits.steps_per_epoch,
-                teacher=teacher,
-            )
+            steps = splits.steps_per_epoch
+            compile_model(built, splits.info, config, steps_per_epoch=steps, teacher=teacher)
         if diagnose(built, splits, run):
             return Trained(built)
         history = fit_model(built, splits, run, extra_callbacks=callbacks)
@@ -231,11 +224,13 @@ def data_options(config):
     return {"name": options.pop("dataset"), "seed": config.run.seed, **options}
 
 
-def _own_options(config):
-    """The arguments of `from_user` that a `TrainConfig` holds."""
+def _own_splits(config, data, **parts):
+    """The `Splits` of the caller's own data."""
     keys = ("target", "columns", "task", "skip_bad", "text_size", "text_unit")
     own = {key: getattr(config.data, key) for key in keys}
-    return {**own, "series": dataclasses.asdict(config.series)}
+    info, examples = from_user(data, **parts, **own, series=dataclasses.asdict(config.series))
+    info, examples = resized(info, examples, config.data.image_size)
+    return make_splits(info, examples, **_split_options(config))
 
 
 def _split_options(config):

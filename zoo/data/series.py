@@ -185,7 +185,11 @@ def _filled(titles, values, name, skip_bad):
             f"{bad.sum()} values of {name} are missing or infinite, first that of step {row} of {titles[column]!r}: fill "
             "them in, or pass skip_bad (--skip-bad) to take the line between their neighbours."
         )
+    if bad.all(0).any():
+        raise checks.InputError(
+            f"The column {titles[int(np.argmax(bad.all(0)))]!r} of {name} holds no number: leave it out."
+        )
     sources.log.warning("%d missing values filled by the line between their neighbours", bad.sum())
     steps = np.arange(len(values))
-    lines = [np.interp(steps, steps[~b], v[~b]) for v, b in zip(values.T, bad.T) if not b.all()]
+    lines = [np.interp(steps, steps[~b], v[~b]) for v, b in zip(values.T, bad.T)]
     return np.stack(lines, -1).astype("float32")

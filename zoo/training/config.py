@@ -80,12 +80,6 @@ class TrainConfig:
         checks.positive("learning_rate", self.optimizer.learning_rate)
         checks.positive("checkpoint_minutes", self.checkpoints.checkpoint_minutes)
         checks.fraction("warmup", self.optimizer.warmup)
-        checks.positive("teacher_temperature", self.distill.teacher_temperature)
-        checks.not_negative("teacher_weight", self.distill.teacher_weight)
-        if self.distill.teacher_weight > 1:
-            raise checks.InputError(
-                f"`teacher_weight` must be a share, 0 to 1. Received: {self.distill.teacher_weight!r}"
-            )
         checks.fraction("momentum", self.optimizer.momentum)
         checks.fraction("label_smoothing", self.optimizer.label_smoothing)
         for key in ("weight_decay", "clip_norm", "clip_value"):
@@ -93,6 +87,7 @@ class TrainConfig:
                 checks.not_negative(key, getattr(self.optimizer, key))
         self._check_optimizer()
         _check_class_weight(self.optimizer.class_weight)
+        self.distill.check()
         self.diagnose.check()
         for part, key in (
             ("run", "patience"),

@@ -122,6 +122,15 @@ class DistillConfig:
     teacher_temperature: float = 3.0
     """Both models' logits are divided by it, so that small probabilities tell more."""
 
+    def check(self):
+        """Raises `InputError` for a number that no distillation can use."""
+        checks.positive("teacher_temperature", self.teacher_temperature)
+        checks.not_negative("teacher_weight", self.teacher_weight)
+        if self.teacher_weight > 1:
+            raise checks.InputError(
+                f"`teacher_weight` must be a share, 0 to 1. Received: {self.teacher_weight!r}"
+            )
+
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
