@@ -127,6 +127,8 @@ def train(name, row, seed, until):
         return True
     RUNS.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, f"recipes/{row.recipe}.py"]
+    if until is not None and time.monotonic() > until - 60:
+        return False
     if (run / "config.yaml").exists():
         command += ["--resume", str(run)]
     else:
@@ -141,7 +143,7 @@ def train(name, row, seed, until):
     except KeyboardInterrupt:
         child.wait()  # it has had the same signal
         raise
-    if child.returncode not in (0, 143):
+    if child.returncode not in (0, 143, -signal.SIGTERM):
         sys.exit(f"{' '.join(command[1:])} ended with {child.returncode}")
     return is_finished(run)
 

@@ -237,6 +237,7 @@ SERIES = {
     "a horizon of 0": lambda: forecast(WAVE, horizon=0),
     "dates that do not rise": lambda: forecast(steps(day=DAYS[::-1]), target="sold"),
     "no column to forecast": lambda: forecast(steps(heat=WAVE + 1)),
+    "settings of a series without one": lambda: train(horizon=3),
     "a column of texts to forecast": lambda: forecast(steps(kind=["a", "b"] * 200), target="kind"),
     "a test series beside the series": lambda: forecast(WAVE, test=WAVE),
     "class weights for a forecast": lambda: forecast(WAVE, class_weight="balanced"),

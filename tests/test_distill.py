@@ -92,8 +92,23 @@ def test_a_distilled_run_goes_on_exactly(teacher, in_tmp):
 
 
 def test_a_shipped_model_teaches(in_tmp):
-    trained = zoo.train("dense:small", "digits", teacher="digits_cnn", epochs=3, quiet=True)
-    assert trained.report.scores["accuracy"] > 0.8
+    options = {"epochs": 3, "quiet": True, "precision": "mixed_bfloat16"}
+    taught = zoo.train("dense:small", "digits", teacher="digits_cnn", teacher_weight=1.0, **options)
+    plain = zoo.train("dense:small", "digits", **options)
+    images = zoo.load_dataset("digits").pick("test", range(200))
+    wanted = zoo.load("digits_cnn").predict(images)["probabilities"]
+    off = [
+        np.abs(zoo.load(t.export).predict(images)["probabilities"] - wanted).mean()
+        for t in (taught, plain)
+    ]
+    assert taught.report.scores["accuracy"] > 0.8  # without a label
+    assert off[0] != off[1]
+
+
+@pytest.mark.parametrize("asked", ["find_lr", "overfit_batch"])
+def test_a_student_can_be_diagnosed(asked, teacher, in_tmp):
+    trained = zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, **{asked: True})
+    assert trained.report is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 import zoo
 from zoo.data import series, sources
-from zoo.training import forecasting, scores
+from zoo.training import forecasting, report, scores
 
 STEPS = np.arange(400)
 WAVE = (50 + 0.05 * STEPS + 3 * np.sin(2 * np.pi * STEPS / 12)).astype("float32")
@@ -51,7 +51,7 @@ def test_no_target_of_train_or_validation_reaches_into_a_later_split(in_tmp):
 
 
 def test_statistics_come_from_train_alone(in_tmp):
-    late = np.where(STEPS > 290, 1e6, WAVE)
+    late = np.where(STEPS > 290, 1e3, WAVE)
     for name, values in (("wave", WAVE), ("late", late)):
         pd.DataFrame({"sold": values}).to_csv(f"{name}.csv", index=False)
     made = []
@@ -106,18 +106,21 @@ def test_the_interval_draws_whole_blocks():
     outputs = np.concatenate([np.tile(errors[:, None], (1, 10)), np.ones((200, 1))], axis=1)
     low, high = forecasting.interval(targets, outputs)
     assert low < errors.mean() < high
+    few = forecasting.interval(targets[:40], outputs[:40])
+    assert np.isnan(few).all()
+    assert report.interval_text(few) == "not known: too few test examples"
     naive = scores.bootstrap(lambda held: errors @ held / 200, 200)
     assert high - low > 2 * (naive[1] - naive[0])
 
 
 def test_a_trained_forecast_beats_the_naive_one_and_is_in_the_series_units(trained):
-    report = trained.report
-    assert report.scores["mase"] < 0.7 * report.constant["mase"]
-    assert report.baseline.scores["mase"] < 0.1 * report.constant["mase"]  # the wave is linear
-    text = (report.folder / "report.md").read_text()
+    found = trained.report
+    assert found.scores["mase"] < 0.7 * found.constant["mase"]
+    assert found.baseline.scores["mase"] < 0.1 * found.constant["mase"]  # the wave is linear
+    text = (found.folder / "report.md").read_text()
     assert "seasonal naive" in text
     assert "autoregression" in text
-    assert (report.folder / "forecast.png").exists()
+    assert (found.folder / "forecast.png").exists()
     model = zoo.load(trained.export)
     forecast = model.predict(WAVE)["forecast"]  # the newest steps of a longer series
     assert forecast.shape == (1, 6)
@@ -135,6 +138,9 @@ def test_a_file_of_recent_steps_is_forecast(trained, in_tmp):
     (row,) = inputs.predict_files(model, ["recent.csv"])
     np.testing.assert_allclose(row["forecast"], model.predict(WAVE)["forecast"][0], rtol=1e-6)
     assert inputs.as_text(row).startswith("recent.csv: ")
+    np.save("recent.npy", WAVE)
+    (same,) = inputs.predict_files(model, ["recent.npy"])
+    assert same["forecast"] == row["forecast"]
     inputs.write_csv([row], "out.csv")
     assert pd.read_csv("out.csv").columns.tolist() == ["input", *(f"step_{i}" for i in range(1, 7))]
 
@@ -150,7 +156,13 @@ def test_other_columns_are_learned_from_and_dates_are_not(in_tmp):
     trained = zoo.train(
         "recurrent:tiny", frame, target="sold", task="forecasting", epochs=1, quiet=True, **OPTIONS
     )
-    assert zoo.load(trained.export).predict(frame)["forecast"].shape == (1, 6)
+    model = zoo.load(trained.export)
+    forecast = model.predict(frame)["forecast"]
+    assert forecast.shape == (1, 6)
+    with pytest.raises(zoo.InputError, match="sold, heat"):
+        model.predict(frame["sold"])  # one column for a model of two
+    shuffled = frame[["heat", "day", "sold"]].assign(heat=frame["heat"].astype(object))
+    np.testing.assert_array_equal(model.predict(shuffled)["forecast"], forecast)
 
 
 @pytest.mark.parametrize("model", ["cnn:tiny", "transformer:tiny", "recurrent:tiny"])
@@ -159,23 +171,23 @@ def test_families_of_sequences_forecast(model, in_tmp):
     assert np.isfinite(trained.report.scores["mase"])
 
 
-def test_gaps_are_filled_only_when_asked():
+def test_gaps_are_left_to_the_caller(in_tmp):
     broken = WAVE.copy()
     broken[[3, 4, 100]] = np.nan
-    with pytest.raises(zoo.InputError, match="3 values.*step 3.*skip_bad"):
+    with pytest.raises(zoo.InputError, match="3 values.*first in step 3.*ffill"):
         series.from_series(broken, **OPTIONS)
-    with pytest.raises(zoo.InputError, match="'value_1' of your data holds no number"):
-        series.from_series(np.stack([WAVE, np.nan * WAVE], -1), skip_bad=True, **OPTIONS)
-    _, splits = series.from_series(broken, skip_bad=True, **OPTIONS)
-    filled = splits["train"].inputs[0, :, 0]
-    np.testing.assert_allclose(filled[3], WAVE[2] + (WAVE[5] - WAVE[2]) / 3, rtol=1e-6)
+    table = pd.DataFrame({"sold": broken}, index=DAYS)
+    with pytest.raises(zoo.InputError, match="first in row 2020-01-04"):
+        series.from_series(table, **OPTIONS)
+    with pytest.raises(zoo.InputError, match="skip_bad"):
+        zoo.train("dense:tiny", broken, task="forecasting", skip_bad=True, quiet=True, **OPTIONS)
+
+
+DAYS = pd.date_range("2020-01-01", periods=400)
 
 
 def frame(**columns):
     return pd.DataFrame({"sold": WAVE, **columns})
-
-
-DAYS = pd.date_range("2020-01-01", periods=400)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +202,19 @@ DAYS = pd.date_range("2020-01-01", periods=400)
         (frame(heat=STEPS), {}, "Name the one column"),
         (frame(), {"target": "sould"}, "sold"),
         (frame(day=DAYS[::-1]), {"target": "sold"}, "do not rise, first in row 1"),
-        (frame(kind=np.where(STEPS % 2, "a", "b")), {"target": "kind"}, "holds no numbers"),
+        (frame(kind=np.where(STEPS % 2, "a", "b")), {"target": "kind"}, "not hold numbers alone"),
+        ((WAVE, WAVE), {}, "a tuple"),
+        (np.tile(WAVE[:12], 30), {}, "repeats itself exactly after 12 steps"),
+        (WAVE.astype("float64") + 1e9, {}, "float32 cannot tell apart"),
+        (frame().set_index(DAYS[::-1]), {}, "dates of the index do not rise"),
+        (pd.Series(WAVE, DAYS[::-1]), {}, "dates of the index do not rise"),
+        (frame(day=DAYS.where(STEPS != 5)), {"target": "sold"}, "is missing in row 5"),
+        (frame(**{"sold ": WAVE}), {"target": "sold"}, "same name"),
+        (
+            frame(heat=["1,5"] + ["2"] * 399),
+            {"target": "sold"},
+            "holds numbers, but 1 values are none",
+        ),
     ],
 )
 def test_what_is_no_series_says_why(data, options, words):
@@ -202,6 +226,10 @@ def test_missing_days_are_told(caplog):
     days = DAYS.delete([50]).append(DAYS[-1:] + pd.Timedelta(days=1))
     series.from_series(frame(day=days), target="sold", **OPTIONS)
     assert "before row 50 steps are missing" in caplog.text
+    caplog.clear()
+    series.from_series(frame(day=DAYS.strftime("%Y-%m-%dT%H:%M:%S.500")), target="sold", **OPTIONS)
+    series.from_series(pd.DataFrame({"id": WAVE}), target="id", **OPTIONS)
+    assert not caplog.text
 
 
 @pytest.mark.parametrize(
@@ -226,6 +254,8 @@ def test_settings_that_no_forecast_has_are_refused(options, words, in_tmp):
         (np.full(24, np.nan), "NaN"),
         (np.array(["a"] * 24), "numbers over time"),
         (np.zeros((2, 30, 3)), "forecasts from 24 steps"),
+        (pd.DataFrame({"value": WAVE}, index=DAYS[::-1]), "do not rise"),
+        (pd.DataFrame({"valeu": WAVE}), "valeu"),
     ],
 )
 def test_a_loaded_forecaster_says_what_it_takes(past, words, trained):
@@ -241,3 +271,27 @@ def test_the_embedded_series_is_whole():
     assert values[-1] == pytest.approx(371.5)
     assert splits.info.season == 52
     assert splits.info.input_shape == (104, 1)
+
+
+@pytest.mark.parametrize("data", ["digits", (WAVE[:, None], STEPS % 2)])
+def test_settings_of_a_series_are_refused_elsewhere(data, in_tmp):
+    with pytest.raises(zoo.InputError, match="horizon=3 is for a series.*--task"):
+        zoo.train("dense:tiny", data, horizon=3, quiet=True)
+
+
+def test_a_column_that_is_constant_in_train_leaves_a_baseline():
+    late = pd.DataFrame({"sold": WAVE, "sale": (STEPS > 350).astype(float)})
+    info, splits = series.from_series(late, target="sold", **OPTIONS)
+    splits["train"], splits["validation"] = sources.carve(splits["train"], 0.1, info)
+    holder = type("Splits", (), {"examples": splits, "info": info})
+    _, outputs, count = forecasting.fit_linear(holder, limit=100)
+    assert np.isfinite(outputs).all()
+    assert count == 100
+
+
+def test_a_long_series_of_single_steps_is_drawn_quickly(tmp_path):
+    from zoo.training import pictures
+
+    values = np.arange(20_000.0)[:, None]
+    pictures.forecast(values, values + 1, values - 1, 1.0, "sold", tmp_path / "forecast.png")
+    assert (tmp_path / "forecast.png").stat().st_size > 1000

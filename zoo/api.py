@@ -10,6 +10,7 @@ import tensorflow as tf
 from zoo import families
 from zoo.data.pipeline import load_dataset, make_splits, resized
 from zoo.data.prepare import prepare
+from zoo.data.series import check_unused
 from zoo.data.user import from_user
 from zoo.models import checks
 from zoo.saving import store, trained
@@ -228,7 +229,9 @@ def _own_splits(config, data, **parts):
     """The `Splits` of the caller's own data."""
     keys = ("target", "columns", "task", "skip_bad", "text_size", "text_unit")
     own = {key: getattr(config.data, key) for key in keys}
-    info, examples = from_user(data, **parts, **own, series=dataclasses.asdict(config.series))
+    steps = dataclasses.asdict(config.series)
+    info, examples = from_user(data, **parts, **own, series=steps)
+    check_unused(info, steps)
     info, examples = resized(info, examples, config.data.image_size)
     return make_splits(info, examples, **_split_options(config))
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from zoo.data import augment as augmentation
-from zoo.data import checking, datasets, images, sources
+from zoo.data import checking, datasets, images, series, sources
 from zoo.data.splits import Splits
 from zoo.models import checks
 
@@ -84,6 +84,7 @@ def load_dataset(
     info, splits = datasets.read(
         name, data_dir=data_dir, cache_mb=cache_mb, series=steps, **sizes, **own
     )
+    series.check_unused(info, steps)
     if task == "generation":
         info = dataclasses.replace(info, task=task)
     return make_splits(

@@ -19,24 +19,16 @@ MOST_BYTES = 2**31  # of all windows together
 
 
 def from_series(
-    data,
-    *,
-    target=None,
-    columns=None,
-    skip_bad=False,
-    window=None,
-    horizon=None,
-    season=None,
-    name="your data",
+    data, *, target=None, columns=None, window=None, horizon=None, season=None, name="your data"
 ):
     """Cuts a series into examples.
 
     Args:
         data: Rows in the order of time, equally far apart: numbers `[T]` or `[T, C]`, the first column being the one to
-            forecast; or a DataFrame (a Series, too). Columns of dates are not learned from, but must rise.
+            forecast; or a DataFrame (a Series, too). Columns of dates and an index of dates are not learned from, but must
+            rise.
         target: Title of the column to forecast; not needed where there is one column of numbers.
         columns: Titles of other columns to learn from; all of numbers where it is `None`.
-        skip_bad: Fill missing values by the line between their neighbours, in place of an error.
         window: Steps of the past in each example; two seasons, but 24 at least, where it is `None`.
         horizon: Steps to forecast; 1 where it is `None`.
         season: Steps after which the series resembles itself, such as 12 for months; 1 where it is `None`: none.
@@ -58,14 +50,14 @@ def from_series(
             f"A window of {window} steps does not hold the step one season ({season}) ago, which forecasts are "
             f"compared with: pass window={season + 1} or more."
         )
-    titles, values = _columns(data, target, columns)
-    values = _filled(titles, values, name, skip_bad)
+    titles, values, rows = _columns(data, target, columns)
     least = window + 10 * horizon  # leaves some examples for each split
     if len(values) < least:
         raise checks.InputError(
             f"{name} has {len(values)} steps; a window of {window} and a horizon of {horizon} need at least {least}: "
             "pass smaller ones, or a longer series."
         )
+    _check_values(titles, values, rows, season, name)
     if len(values) * window * len(titles) * 4 > MOST_BYTES:
         raise checks.InputError(
             f"{len(values)} windows of {window} steps and {len(titles)} columns are larger than {MOST_BYTES >> 30} GiB: "
@@ -81,8 +73,19 @@ def from_series(
         horizon=horizon,
         season=season,
     )
-    train, test = sources.carve(windows(values, window, horizon), 0.2, info)
+    examples = windows(values.astype("float32"), window, horizon)
+    train, test = sources.carve(examples, 0.2, info)
     return info, {"train": train, "test": test}
+
+
+def check_unused(info, options):
+    """Raises `InputError` for settings of a series where the data are none."""
+    for key, value in options.items():
+        if value is not None and info.kind != "series":
+            raise checks.InputError(
+                f"{key}={value} is for a series, but {info.name} is a {info.task}: pass task='forecasting' (--task), or "
+                "leave it out."
+            )
 
 
 def windows(values, window, horizon):
@@ -100,18 +103,71 @@ def joined(data):
     return np.concatenate([past[0], past[1:, -1], future[-1]])
 
 
+def check_time(frame):
+    """Raises `InputError` unless a DataFrame's dates, in columns or in its index, rise; warns where steps are missing.
+
+    Returns:
+        The titles of the columns of dates.
+    """
+    import pandas as pd
+
+    titles = [title for title in frame.columns if _holds_dates(frame[title])]
+    times = {f"of the column {str(title)!r}": frame[title] for title in titles}
+    if isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)):
+        times["of the index"] = frame.index.astype(
+            "datetime64[ns]" if frame.index.dtype.kind == "O" else str
+        )
+    for where, values in times.items():
+        moments = pd.DatetimeIndex(pd.to_datetime(values, utc=True, format="ISO8601"))
+        if moments.isna().any():
+            row = frame.index[int(np.argmax(moments.isna()))]
+            raise checks.InputError(
+                f"The date {where} is missing in {_row(frame, row)}: fill it in."
+            )
+        steps = np.diff(moments.tz_localize(None).to_numpy("datetime64[ns]").astype("int64"))
+        if (steps <= 0).any():
+            row = frame.index[int(np.argmax(steps <= 0)) + 1]
+            raise checks.InputError(
+                f"The dates {where} do not rise, first in {_row(frame, row)}: sort the rows by time, and pass one series "
+                "at a time."
+            )
+        if len(steps) and steps.max() > 1.5 * np.median(steps):
+            row = frame.index[int(np.argmax(steps)) + 1]
+            sources.log.warning(
+                "dates %s: before %s steps are missing; rows are taken as equally far apart",
+                where, _row(frame, row),
+            )  # fmt: skip
+    return titles
+
+
+def _holds_dates(column):
+    if column.dtype.kind == "M":
+        return True
+    texts = column.dropna()
+    is_text = not tables.is_numeric(column) and len(texts) > 0
+    return is_text and texts.astype(str).str.fullmatch(tables.ISO_DATE).all()
+
+
+def _row(frame, label):
+    return f"{frame.index.name or 'row'} {label}"
+
+
 def _columns(data, target, columns):
-    """The titles of the columns of numbers, the one to forecast first, and their values `[T, C]`, NaN where missing."""
-    if hasattr(data, "to_frame"):  # a pandas Series
+    """The titles of the columns of numbers, the one to forecast first; their values, float64 `[T, C]`; the rows' names."""
+    if hasattr(data, "to_pandas"):
+        data = data.to_pandas()
+    if hasattr(data, "to_frame") and not hasattr(data, "columns"):  # a pandas Series
         data = data.to_frame(name=str(data.name or "value"))
     if not hasattr(data, "columns"):
         return _array_columns(data, target, columns)
+    import pandas as pd
+
     frame = data.rename(columns=str)
     targets = [target] if isinstance(target, str) else list(target or ())
     for title in (*targets, *(columns or ())):
         checks.one_of("column of the series", title, list(frame.columns))
-    kinds = tables.column_kinds(frame, skip_bad=True)
-    _check_time(frame, [title for title, kind in kinds.items() if kind == "date"])
+    rest = frame.drop(columns=[*check_time(frame), *targets])
+    kinds = tables.column_kinds(rest) if len(rest.columns) else {}
     numbers = [title for title, kind in kinds.items() if kind == "number"]
     if not targets and len(numbers) == 1:
         targets = numbers
@@ -120,15 +176,22 @@ def _columns(data, target, columns):
             f"Name the one column to forecast: target=... or --target. Received: {target!r}. "
             f"Columns of numbers: {', '.join(numbers) or 'none'}"
         )
-    others = [title for title in columns or numbers if title not in targets]
-    for title in (*targets, *others):
-        if title not in numbers:
+    titles = [*targets, *(title for title in columns or numbers if title not in targets)]
+    names = [sources.column_name(title) for title in titles]
+    if len(set(names)) < len(names):
+        raise checks.InputError(
+            f"Columns of the series have the same name once spaces and signs are gone: {', '.join(map(repr, titles))}"
+        )
+    for title in titles:
+        if title not in numbers and not tables.is_numeric(frame[title]):
             raise checks.InputError(
-                f"The column {title!r} of the series holds no numbers that vary: a forecast is made from numbers."
+                f"The column {title!r} of the series does not hold numbers alone: a forecast is made from numbers."
             )
-    titles = [*targets, *others]
-    values = [tables.convert_column(title, frame[title], "number") for title in titles]
-    return [sources.column_name(title) for title in titles], np.stack(values, -1)
+    values = [
+        pd.to_numeric(frame[title], errors="coerce").to_numpy("float64", na_value=np.nan)
+        for title in titles
+    ]
+    return names, np.stack(values, -1), [_row(frame, label) for label in frame.index]
 
 
 def _array_columns(data, target, columns):
@@ -136,8 +199,12 @@ def _array_columns(data, target, columns):
         raise checks.InputError(
             "`target` and `columns` are for tables: leave them out with arrays, whose first column is forecast."
         )
+    if isinstance(data, tuple):
+        raise checks.InputError(
+            "A series is one array, whose next steps are its own targets. Received: a tuple, as of inputs and targets."
+        )
     try:
-        values = np.asarray(data, "float32")
+        values = np.asarray(data, "float64")
     except (TypeError, ValueError) as error:
         raise checks.InputError(
             f"A series is an array of numbers, one row for each step, or a DataFrame. Received: {type(data).__name__}"
@@ -147,49 +214,29 @@ def _array_columns(data, target, columns):
             f"A series has shape (steps,) or (steps, columns). Received: {values.shape}"
         )
     values = values.reshape(len(values), -1)
-    return ["value", *(f"value_{i}" for i in range(1, values.shape[1]))], values
+    titles = ["value", *(f"value_{i}" for i in range(1, values.shape[1]))]
+    return titles, values, [f"step {i}" for i in range(len(values))]
 
 
-def _check_time(frame, titles):
-    """Refuses rows that are not in the order of time; warns where steps differ in length."""
-    import pandas as pd
-
-    for title in titles:
-        try:
-            times = pd.to_datetime(frame[title]).to_numpy("datetime64[s]").astype("int64")
-        except (ValueError, TypeError) as error:
-            raise checks.InputError(f"The column {title!r} holds no dates: {error}") from error
-        steps = np.diff(times)
-        if (steps <= 0).any():
-            row = frame.index[int(np.argmax(steps <= 0)) + 1]
-            raise checks.InputError(
-                f"The dates of the column {title!r} do not rise, first in {frame.index.name or 'row'} {row}: sort the "
-                "rows by time, and pass one series at a time."
-            )
-        if steps.max() > 1.5 * np.median(steps):
-            row = frame.index[int(np.argmax(steps)) + 1]
-            sources.log.warning(
-                "column %r: before %s %s steps are missing; rows are taken as equally far apart",
-                title, frame.index.name or "row", row,
-            )  # fmt: skip
-
-
-def _filled(titles, values, name, skip_bad):
-    """The values, with gaps filled by the line between their neighbours where that is asked for."""
+def _check_values(titles, values, rows, season, name):
+    """Refuses gaps, which nobody but the caller can fill, and numbers whose changes float32 cannot tell apart."""
     bad = ~np.isfinite(values)
-    if not bad.any():
-        return values
-    row, column = np.argwhere(bad)[0]
-    if not skip_bad:
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
         raise checks.InputError(
-            f"{bad.sum()} values of {name} are missing or infinite, first that of step {row} of {titles[column]!r}: fill "
-            "them in, or pass skip_bad (--skip-bad) to take the line between their neighbours."
+            f"{name} has gaps: {bad.sum()} values are missing or infinite, first in {rows[row]}, {titles[column]!r}. Fill "
+            "them in, for example with the last value before (DataFrame.ffill)."
         )
-    if bad.all(0).any():
+    series = values[:, 0]
+    if (series[season:] == series[:-season]).all():
         raise checks.InputError(
-            f"The column {titles[int(np.argmax(bad.all(0)))]!r} of {name} holds no number: leave it out."
+            f"{titles[0]!r} of {name} repeats itself exactly after {season} steps: there is nothing to forecast."
         )
-    sources.log.warning("%d missing values filled by the line between their neighbours", bad.sum())
-    steps = np.arange(len(values))
-    lines = [np.interp(steps, steps[~b], v[~b]) for v, b in zip(values.T, bad.T)]
-    return np.stack(lines, -1).astype("float32")
+    for title, column in zip(titles, values.T):
+        changes = np.abs(np.diff(column))
+        step = np.median(changes[changes > 0]) if (changes > 0).any() else np.inf
+        if np.spacing(np.float32(np.abs(column).max())) > 0.01 * step:
+            raise checks.InputError(
+                f"{title!r} of {name} changes by about {step:.3g} at a level of {np.abs(column).max():.3g}, which float32 "
+                "cannot tell apart: subtract a constant from it."
+            )

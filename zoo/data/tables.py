@@ -10,7 +10,7 @@ import tensorflow as tf
 from zoo.data import sources
 from zoo.models import checks
 
-_ISO_DATE = r"\s*\d{4}-\d{2}-\d{2}([T ].*)?\s*"
+ISO_DATE = r"\s*\d{4}-\d{2}-\d{2}([T ].*)?\s*"
 _MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
 
 
@@ -67,7 +67,7 @@ def _kind(title, column, skip_bad):
 
 
 def _text_kind(title, texts, skip_bad):
-    if texts.str.fullmatch(_ISO_DATE).all():
+    if texts.str.fullmatch(ISO_DATE).all():
         return "date", None
     numbers = texts.map(is_number)
     if numbers.mean() > 0.5:
@@ -86,6 +86,11 @@ def _text_kind(title, texts, skip_bad):
         None,
         f"it has {texts.nunique()} different texts in {len(texts)} rows (dates are read as YYYY-MM-DD)",
     )
+
+
+def is_numeric(column):
+    """Whether a DataFrame's column is one of numbers, by its type."""
+    return column.dtype.kind in "iufb"
 
 
 def is_number(value):
@@ -129,7 +134,7 @@ class DateParts(keras.layers.Layer):
     names = ("days", "month", "weekday")
 
     def call(self, texts):
-        is_date = tf.strings.regex_full_match(texts, _ISO_DATE)
+        is_date = tf.strings.regex_full_match(texts, ISO_DATE)
         safe = tf.where(is_date, tf.strings.strip(texts), "1970-01-01")
         year, month, day = (
             tf.strings.to_number(tf.strings.substr(safe, start, length), tf.int32)

@@ -29,6 +29,15 @@ def clean(texts, unit):
     return tf.strings.regex_replace(texts, _PUNCTUATION, "") if unit == "words" else texts
 
 
+def decode(text):
+    """Returns the `str` of a text or of UTF-8 bytes, and `None` for anything else."""
+    try:
+        text = text.decode("utf-8") if isinstance(text, bytes) else text
+    except UnicodeDecodeError:
+        return None
+    return text if isinstance(text, str) else None
+
+
 def lengths(texts, unit):
     """Units in each of some texts, which are `str` or UTF-8 bytes: int64 `[N]`, as `clean` and the layer count them."""
     decoded = (t.decode(errors="replace") if isinstance(t, bytes) else t for t in texts)

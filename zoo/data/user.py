@@ -70,10 +70,13 @@ def from_user(
         InputError: The data have a form, shape or value that the zoo cannot train on; the message says what to pass.
     """
     if task == "forecasting":
-        if validation is not None or test is not None:
-            raise checks.InputError("A series is split by time: pass it whole, as `data`.")
-        own = {"target": target, "columns": columns, "skip_bad": skip_bad}
-        return windows.from_series(data, name=name, **own, **(series or {}))
+        if skip_bad or not (validation is test is None):
+            raise checks.InputError(
+                "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
+            )
+        return windows.from_series(
+            data, target=target, columns=columns, name=name, **(series or {})
+        )
     given = {"train": data, "validation": validation, "test": test}
     if task == "generation":
         given = {split: _without_targets(part) for split, part in given.items()}
@@ -236,23 +239,14 @@ def _is_text(x):
 
 
 def _text_problems(part):
-    texts = [decode_text(text) for text in part.x]
-    part.x = np.array([text if isinstance(text, str) else "" for text in texts], object)
+    decoded = [texts.decode(text) for text in part.x]
+    part.x = np.array([text if isinstance(text, str) else "" for text in decoded], object)
     return {
-        "it is no UTF-8 text": np.array([text is None for text in texts]),
+        "it is no UTF-8 text": np.array([text is None for text in decoded]),
         "it is empty or holds spaces only": np.array(
-            [text is not None and not text.strip() for text in texts]
+            [text is not None and not text.strip() for text in decoded]
         ),
     }
-
-
-def decode_text(text):
-    """Returns the `str` of a text or of UTF-8 bytes, and `None` for anything else."""
-    try:
-        text = text.decode("utf-8") if isinstance(text, bytes) else text
-    except UnicodeDecodeError:
-        return None
-    return text if isinstance(text, str) else None
 
 
 def _describe(parts, skip_bad, text):

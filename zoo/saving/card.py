@@ -159,7 +159,7 @@ def _score_lines(card):
     yield "| --- |" + " --- |" * (len(names) + 3)
     for run in card["runs"]:
         values = " | ".join(f"{value:.4f}" for value in run["scores"].values())
-        low, high = run.get("interval", (math.nan, math.nan))
+        low, high = run.get("interval") or (math.nan, math.nan)
         seconds = "unknown" if run["fit_seconds"] is None else f"{run['fit_seconds']:.0f} s"
         yield f"| {run['seed']} | {values} | {low:.4f} to {high:.4f} | {run['num_test']:,} | {seconds} |"
 

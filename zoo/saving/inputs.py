@@ -12,6 +12,7 @@ import tensorflow as tf
 from zoo import files
 from zoo.data import images, paths
 from zoo.models import checks
+from zoo.saving import raw
 
 FILES = (*images.ENDINGS, ".txt")
 
@@ -30,8 +31,8 @@ def predict_files(model, given):
         InputError: A file is missing, unreadable or of a kind that the model does not take.
     """
     for path in _expand(given):
-        for names, raw in _read(model, path):
-            outputs = model.predict(raw)
+        for names, examples in _read(model, path):
+            outputs = model.predict(examples)
             for i, name in enumerate(names):
                 yield {"input": name, **{key: _plain(values[i]) for key, values in outputs.items()}}
 
@@ -104,7 +105,7 @@ def _read(model, path):
             raise checks.InputError("Standard input is empty: pipe an image or a CSV file into it.")
     suffix = Path(path).suffix.lower()
     if suffix == ".npy":
-        yield from _read_npy(path)
+        yield from _read_npy(path, model.card)
     elif kind == "image":
         yield [path], _decode(path, content, model.card["input_shape"][-1])[None]
     elif kind == "text" and (suffix == ".txt" or content is not None):
@@ -112,13 +113,13 @@ def _read(model, path):
     elif suffix == ".csv" or content is not None:
         yield _read_csv(path, content, model.card)
     else:
-        others = {"features": " or .npy", "text": " or .txt"}.get(kind, "")
+        others = {"features": " or .npy", "series": " or .npy", "text": " or .txt"}.get(kind, "")
         raise checks.InputError(
             f"{model.card['name']} takes {kind} inputs as .csv{others}. Received: {path}"
         )
 
 
-def _read_npy(path):
+def _read_npy(path, card):
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -127,7 +128,10 @@ def _read_npy(path):
         ) from error
     if array.ndim == 0:
         raise checks.InputError(f"{path} holds one number: expected a batch of examples.")
-    yield [f"{path}:{i}" for i in range(len(array))], array
+    if card["input_kind"] == "series" and raw.is_one_series(array, card):
+        yield [str(path)], array
+    else:
+        yield [f"{path}:{i}" for i in range(len(array))], array
 
 
 def _decode(path, content, channels):

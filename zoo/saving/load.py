@@ -43,12 +43,12 @@ class LoadedModel:
 
         Args:
             inputs: uint8 images `[N, H, W, C]` (grey ones also `[N, H, W]`); a DataFrame or a dict of columns for a
-                table; texts; or an array of features.
+                table; texts; an array of features; or the newest steps of a series, `[T, C]` or a DataFrame.
             batch_size: Examples at a time.
 
         Returns:
             A dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
-            (these alone for a multi-label task), or `prediction` float32 `[N]`; of a VAE `reconstruction`, `mean` and
+            (these alone for a multi-label task), or `prediction` float32 `[N]`; `forecast` float32 `[N, steps]`; of a VAE `reconstruction`, `mean` and
             `log_variance`.
 
         Raises:

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 
-from zoo.data import sources, tables, user
+from zoo.data import series, sources, tables
 from zoo.data import texts as vocabularies
 from zoo.models import checks
 
@@ -59,23 +59,34 @@ def _features(inputs, card):
     return {"features": _finite("features", values.astype("float32"))}
 
 
+def is_one_series(values, card):
+    """Whether an array holds the steps of one series, and not several."""
+    width = card["input_shape"][1]
+    return (values.ndim == 1 and width == 1) or (values.ndim == 2 and values.shape[1] == width)
+
+
+def _series_columns(frame, card):
+    """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
+    named = frame.rename(columns=lambda title: sources.column_name(str(title)))
+    series.check_time(named)
+    for column in card["columns"]:
+        checks.one_of("column of the model", column, list(named.columns))
+    values = [tables.convert_column(name, named[name], "number") for name in card["columns"]]
+    return np.stack(values, -1)
+
+
 def _series(inputs, card):
     steps, width = card["input_shape"]
-    if hasattr(inputs, "columns"):
-        named = inputs.rename(columns=lambda title: sources.column_name(str(title)))
-        for column in card["columns"]:
-            checks.one_of("column of the model", column, list(named.columns))
-        inputs = named[card["columns"]]
-    values = np.asarray(inputs)
+    values = _series_columns(inputs, card) if hasattr(inputs, "columns") else np.asarray(inputs)
     if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3):
         raise checks.InputError(
             f"{card['name']} takes numbers over time. Received: {values.dtype} of shape {values.shape}"
         )
-    if values.ndim == 1 or (values.ndim == 2 and values.shape[1] == width):  # one series
+    if is_one_series(values, card):
         values = values.reshape(1, -1, width)
-    elif values.ndim == 2:  # several, of one column
+    elif values.ndim == 2 and width == 1:  # several
         values = values[..., None]
-    if values.shape[2] != width or values.shape[1] < steps:
+    if values.ndim != 3 or values.shape[2] != width or values.shape[1] < steps:
         raise checks.InputError(
             f"{card['name']} forecasts from {steps} steps of {', '.join(card['columns'])}: pass an array "
             f"({steps}, {width}) or (N, {steps}, {width}), with the newest step last; of longer ones the newest steps "
@@ -87,7 +98,7 @@ def _series(inputs, card):
 def _text(inputs, card):
     if isinstance(inputs, (str, bytes)):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
-    texts = [user.decode_text(text) for text in np.asarray(inputs, object).reshape(-1).tolist()]
+    texts = [vocabularies.decode(text) for text in np.asarray(inputs, object).reshape(-1).tolist()]
     unit = card.get("text_unit", "words")
     for i, text in enumerate(texts):
         if text is None:

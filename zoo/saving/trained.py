@@ -1,5 +1,6 @@
 """The trainable Keras model of a SavedModel again: to go on from, or to teach another."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -103,12 +104,18 @@ def teacher(splits, preparation, run):
     }
     for what, (theirs, ours) in same.items():
         if theirs != ours:
-            hint = f" Pass image_size={theirs[:2]}." if what == "size of input" else ""
+            is_size = what == "size of input" and info.kind == "image"
+            hint = f" Pass image_size={theirs[:2]}." if is_size else ""
             raise checks.InputError(
                 f"{name} cannot teach {info.name}: its {what} is {theirs!r}, but {ours!r} here.{hint}"
             )
-    with run.strategy.scope():
-        model = build_trained(None, None, name, {})
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")  # whatever the student computes in
+    try:
+        with run.strategy.scope():
+            model = build_trained(None, None, name, {})
+    finally:
+        keras.config.set_dtype_policy(policy)
     _check_preparation(model, taught, splits, preparation)
     return model
 
@@ -122,7 +129,8 @@ def _check_preparation(model, taught, splits, preparation):
     found = tf.nn.softmax(
         tf.cast(logits, tf.float32) / taught.card["runs"][0].get("temperature", 1.0)
     )
-    if float(tf.reduce_max(tf.abs(found - wanted))) > 1e-3:
+    is_exact = taught.card["config"]["run"].get("precision", "float32") == "float32"
+    if float(tf.reduce_max(tf.abs(found - wanted))) > (1e-3 if is_exact else 3e-2):
         raise checks.InputError(
             f"{taught.card['name']} cannot teach {splits.info.name}: it was trained on inputs prepared in another way "
             f"({'; '.join(taught.card['preprocessing'])}), or scaled by other numbers. Train a teacher on the same data."

@@ -84,7 +84,7 @@ def _draw_answers(model, splits, preparation, folder):
         cleaned = cleaned.decode()
         letters = cleaned.split() if unit == "words" else list(cleaned)
         tokens = [preparation.answers.tokens[i] for i in ids if i >= 3] + ["end"]
-        letters = letters[: source.shape[1]]
+        letters = letters[: source.shape[1]] or [" "]
         title = f"{row['text']}: {'right' if row['edits'] == '0' else row['right'].split(' | ')[0]}"
         maps.append((title, looked[: len(tokens), : len(letters)], letters, tokens))
     pictures.attention(maps, folder / FILE)

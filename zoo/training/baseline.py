@@ -40,16 +40,16 @@ def fit_linear(splits, *, limit=MOST_EXAMPLES):
     Args:
         splits: The `Splits`, mapped to what the models take.
         limit: Fit on at most this many training examples: a fixed random pick of examples in memory, the first of a
-            stream. `None` takes all of them.
+            stream, the newest of a series. `None` takes all of them.
 
     Returns:
         A `Baseline`, or `None` where the training examples taken are all of one class.
     """
     info, score = splits.info, tasks.task(splits.info.task).score
     if info.task == "forecasting":
-        best, outputs = forecasting.fit_linear(splits)
+        best, outputs, count = forecasting.fit_linear(splits, limit)
         scores = score(splits.targets("test"), outputs)
-        return Baseline(f"autoregression, {best!r}", scores, len(splits.examples["train"]))
+        return Baseline(f"autoregression, {best!r}", scores, count)
     if info.kind == "text":
         splits = splits.mapped(None)
     parts = {name: _limited(splits, name, limit) for name in ("train", "validation")}

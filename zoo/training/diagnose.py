@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.models import checks
-from zoo.training import callbacks, pictures
+from zoo.training import callbacks, distill, pictures
 from zoo.training.compile import compile_model
 from zoo.training.fit import training_batches
 
@@ -63,8 +63,15 @@ def diagnose(model, splits, run):
         for variable, value in zip(variables, before):
             variable.assign(value)
         with run.strategy.scope():
-            compile_model(model, splits.info, run.config, steps_per_epoch=splits.steps_per_epoch)
+            compile_model(
+                model, splits.info, _taught(run.config), steps_per_epoch=splits.steps_per_epoch
+            )
     return True
+
+
+def _taught(config):
+    """The config for a model that has met its teacher already, whose part of the loss stays."""
+    return config.replace(teacher=None)
 
 
 class _Steps(keras.callbacks.Callback):
@@ -108,7 +115,7 @@ def find_learning_rate(model, splits, run):
     lowest, highest = RATES
     rise = keras.optimizers.schedules.ExponentialDecay(lowest, count - 1, highest / lowest)
     with run.strategy.scope():
-        compile_model(model, splits.info, run.config, learning_rate=rise)
+        compile_model(model, splits.info, _taught(run.config), learning_rate=rise)
 
     def is_over(steps):
         values = smoothed([step["loss"] for step in steps])
@@ -161,10 +168,11 @@ def overfit_batch(model, splits, run):
         schedule="constant", warmup=0.0, weight_decay=0.0, ema=None,
         label_smoothing=0.0, loss="auto", class_weight="none",
     )  # fmt: skip
+    distill.without_teacher(model)
     with run.strategy.scope():
-        compile_model(model, splits.info, plain)
+        compile_model(model, splits.info, _taught(plain))
     batch = next(iter(dataclasses.replace(splits, policy="none").train_forever()))
-    is_regression = splits.info.task == "regression"
+    is_regression = splits.info.task in ("regression", "forecasting")
 
     def is_fitted(steps):
         first, last = steps[0], steps[-1]

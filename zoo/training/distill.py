@@ -42,6 +42,11 @@ def from_teacher(model, teacher, options):
     model.compute_loss = types.MethodType(compute_loss, model)
 
 
+def without_teacher(model):
+    """Gives a model its own loss back."""
+    model.__dict__.pop("compute_loss", None)
+
+
 def check(config, info, teacher):
     """Raises `InputError` unless a teacher is there when one is asked for, and fits the task."""
     name = config.distill.teacher

@@ -23,7 +23,7 @@ class Report:
         num_test: Number of test examples.
         folder: The run's folder, where `report.md` and the pictures are.
         interval: Low and high end of the headline's 95 % interval.
-        constant: Name → value for the best outputs that are the same for every example.
+        constant: Name → value for the best guess without a model: see `constant_is` of the task.
         temperature: What the exported model divides its logits by; 1 unless `calibrate` was asked for.
         uncalibrated: With `calibrate`, the scores at temperature 1.
         baseline: With `baseline`, the linear model's `Baseline`.
@@ -84,15 +84,15 @@ def evaluate_model(model, splits, preparation, run, history=None):
     )
     if not np.isfinite(list(report.scores.values())).all():
         raise NotFiniteError(f"The scores on the test split are not finite: {report.scores}")
+    files.write_atomic(
+        run.folder / "score.json", json.dumps(_record(report, run, history), indent=2) + "\n"
+    )
     names = _draw(model, splits, targets, outputs, run.folder)
     names += attention_maps.draw(model, splits, preparation, run.folder)
     made = [n for n in ("curves.png", "augmented.png") if (run.folder / n).exists()]
     names = [*made, *names]
     if run.config.run.tensorboard:
         _show_in_tensorboard(run.folder, names)
-    files.write_atomic(
-        run.folder / "score.json", json.dumps(_record(report, run, history), indent=2) + "\n"
-    )
     text = reports.render(report, model, splits, run, history, targets, outputs, names)
     files.write_atomic(run.folder / "report.md", text)
     return report
@@ -117,7 +117,7 @@ def _record(report, run, history):
     record = {
         "seed": run.config.run.seed,
         "scores": report.scores,
-        "interval": list(report.interval),
+        "interval": list(report.interval) if np.isfinite(report.interval).all() else None,
         "num_test": report.num_test,
         "fit_seconds": None if history is None else round(history.seconds, 1),
         "constant": report.constant,

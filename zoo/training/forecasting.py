@@ -10,6 +10,7 @@ import numpy as np
 from zoo.data import series
 from zoo.training import pictures, scores
 
+FEWEST_BLOCKS = 5  # that an interval can be told from
 ALPHAS = (0.01, 0.1, 1.0, 10.0, 100.0)  # penalties that the linear autoregression chooses from
 
 
@@ -25,15 +26,19 @@ def scale(splits):
     """The mean absolute error of the training series' values one season earlier."""
     values = series.joined(splits.examples["train"]).astype("float64")
     season = splits.info.season
-    return float(np.abs(values[season:] - values[:-season]).mean())
+    # Where the training part repeats itself exactly there is no scale: every error is beyond it.
+    return max(float(np.abs(values[season:] - values[:-season]).mean()), scores.TINY)
 
 
 def score(targets, outputs):
     """Test scores, over all steps of the horizon."""
     errors = outputs[:, :-1] - targets
     mae = float(np.abs(errors).mean())
-    scale = max(float(outputs[0, -1]), scores.TINY)  # a series that repeats itself exactly has none
-    return {"mase": mae / scale, "mae": mae, "rmse": float(np.sqrt((errors**2).mean()))}
+    return {
+        "mase": mae / float(outputs[0, -1]),
+        "mae": mae,
+        "rmse": float(np.sqrt((errors**2).mean())),
+    }
 
 
 def interval(targets, outputs):
@@ -41,6 +46,8 @@ def interval(targets, outputs):
     errors = np.abs(outputs[:, :-1] - targets).mean(1) / outputs[0, -1]
     # Neighbouring examples share most of their targets: whole blocks of them are drawn.
     blocks = np.array_split(errors, max(1, len(errors) // targets.shape[1]))
+    if len(blocks) < FEWEST_BLOCKS:
+        return np.nan, np.nan
     sums, counts = np.array([b.sum() for b in blocks]), np.array([len(b) for b in blocks])
     return scores.bootstrap(lambda held: (sums @ held) / (counts @ held), len(blocks))
 
@@ -56,28 +63,38 @@ def seasonal_naive(past, info):
     return past[:, places, 0].astype("float64")
 
 
-def fit_linear(splits):
+def fit_linear(splits, limit=None):
     """Fits the linear autoregression: each step of the horizon from all values of the window, with a ridge penalty.
 
+    Args:
+        splits: The `Splits`.
+        limit: Fit on the newest so many examples; `None` for all.
+
     Returns:
-        The scikit-learn model, and its outputs for the test split.
+        The scikit-learn model, its outputs for the test split, and the number of examples that it was fitted on.
     """
     from sklearn.linear_model import Ridge
 
     def rows(split):
         data = splits.examples[split]
+        if split == "train" and limit is not None and len(data) > limit:
+            data = data.take(np.arange(len(data) - limit, len(data)))
         last = data.inputs[:, -1:, :1].astype("float64")
         changes = (data.inputs - data.inputs[:, -1:, :]).reshape(len(data), -1)
         return changes / spread, data.targets - last[..., 0], last[..., 0]
 
     past = splits.examples["train"].inputs
-    spread = np.tile((past - past[:, -1:, :]).std((0, 1), dtype="float64"), past.shape[1])
+    spread = (past - past[:, -1:, :]).std((0, 1), dtype="float64")
+    spread = np.tile(
+        np.where(spread > 0, spread, 1.0), past.shape[1]
+    )  # a constant column says nothing
     x, y, _ = rows("train")
+    count = len(x)
     models = [Ridge(alpha=alpha).fit(x, y) for alpha in ALPHAS]
     x, y, _ = rows("validation")
     best = min(models, key=lambda m: np.abs(m.predict(x).reshape(y.shape) - y).mean())
     x, y, last = rows("test")
-    return best, _with_scale(best.predict(x).reshape(y.shape) + last, splits)
+    return best, _with_scale(best.predict(x).reshape(y.shape) + last, splits), count
 
 
 def draw(splits, targets, outputs, folder):

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from zoo import files
 
 AUGMENTED = 32  # training examples shown
+SHOWN_STEPS = 500  # of a series, at least
 
 
 def _save(figure, path):
@@ -255,15 +256,16 @@ def forecast(targets, forecasts, naive, scale, unit, path):
     count, horizon = targets.shape
     figure = Figure(figsize=(11, 4))
     left, right = figure.subplots(1, 2, width_ratios=(3, 1))
+    begin = max(0, count - max(SHOWN_STEPS, 20 * horizon))
     truth = np.concatenate([targets[:, 0], targets[-1, 1:]])
-    left.plot(truth, color="black", linewidth=1, label="true")
+    left.plot(np.arange(begin, len(truth)), truth[begin:], color="black", linewidth=1, label="true")
+    starts = np.arange(begin, count, horizon)
     for name, values, color in (("seasonal naive", naive, "C1"), ("forecast", forecasts, "C0")):
-        for first in range(0, count, horizon):
-            steps = np.arange(first, first + horizon)
-            left.plot(
-                steps, values[first], ".-", color=color, markersize=3, linewidth=1,
-                label=name if first == 0 else None,
-            )  # fmt: skip
+        steps, shown = starts[:, None] + np.arange(horizon + 1.0), values[starts]
+        if horizon > 1:  # a gap between two forecasts
+            shown = np.concatenate([shown, np.full((len(starts), 1), np.nan)], axis=1)
+        style = {"color": color, "markersize": 3, "linewidth": 1, "label": name}
+        left.plot(steps[:, : shown.shape[1]].ravel(), shown.ravel(), ".-", **style)
         errors = np.abs(values - targets).mean(0) / scale
         right.plot(np.arange(1, horizon + 1), errors, ".-", color=color, label=name)
     left.set(xlabel="step of the test split", ylabel=unit, title=f"{horizon} steps at a time")
@@ -282,9 +284,11 @@ def attention(maps, path):
     figure = Figure(figsize=(13, 9))
     for axes, (title, weights, across, down) in zip(figure.subplots(2, 3).flat, maps):
         axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(across)), across, rotation=60 if max(map(len, across)) > 2 else 0)
-        axes.set_yticks(range(len(down)), down)
-        axes.set_title(title if len(title) < 60 else title[:58] + " …", fontsize=9)
+        turned = 60 if max(map(len, across)) > 2 else 0
+        axes.set_xticks(range(len(across)), across, rotation=turned, parse_math=False)
+        axes.set_yticks(range(len(down)), down, parse_math=False)
+        shown = title if len(title) < 60 else title[:58] + " …"
+        axes.set_title(shown, fontsize=9, parse_math=False)
     figure.subplots_adjust(hspace=0.3)
     _save(figure, path)
 

@@ -13,6 +13,8 @@ def interval_text(interval):
     """The ends of an interval, with as many decimals as its width has a use for: `0.97 to 0.99`."""
     low, high = interval
     width = high - low
+    if not np.isfinite(width):
+        return "not known: too few test examples"
     decimals = 4 if width <= 0 else int(np.clip(np.ceil(-np.log10(width)), 2 * (width < 1), 6))
     return f"{low:.{decimals}f} to {high:.{decimals}f}"
 

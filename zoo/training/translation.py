@@ -5,6 +5,7 @@ length.
 """
 
 import csv
+import dataclasses
 import io
 
 import numpy as np
@@ -16,6 +17,7 @@ from zoo.models import decoding
 from zoo.training import scores
 
 FILE = "answers.csv"
+TOGETHER = 512  # sources that are answered at once: each step of decoding is many small operations
 
 
 def answerer(model, preparation, beam_width):
@@ -39,7 +41,8 @@ def outputs(model, splits, preparation, run):
     answer = tf.function(
         answerer(model, preparation, run.config.report.beam_width), reduce_retracing=True
     )
-    given = [text for inputs, _ in splits.test for text in answer(inputs["source"])[0].numpy()]
+    batches = dataclasses.replace(splits, batch_size=max(splits.batch_size, TOGETHER)).test
+    given = [text for inputs, _ in batches for text in answer(inputs["source"])[0].numpy()]
     given = [text.decode() for text in given]
     targets, unit = splits.targets("test"), splits.info.target_unit
     rows = [judge(text, target, unit) for text, target in zip(given, targets, strict=True)]
