@@ -273,7 +273,7 @@ LONG = """
 import resource, sys
 import numpy as np
 import zoo
-model = zoo.build("transformer:tiny", input_shape=(None,), num_classes=2, vocabulary_size=9, num_layers=6,
+model = zoo.build("transformer:tiny", input_shape=(None,), num_classes=2, vocabulary_size=9, num_layers=12,
                   remat=sys.argv[1] == "remat")
 model.compile("sgd", "mse", jit_compile=False)
 ids = np.ones((2, 1500), "int32")
