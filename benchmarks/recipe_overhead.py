@@ -27,17 +27,17 @@ import zoo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "recipes"))
 
-# Row → (recipe, changes to its settings): so many examples and epochs that a round takes some seconds.
+# Row → (recipe, changes to its settings): where an epoch is long, fewer examples or epochs.
 ROWS = {
     "dense": ("classify_images", {"model": "dense:small", "dataset": "mnist", "batch_size": 128, "epochs": 3}),
     "cnn": ("classify_images", {"model": "cnn:small", "dataset": "mnist", "batch_size": 128, "limit": 5120, "epochs": 3}),
-    "digits": ("classify_images", {"epochs": 3}),
+    "digits": ("classify_images", {}),
     "text": ("classify_text", {"limit": 12800, "epochs": 1}),
-    "generate": ("generate_images", {"epochs": 20}),
+    "generate": ("generate_images", {"epochs": 50}),
     "pronounce": ("pronounce_words", {"limit": 6400, "epochs": 1}),
-    "series": ("forecast_series", {"epochs": 3}),
-    "table": ("classify_table", {"epochs": 40}),
-    "finetune": ("finetune", {"epochs": 2}),
+    "series": ("forecast_series", {}),
+    "table": ("classify_table", {}),
+    "finetune": ("finetune", {}),
 }  # fmt: skip
 
 

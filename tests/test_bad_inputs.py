@@ -17,6 +17,7 @@ def no_training(monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", fit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", bad_inputs.DATA)
 def test_bad_data_are_answered_before_training_under_xla(name, no_training, monkeypatch):
     monkeypatch.setitem(bad_inputs.EVERYWHERE, "jit", "on")

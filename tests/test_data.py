@@ -228,6 +228,7 @@ def test_text_sets_of_tfds_are_read_by_name(tmp_path):
     assert info.licence == "unknown"
 
 
+@pytest.mark.slow
 def test_mnist_is_read_from_a_prepared_folder(prepared_mnist):
     splits = zoo.load_dataset("mnist", data_dir=prepared_mnist)
     assert {name: len(data) for name, data in splits.examples.items()} == {

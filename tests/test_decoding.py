@@ -181,6 +181,7 @@ def test_samples_repeat_by_seed_and_narrow_ones_are_greedy():
         np.testing.assert_array_equal(draw(seed=1, **options), greedy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -57,6 +57,7 @@ def test_suggestions_on_a_curve_that_is_known():
     assert diagnosis.suggest(rates, np.full(161, 2.0) + 0.01 * RNG.normal(size=161)) == {}
 
 
+@pytest.mark.slow
 def test_the_suggested_rates_train_better_than_far_ones(in_tmp):
     quick(data="digits", batch_size=64, find_lr=True)
     rates = [
@@ -77,6 +78,7 @@ def test_the_suggested_rates_train_better_than_far_ones(in_tmp):
     assert max(map(loss, rates)) < min(loss(min(rates) / 100), loss(10.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked", ["find_lr", pytest.param("overfit_batch", marks=pytest.mark.slow)]
 )

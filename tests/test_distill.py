@@ -59,6 +59,7 @@ def teacher(tmp_path_factory):
     return str(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -91,6 +92,7 @@ def test_a_distilled_run_goes_on_exactly(teacher, in_tmp):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_shipped_model_teaches(in_tmp):
     options = {"epochs": 3, "quiet": True, "precision": "mixed_bfloat16"}
     taught = zoo.train("dense:small", "digits", teacher="digits_cnn", teacher_weight=1.0, **options)

@@ -84,6 +84,7 @@ def test_several_labels_have_a_focal_loss():
     assert float(loss(targets, logits)) == pytest.approx(np.mean((1 - right) ** 2 * -np.log(right)))
 
 
+@pytest.mark.slow
 def test_several_labels_can_be_mixed_but_not_weighted(in_tmp):
     images = RNG.integers(0, 256, (80, 8, 8, 1)).astype("uint8")
     labels = RNG.integers(0, 2, (80, 3))
@@ -183,6 +184,7 @@ def test_class_weights_on_the_command_line_and_in_yaml(tmp_path):
     assert again.optimizer.class_weight == {"a": 1.5, "2": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -281,6 +281,7 @@ def test_the_task_is_told_from_the_targets(targets, task, labels):
         assert set(splits["train"].targets) == {0, 1}
 
 
+@pytest.mark.slow
 def test_a_family_of_the_caller_s(in_tmp):
     """A builder function in the caller's own file, through train, export and load."""
     (in_tmp / "my_family.py").write_text(

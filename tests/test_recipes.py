@@ -54,11 +54,17 @@ def test_every_recipe_has_a_case():
     assert {path.name for path in RECIPES} == {script for script, _ in CASES}
 
 
-@pytest.mark.parametrize(
-    ("script", "arguments"),
-    CASES,
-    ids=[" ".join([script, *arguments]) for script, arguments in CASES],
-)
+# Other settings of families that the other cases run.
+AGAIN = ("mirrored", "breast_cancer", "diabetes", "wine_dense")
+
+
+def _params():
+    for script, arguments in CASES:
+        marks = [pytest.mark.slow] * any(word in arguments for word in AGAIN)
+        yield pytest.param(script, arguments, id=" ".join([script, *arguments]), marks=marks)
+
+
+@pytest.mark.parametrize(("script", "arguments"), _params())
 def test_smoke(script, arguments, in_tmp):
     child = warm.run(ROOT / "recipes" / script, "--smoke", *arguments)
     assert child.returncode == 0, child.stderr

@@ -57,6 +57,7 @@ def test_padding_never_changes_a_prediction(name, task, index, arguments):
         np.testing.assert_allclose(alone[0], theirs, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "task", "index", "arguments"), CASES)
 def test_padding_never_changes_what_is_learned(name, task, index, arguments):
     """The gradients, and the moving averages of batch normalization."""

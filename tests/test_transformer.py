@@ -226,6 +226,7 @@ def test_tied_logits_are_products_with_the_embedding():
     assert sum(10 in w.shape for w in model.weights) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [{"tied": True, "pooling": "none"}, {"remat": True}])
 def test_two_devices_train_to_the_weights_of_one(arguments):
     """A tied embedding has a sparse gradient and a dense one; remat has variables inside of a gradient's function."""
