@@ -64,7 +64,7 @@ def _params():
         yield pytest.param(script, arguments, id=" ".join([script, *arguments]), marks=marks)
 
 
-@pytest.mark.parametrize(("script", "arguments"), _params())
+@pytest.mark.parametrize(("script", "arguments"), list(_params()))
 def test_smoke(script, arguments, in_tmp):
     child = warm.run(ROOT / "recipes" / script, "--smoke", *arguments)
     assert child.returncode == 0, child.stderr
