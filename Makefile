@@ -1,7 +1,7 @@
 # The two commands of the README. Both work from a fresh clone with Python 3.11+ and nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-# Processes that share the tests; each takes about 2 GiB.
+# Processes that share the tests; each takes up to 7 GiB.
 WORKERS ?= 2
 
 .PHONY: quickstart test

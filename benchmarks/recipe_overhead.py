@@ -5,8 +5,9 @@
 A row is a recipe with its own settings on some of its data. Both sides train the same model on the same examples, with
 the same batch size, optimizer, epochs and validation, taking turns in one process. By hand, the learning rate is constant,
 the inputs are prepared beforehand and texts filled up to the length of the longest. The recipe's side is `start_run` and
-`fit_model` as every recipe calls them: folder, preparation, schedule, checks, checkpoints, CSV file and curves count. Printed: the median over the rounds of the ratio of examples
-per second (recipe / plain) with its 95 % interval (bootstrap), and beside it plain against plain, which shows the noise.
+`fit_model` as every recipe calls them: folder, preparation, schedule, checks, checkpoints, CSV file and curves count.
+Printed: the median over the rounds of the ratio of examples per second (recipe / plain) with its 95 % interval
+(bootstrap), and beside it plain against plain, which shows the noise.
 
 `waits` is the share of the time of an epoch in which a training step waits for the recipe's pipeline, measured around
 each call of its iterator.

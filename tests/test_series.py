@@ -208,6 +208,8 @@ def frame(**columns):
         (WAVE.astype("float64") + 1e9, {}, "float32 cannot tell apart"),
         (frame().set_index(DAYS[::-1]), {}, "dates of the index do not rise"),
         (pd.Series(WAVE, DAYS[::-1]), {}, "dates of the index do not rise"),
+        (pd.Series(WAVE, DAYS[::-1].to_period("D")), {}, "dates of the index do not rise"),
+        (frame(day=["2020-13-01"] * 400), {"target": "sold"}, "cannot be read"),
         (frame(day=DAYS.where(STEPS != 5)), {"target": "sold"}, "is missing in row 5"),
         (frame(**{"sold ": WAVE}), {"target": "sold"}, "same name"),
         (

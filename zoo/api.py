@@ -119,8 +119,8 @@ def train(
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
         target: The table's target column; several columns of 0 and 1 for a multi-label task.
-        task: `"classification"`, `"multilabel"`, `"regression"`, `"forecasting"`, `"generation"` or `"translation"`; told from the model
-            and the targets where it is `None`.
+        task: `"classification"`, `"multilabel"`, `"regression"`, `"forecasting"`, `"generation"` or `"translation"`; told
+            from the model and the targets where it is `None`.
         columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from.
         callbacks: More Keras callbacks.

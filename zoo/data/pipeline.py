@@ -58,7 +58,8 @@ def load_dataset(
         target: Your CSV's target column; several of 0 and 1 for a multi-label task.
         columns: Your CSV's columns to learn from; all but the target where it is `None`.
         task: `"classification"`, `"multilabel"` or `"regression"`; told from the targets where it is `None`. With
-            `"forecasting"` a CSV's rows are steps in time. With `"generation"` images are learned as they are, and classes only shown in pictures.
+            `"forecasting"` a CSV's rows are steps in time. With `"generation"` images are learned as they are, and classes
+            only shown in pictures.
         binarize: For generation, `"dynamic"` or `"static"`: pixels become black or white by the chance that their grey
             level is, in training anew at each step or once.
         skip_bad: Leave unusable examples of your files out (counted) in place of an error.

@@ -50,14 +50,14 @@ def from_series(
             f"A window of {window} steps does not hold the step one season ({season}) ago, which forecasts are "
             f"compared with: pass window={season + 1} or more."
         )
-    titles, values, rows = _columns(data, target, columns)
+    titles, values, row_name = _columns(data, target, columns)
     least = window + 10 * horizon  # leaves some examples for each split
     if len(values) < least:
         raise checks.InputError(
             f"{name} has {len(values)} steps; a window of {window} and a horizon of {horizon} need at least {least}: "
             "pass smaller ones, or a longer series."
         )
-    _check_values(titles, values, rows, season, name)
+    _check_values(titles, values, row_name, season, name)
     if len(values) * window * len(titles) * 4 > MOST_BYTES:
         raise checks.InputError(
             f"{len(values)} windows of {window} steps and {len(titles)} columns are larger than {MOST_BYTES >> 30} GiB: "
@@ -113,12 +113,15 @@ def check_time(frame):
 
     titles = [title for title in frame.columns if _holds_dates(frame[title])]
     times = {f"of the column {str(title)!r}": frame[title] for title in titles}
-    if isinstance(frame.index, (pd.DatetimeIndex, pd.PeriodIndex)):
-        times["of the index"] = frame.index.astype(
-            "datetime64[ns]" if frame.index.dtype.kind == "O" else str
-        )
+    if isinstance(frame.index, pd.PeriodIndex):
+        times["of the index"] = frame.index.to_timestamp()
+    elif isinstance(frame.index, pd.DatetimeIndex):
+        times["of the index"] = frame.index
     for where, values in times.items():
-        moments = pd.DatetimeIndex(pd.to_datetime(values, utc=True, format="ISO8601"))
+        try:
+            moments = pd.DatetimeIndex(pd.to_datetime(values, utc=True, format="ISO8601"))
+        except ValueError as error:
+            raise checks.InputError(f"The dates {where} cannot be read: {error}") from error
         if moments.isna().any():
             row = frame.index[int(np.argmax(moments.isna()))]
             raise checks.InputError(
@@ -153,7 +156,7 @@ def _row(frame, label):
 
 
 def _columns(data, target, columns):
-    """The titles of the columns of numbers, the one to forecast first; their values, float64 `[T, C]`; the rows' names."""
+    """The titles of the columns of numbers, the one to forecast first; their values, float64 `[T, C]`; what row i is called."""
     if hasattr(data, "to_pandas"):
         data = data.to_pandas()
     if hasattr(data, "to_frame") and not hasattr(data, "columns"):  # a pandas Series
@@ -191,7 +194,7 @@ def _columns(data, target, columns):
         pd.to_numeric(frame[title], errors="coerce").to_numpy("float64", na_value=np.nan)
         for title in titles
     ]
-    return names, np.stack(values, -1), [_row(frame, label) for label in frame.index]
+    return names, np.stack(values, -1), lambda i: _row(frame, frame.index[i])
 
 
 def _array_columns(data, target, columns):
@@ -215,16 +218,16 @@ def _array_columns(data, target, columns):
         )
     values = values.reshape(len(values), -1)
     titles = ["value", *(f"value_{i}" for i in range(1, values.shape[1]))]
-    return titles, values, [f"step {i}" for i in range(len(values))]
+    return titles, values, "step {}".format
 
 
-def _check_values(titles, values, rows, season, name):
+def _check_values(titles, values, row_name, season, name):
     """Refuses gaps, which nobody but the caller can fill, and numbers whose changes float32 cannot tell apart."""
     bad = ~np.isfinite(values)
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise checks.InputError(
-            f"{name} has gaps: {bad.sum()} values are missing or infinite, first in {rows[row]}, {titles[column]!r}. Fill "
+            f"{name} has gaps: {bad.sum()} values are missing or infinite, first in {row_name(row)}, {titles[column]!r}. Fill "
             "them in, for example with the last value before (DataFrame.ffill)."
         )
     series = values[:, 0]

@@ -52,7 +52,7 @@ def _kind(title, column, skip_bad):
         return None, f"it is constant ({present.iloc[0]!r})"
     if column.dtype.kind == "M":
         return "date", None
-    if column.dtype.kind in "iufb":
+    if is_numeric(column):
         is_id = title.lower() in ("id", "index", "unnamed: 0") or title.lower().endswith(
             ("_id", " id")
         )

@@ -25,8 +25,8 @@ def export_model(model, splits, preparation, run):
     """Exports a trained model as `<run>/export/<version>/`.
 
     The SavedModel takes raw inputs (uint8 images of any size, unscaled columns by name) and returns named outputs:
-    `class_id`, `label`, `probabilities`, or `prediction` for a regression, `forecast` for a series. Its signature `embed` returns the
-    features before the last layer.
+    `class_id`, `label`, `probabilities`, or `prediction` for a regression, `forecast` for a series. Its signature `embed`
+    returns the features before the last layer.
 
     Args:
         model: The trained model.

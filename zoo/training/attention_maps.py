@@ -1,14 +1,11 @@
 """Pictures of what attention layers look at, drawn for test examples."""
 
-import csv
-import io
-
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import texts
-from zoo.models import attention, seq2seq
+from zoo.models import attention, decoding, seq2seq
 from zoo.training import pictures, translation
 
 FILE = "attention.png"
@@ -70,8 +67,7 @@ def draw(model, splits, preparation, folder):
 
 def _draw_answers(model, splits, preparation, folder):
     """The last block's attention to the source, the mean over its heads; of short and of long answers."""
-    text = (folder / translation.FILE).read_text(encoding="utf-8")
-    rows = sorted(csv.DictReader(io.StringIO(text)), key=lambda row: len(row["text"]))
+    rows = sorted(translation.read(folder), key=lambda row: len(row["text"]))
     rows = [rows[i] for i in np.linspace(0, len(rows) - 1, ANSWERS + 1).astype(int)[1:]]
     unit, batch = splits.info.text_unit, tf.constant([row["text"] for row in rows])
     source = preparation.inputs(batch)
@@ -83,7 +79,7 @@ def _draw_answers(model, splits, preparation, folder):
     for row, cleaned, looked, ids in zip(rows, texts.clean(batch, unit).numpy(), shares, outputs):
         cleaned = cleaned.decode()
         letters = cleaned.split() if unit == "words" else list(cleaned)
-        tokens = [preparation.answers.tokens[i] for i in ids if i >= 3] + ["end"]
+        tokens = [preparation.answers.tokens[i] for i in ids if i > decoding.END] + ["end"]
         letters = letters[: source.shape[1]] or [" "]
         title = f"{row['text']}: {'right' if row['edits'] == '0' else row['right'].split(' | ')[0]}"
         maps.append((title, looked[: len(tokens), : len(letters)], letters, tokens))

@@ -34,8 +34,8 @@ class Baseline:
 def fit_linear(splits, *, limit=MOST_EXAMPLES):
     """Fits a linear model of scikit-learn and judges it on the test split; validation chooses the penalty.
 
-    For a series it is an autoregression. Of texts it sees n-grams: words and pairs of them, or one to four characters, weighted by TF-IDF. All other inputs
-    are one row of numbers.
+    For a series it is an autoregression. Of texts it sees n-grams: words and pairs of them, or one to four characters,
+    weighted by TF-IDF. All other inputs are one row of numbers.
 
     Args:
         splits: The `Splits`, mapped to what the models take.

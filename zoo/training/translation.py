@@ -93,9 +93,14 @@ def constant(splits, model):
     return np.array([judge("", target, unit) for target in splits.targets("test")], "float64")
 
 
+def read(folder):
+    """The rows of a run's answers, each a dict of `text`, `right`, `answer` and `edits`."""
+    return list(csv.DictReader(io.StringIO((folder / FILE).read_text(encoding="utf-8"))))
+
+
 def worst(folder, count=18):
     """The answers with most edits, as (source, right answers, answer)."""
-    rows = list(csv.DictReader(io.StringIO((folder / FILE).read_text(encoding="utf-8"))))
+    rows = read(folder)
     rows.sort(key=lambda row: -int(row["edits"]))
     return [(row["text"], row["right"], row["answer"]) for row in rows[:count] if int(row["edits"])]
 
