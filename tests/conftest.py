@@ -1,11 +1,12 @@
 """Shared by all tests: two logical CPU devices, the option --slow, the prepared data sets."""
 
-import gc
+import functools
 import os
 import signal
 import sys
 
 import pytest
+import warm
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -48,11 +49,18 @@ def prepared_mnist():
     return folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def warm_checks():
+    """`zoo.verify` in the tests' own process forks where it would start a process, as `warm` says."""
+    from zoo.saving import load
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "run_alone", functools.partial(warm.run, imports="tensorflow"))
+        yield
+
+
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back():
     """What Keras and TensorFlow keep of the models of a file of tests adds up to gigabytes."""
     yield
-    keras = sys.modules.get("keras")
-    if keras is not None:
-        keras.utils.clear_session()
-    gc.collect()
+    sys.modules["keras"].utils.clear_session()

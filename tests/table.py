@@ -50,6 +50,18 @@ KINDS = [
     if param in IDS
     or param.values[1:] == (next(iter(families.FAMILIES[param.values[0]].samples)), 0)
 ]
+
+
+def quick_of(params, *names):
+    """The samples, of which only those of the named families are tested by default."""
+    return [
+        pytest.param(
+            *p.values, id=p.id, marks=[*p.marks, *[pytest.mark.slow] * (p.values[0] not in names)]
+        )
+        for p in params
+    ]
+
+
 # Arguments that give the tiny model every kind of state and layer that its family has.
 STATEFUL = {
     "dense": {"normalization": "batch"},

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from test_saving import in_plain_tensorflow
 from test_seq2seq import SOURCE, random_model
+from warm import in_plain_tensorflow
 
 import zoo
 from zoo.models import decoding, seq2seq

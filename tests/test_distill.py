@@ -96,7 +96,9 @@ def test_a_shipped_model_teaches(in_tmp):
     assert taught.report.scores["accuracy"] > 0.8  # the labels count nothing
 
 
-@pytest.mark.parametrize("asked", ["find_lr", "overfit_batch"])
+@pytest.mark.parametrize(
+    "asked", ["overfit_batch", pytest.param("find_lr", marks=pytest.mark.slow)]
+)
 def test_a_student_can_be_diagnosed(asked, teacher, in_tmp):
     trained = zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, **{asked: True})
     assert trained.report is None

@@ -83,6 +83,7 @@ def test_no_placeholder_is_left():
         ), path
 
 
+@pytest.mark.slow
 def test_the_page_of_families_lists_every_size():
     page = (ROOT / "docs/families.md").read_text()
     for name, row in families.FAMILIES.items():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+import warm
 
 import zoo
 from zoo.data import images, paths, tables, user
@@ -63,26 +64,17 @@ def write_texts(folder, count=30):
     return folder
 
 
-FRESH = """
-import json, sys
-import tensorflow as tf
-raw = json.loads(sys.argv[2])
-model = tf.saved_model.load(sys.argv[1])
-if "image" in raw:
-    raw = {"image": tf.stack([tf.io.decode_image(tf.io.read_file(raw["image"]), channels=3)])}
-outputs = model.signatures["serving_default"](**{k: tf.constant(v) for k, v in raw.items()})
-print(json.dumps(outputs["probabilities"].numpy().tolist()))
-assert "zoo" not in sys.modules
-"""
-
-
 def in_fresh_process(export, raw):
     """The probabilities that plain TensorFlow gets from an export, in a process of its own."""
-    child = subprocess.run(
-        [sys.executable, "-P", "-c", FRESH, str(export), json.dumps(raw)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return np.array(json.loads(child.stdout.splitlines()[-1]))
+    code = (
+        "raw = json.loads(sys.argv[2])\n"
+        "if 'image' in raw:\n"
+        "    raw = {'image': tf.stack([tf.io.decode_image(tf.io.read_file(raw['image']), channels=3)])}\n"
+        "model = tf.saved_model.load(sys.argv[1])\n"
+        "outputs = model.signatures['serving_default'](**{k: tf.constant(v) for k, v in raw.items()})\n"
+        "print(json.dumps(outputs['probabilities'].numpy().tolist()))"
+    )
+    return np.array(warm.in_plain_tensorflow(code, export, json.dumps(raw)))
 
 
 def in_memory(trained, preparation, raw):

@@ -55,7 +55,7 @@ def test_every_recipe_has_a_case():
 
 
 # Other settings of families that the other cases run.
-AGAIN = ("mirrored", "breast_cancer", "diabetes", "wine_dense")
+AGAIN = ("mirrored", "breast_cancer", "diabetes", "wine_dense", "vae:conv", "vae:iwae")
 
 
 def _params():
@@ -79,14 +79,15 @@ def test_smoke(script, arguments, in_tmp):
         assert list((folder / "tensorboard" / "test").iterdir())
 
 
-def test_a_run_is_repeated_from_its_config_and_proves_itself(tmp_path):
-    child = run("classify_table.py", "--smoke", cwd=tmp_path)
+def test_a_run_is_repeated_from_its_config_and_proves_itself(in_tmp):
+    recipe = ROOT / "recipes/classify_table.py"
+    child = warm.run(recipe, "--smoke")
     assert child.returncode == 0, child.stderr
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (in_tmp / "runs").iterdir()
     assert zoo.verify(folder)["largest_difference"] <= 1e-5
-    again = run("classify_table.py", "--config", str(folder / "config.yaml"), cwd=tmp_path)
+    again = warm.run(recipe, "--config", folder / "config.yaml")
     assert again.returncode == 0, again.stderr
-    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert len(list((in_tmp / "runs").iterdir())) == 2
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.name)

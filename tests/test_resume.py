@@ -96,10 +96,9 @@ def test_the_weights_are_those_of_an_unbroken_run(step, options, only_fit):
     assert_alike(*stopped_and_resumed(step, "dense:tiny", (X, Y), **DROPOUT, **options))
 
 
-@pytest.mark.parametrize("augment", [pytest.param("none", marks=pytest.mark.slow), "digits+mixup"])
-@pytest.mark.parametrize(
-    "cache_mb", [256, pytest.param(None, marks=pytest.mark.slow)], ids=["memory", "stream"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("augment", ["none", "digits+mixup"])
+@pytest.mark.parametrize("cache_mb", [256, None], ids=["memory", "stream"])
 def test_images_in_memory_and_from_disk_go_on_alike(augment, cache_mb, only_fit, monkeypatch):
     if cache_mb is None:
         monkeypatch.setattr("zoo.data.sources.example_bytes", lambda spec: 2**30)

@@ -1,22 +1,20 @@
 """SavedModels: what leaves a run, what TensorFlow alone gets back, and what is refused."""
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from table import STATEFUL, TOKENS, set_ramp, tiny
+from warm import in_plain_tensorflow
 
 import zoo
-from zoo import families, files
+from zoo import cli, families, files
 from zoo.data import pipeline, sources
 from zoo.data.prepare import prepare
 from zoo.saving import card as cards
-from zoo.saving import manifest, store
+from zoo.saving import load, manifest, store
 from zoo.training.config import TrainConfig
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
@@ -41,19 +39,6 @@ def wine_run(tmp_path_factory):
 @pytest.fixture
 def export(digits_run, tmp_path):
     return shutil.copytree(digits_run / "export" / "1", tmp_path / "model" / "1")
-
-
-def in_plain_tensorflow(code, *arguments):
-    """Runs code in a fresh process that never imports zoo; returns what it prints as JSON."""
-    code = f"import sys, json\nimport numpy as np\nimport tensorflow as tf\n{code}\nassert 'zoo' not in sys.modules"
-    child = subprocess.run(
-        [sys.executable, "-I", "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr[-3000:]
-    return json.loads(child.stdout.strip().splitlines()[-1])
 
 
 @pytest.mark.parametrize(
@@ -393,6 +378,13 @@ def test_shipped_models_verify(name):
     assert result["largest_difference"] <= 1e-5
 
 
+@pytest.mark.slow
+def test_the_command_verifies_all_of_them_in_processes_of_their_own():
+    child = load.run_alone(cli.__file__, "verify", "--all")
+    assert child.returncode == 0, child.stderr
+    assert child.stdout.count("ok ") == len(NAMES)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_card_says_what_the_model_does_again(name):
     """Recomputes the score on embedded data, from the SavedModel alone."""
@@ -408,6 +400,7 @@ def test_a_shipped_card_says_what_the_model_does_again(name):
     assert accuracy == pytest.approx(model.card["runs"][0]["scores"]["accuracy"], abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("mnist")])
 def test_the_card_of_mnist_models(name, prepared_mnist):
     splits = zoo.load_dataset("mnist", data_dir=prepared_mnist)

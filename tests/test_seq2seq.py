@@ -161,7 +161,7 @@ def test_a_step_sees_the_source_and_no_later_token(vocabulary_size):
 @pytest.mark.parametrize(
     "jit", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["plain", "xla"]
 )
-@pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.parametrize("norm_first", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_padding_changes_no_logit_and_an_empty_source_is_finite(norm_first, jit):
     model = random_model(norm_first=norm_first)
     run = tf.function(model, jit_compile=jit, reduce_retracing=True)
@@ -191,8 +191,8 @@ def test_teacher_forcing_makes_inputs_outputs_and_weights():
     np.testing.assert_array_equal(weights, [[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
 
 
-@pytest.mark.parametrize("vocabulary_size", [None, 10])
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("vocabulary_size", [None, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("smoothing", [pytest.param(0.0, marks=pytest.mark.slow), 0.1])
 def test_loss_and_accuracy_leave_padding_out(smoothing, vocabulary_size):
     model = random_model(vocabulary_size=vocabulary_size)
     accuracy = keras.metrics.MeanMetricWrapper(tasks.matches, name="accuracy")
@@ -213,8 +213,9 @@ def test_loss_and_accuracy_leave_padding_out(smoothing, vocabulary_size):
             assert share == pytest.approx(guessed, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm_first", [False, True])
-@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("jit", [False, True])
 def test_remat_changes_no_number_and_computes_twice(norm_first, jit):
     results, computed = [], []
     for remat in (False, True):

@@ -31,6 +31,7 @@ def trained(tmp_path_factory):
     return zoo.train("seq2seq:tiny", spelled(), out=str(folder), **options)
 
 
+@pytest.mark.slow
 def test_pairs_of_texts_train_a_translator(trained):
     scores = trained.report.scores
     assert list(scores) == ["sequence_error", "token_error"]

@@ -97,6 +97,7 @@ def test_more_samples_tighten_the_bound():
     assert exact < fifty + 0.05
 
 
+@pytest.mark.slow
 def test_the_likelihood_of_a_linear_gaussian_model_is_the_closed_form():
     """x = z W + b + s ε is a Gaussian with mean b and covariance Wᵀ W + s² I."""
     model = zoo.build_vae((5,), units=(), latent_dim=2, likelihood="gaussian", scale=0.8)
@@ -122,6 +123,7 @@ def test_the_likelihood_of_a_linear_gaussian_model_is_the_closed_form():
     assert not np.array_equal(vae.log_likelihood(model, x, 3000, seed=1), worse)
 
 
+@pytest.mark.slow
 def test_it_learns_to_draw_like_its_data():
     keras.utils.set_random_seed(0)
     corners = np.zeros((200, 4, 4, 1), "float32")

@@ -76,6 +76,20 @@ def run(script, *arguments, imports="zoo"):
     return subprocess.CompletedProcess((script, *arguments), process.returncode, *printed)
 
 
+def in_plain_tensorflow(code, *arguments):
+    """Runs code in a process that never imports zoo; returns what it prints last, read as JSON.
+
+    `json`, `np`, `sys` and `tf` are imported.
+    """
+    heads = "import json, sys\nimport numpy as np\nimport tensorflow as tf\n"
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        script.write(f"{heads}{code}\nassert 'zoo' not in sys.modules")
+        script.flush()
+        child = run(script.name, *arguments, imports="tensorflow")
+    assert child.returncode == 0, child.stderr[-3000:]
+    return json.loads(child.stdout.strip().splitlines()[-1])
+
+
 def _serve(imports):
     importlib.import_module(imports)
     if imports == "zoo":

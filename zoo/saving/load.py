@@ -139,6 +139,17 @@ def load(name_or_path):
     return LoadedModel(path)
 
 
+def run_alone(script, *arguments):
+    """Runs a Python script in a fresh process; returns a `subprocess.CompletedProcess`."""
+    return subprocess.run(  # -P: the current folder cannot slip another module in
+        [sys.executable, "-P", *map(str, (script, *arguments))],
+        capture_output=True,
+        text=True,
+        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+        check=False,
+    )
+
+
 def verify(name_or_path):
     """Proves a SavedModel: its files' hashes, its signatures and its golden pair, with TensorFlow alone.
 
@@ -153,17 +164,7 @@ def verify(name_or_path):
     """
     path = store.find(name_or_path)
     manifest.check(path)
-    script = Path(__file__).with_name("golden_check.py")
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-    child = (
-        subprocess.run(  # -I: neither the current folder nor PYTHONPATH can slip another module in
-            [sys.executable, "-P", str(script), str(path)],
-            capture_output=True,
-            text=True,
-            env=environment,
-            check=False,
-        )
-    )
+    child = run_alone(Path(__file__).with_name("golden_check.py"), path)
     if child.returncode != 0:
         raise manifest.DamagedModelError(
             f"{path} does not load with TensorFlow alone:\n{child.stderr[-2000:]}"
