@@ -7,6 +7,7 @@ Each row is (what is wrong, a function that does it in an empty folder). `test_b
 """
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -110,9 +111,14 @@ def wine(**columns):
     return {k: v for k, v in {**good, **columns}.items() if v is not None}
 
 
-def trained_text(inputs):
+@functools.cache
+def model_of_texts():
     trained = zoo.train("cnn:tiny", (TEXTS, Y), epochs=1, batch_size=8, quiet=True)
-    return zoo.load(trained.export).predict(inputs)
+    return zoo.load(trained.export)
+
+
+def trained_text(inputs):
+    return model_of_texts().predict(inputs)
 
 
 def trained_features(inputs):

@@ -24,7 +24,10 @@ def trained(model, data, **options):
             {"clip_norm": 0.1, "schedule": "cosine", "weight_decay": 0.01}, marks=pytest.mark.slow
         ),
         pytest.param({"class_weight": "balanced", "ema": 0.9}, marks=pytest.mark.slow),
-        {"strategy": "mirrored", "replicas": 2, "optimizer": "sgd", "learning_rate": 0.1},
+        pytest.param(
+            {"strategy": "mirrored", "replicas": 2, "optimizer": "sgd", "learning_rate": 0.1},
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             {"precision": "mixed_float16", "optimizer": "sgd", "learning_rate": 0.1},
             marks=pytest.mark.slow,

@@ -184,6 +184,7 @@ def test_a_batch_that_cannot_be_fitted_is_said_with_advice(data, options, words,
     assert (in_tmp / "run/overfit_batch.png").exists()
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_found_and_ends_with_0_or_2(in_tmp, capsys):
     def command(rate):
         cli.main(

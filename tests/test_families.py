@@ -128,10 +128,8 @@ def test_it_learns_its_sample_through_every_weight(name, task, index):
     model, sample = tiny(name, task, index)
     model.compile(keras.optimizers.Adam(0.01), loss_of(task))
     before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
-    first = model.evaluate(sample.inputs, sample.targets, verbose=0)
-    model.fit(sample.inputs, sample.targets, epochs=30, batch_size=8, verbose=0)
-    last = model.evaluate(sample.inputs, sample.targets, verbose=0)
-    assert last < 0.7 * first
+    losses = model.fit(sample.inputs, sample.targets, epochs=30, batch_size=8, verbose=0).history
+    assert losses["loss"][-1] < 0.7 * losses["loss"][0]
     for weight, old in zip(model.trainable_weights, before):
         new = keras.ops.convert_to_numpy(weight)
         assert np.isfinite(new).all(), weight.path

@@ -79,6 +79,7 @@ def test_smoke(script, arguments, in_tmp):
         assert list((folder / "tensorboard" / "test").iterdir())
 
 
+@pytest.mark.slow
 def test_a_run_is_repeated_from_its_config_and_proves_itself(in_tmp):
     recipe = ROOT / "recipes/classify_table.py"
     child = warm.run(recipe, "--smoke")

@@ -161,6 +161,7 @@ def test_a_finished_run_stays_as_it_is(in_tmp):
     assert first.history.history == again.history.history
 
 
+@pytest.mark.slow
 def test_more_epochs_at_a_constant_rate_are_those_of_a_longer_run(in_tmp):
     zoo.train("dense:tiny", (X, Y), out="short", **{**EVERY, "epochs": 2})
     longer = zoo.train("dense:tiny", (X, Y), resume="short", epochs=4)

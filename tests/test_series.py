@@ -165,6 +165,7 @@ def test_other_columns_are_learned_from_and_dates_are_not(in_tmp):
     np.testing.assert_array_equal(model.predict(shuffled)["forecast"], forecast)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["cnn:tiny", "transformer:tiny", "recurrent:tiny"])
 def test_families_of_sequences_forecast(model, in_tmp):
     trained = zoo.train(model, WAVE, task="forecasting", epochs=1, quiet=True, **OPTIONS)

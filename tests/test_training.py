@@ -276,6 +276,7 @@ def test_scores_by_hand():
     assert scores == pytest.approx({"rmse": np.sqrt(0.5), "mae": 0.5, "r2": 0.5})
 
 
+@pytest.mark.slow
 def test_mirrored_trains_a_whole_recipe(in_tmp):
     trained = quick("cnn:tiny", "digits", limit=64, strategy="mirrored", replicas=2, batch_size=16)
     assert trained.model.distribute_strategy.num_replicas_in_sync == 2

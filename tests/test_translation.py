@@ -132,6 +132,7 @@ def test_what_does_not_go_together_is_refused(model, options, words, in_tmp):
     assert not list(in_tmp.rglob("metrics.csv"))
 
 
+@pytest.mark.slow
 def test_the_dictionary_holds_all_listed_pronunciations():
     splits = zoo.load_dataset("cmudict", task="translation", limit=2000)
     assert (splits.info.task, splits.info.text_unit, splits.info.target_unit) == (
