@@ -244,6 +244,7 @@ def test_half_precision_decodes_to_finite_scores(policy):
         keras.config.set_dtype_policy(before)
 
 
+@pytest.mark.slow
 def test_a_loaded_model_with_remat_decodes_alike(tmp_path):
     model = sharp_model(remat=True)
     model.save(tmp_path / "m.keras")

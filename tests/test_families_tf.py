@@ -40,7 +40,11 @@ OPTIMIZERS = {
 }
 # What optimizers do with a gradient is the same for all families, but for an embedding's sparse ones.
 ALL = {("dense", 0), ("recurrent", 2)}
-QUICK = {*(("dense", key) for key in OPTIMIZERS), ("cnn", "plain"), ("transformer", "plain")}
+QUICK = {
+    *(("dense", 0, key) for key in OPTIMIZERS),
+    ("cnn", 0, "plain"),
+    ("transformer", 1, "plain"),
+}
 TWO_DEVICES = [
     pytest.param(
         name,
@@ -48,7 +52,7 @@ TWO_DEVICES = [
         index,
         options,
         id=f"{name}-{index}-{key}",
-        marks=[pytest.mark.slow] * ((name, key) not in QUICK),
+        marks=[pytest.mark.slow] * ((name, index, key) not in QUICK),
     )
     for name, task, index in (param.values for param in KINDS)
     for key, options in OPTIMIZERS.items()

@@ -23,6 +23,7 @@ def trained(tmp_path_factory):
     return zoo.train("vae:tiny", stripes(), **options)
 
 
+@pytest.mark.slow
 def test_images_alone_train_a_generator(trained):
     scores = trained.report.scores
     assert next(iter(scores)) == "nll"

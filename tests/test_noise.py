@@ -30,7 +30,7 @@ def outputs_of_replicas(name, task, index, seed=0, steps=1):
 
 
 # The vae's noise is in its loss alone: tests/test_vae.py.
-NOISY = quick_of([param for param in KINDS if param.values[0] != "vae"], "recurrent", "transformer")
+NOISY = quick_of([param for param in KINDS if param.values[0] != "vae"], "dense", "transformer")
 
 
 @pytest.mark.parametrize(("name", "task", "index"), NOISY)
