@@ -1,0 +1,337 @@
+"""The results table: what each recipe reaches on real data, one command a row.
+
+    python -m benchmarks.results                            # the rows, and how far each is
+    python -m benchmarks.results mnist_cnn                  # trains what is missing and writes the row
+    python -m benchmarks.results mnist_cnn --minutes 30     # stops after so long; the same command goes on
+    python -m benchmarks.results --baselines                # the linear baselines
+    python -m benchmarks.results --pages                    # writes docs/results.md and the README's table from results/
+
+A row is trained with three seeds by its recipe's command in `runs/results/`, each run going on where it was stopped, and
+ends in `results/RECIPE.csv`, with a picture in `docs/results/`.
+"""
+
+import argparse
+import csv
+import dataclasses
+import io
+import json
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RUNS, RESULTS, PICTURES = ROOT / "runs" / "results", ROOT / "results", ROOT / "docs" / "results"
+PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
+BASELINES = RESULTS / "baselines.csv"
+MARKS = "<!-- results -->\n", "<!-- end of results -->\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of the table.
+
+    Attributes:
+        recipe: Name of the recipe.
+        options: Its arguments, but for the seed.
+        picture: The picture of the run that is shown.
+        goal: What is asked of it.
+        seeds: The seeds.
+        beside: What stands beside it: a data set of `results/baselines.csv`, a figure with its source, or nothing where
+            each run fits a linear baseline itself.
+    """
+
+    recipe: str
+    options: str
+    picture: str
+    goal: str
+    beside: str
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+MNIST = "--dataset mnist --batch-size 128 --schedule one_cycle"
+ROWS = {
+    "mnist_dense": Row(
+        "classify_images", f"{MNIST} --model dense:large --epochs 25 --learning-rate 1e-3",
+        "confusion.png", "98.6 %", "mnist",
+    ),
+    "mnist_cnn": Row(
+        "classify_images", f"{MNIST} --model cnn:base --epochs 40 --learning-rate 5e-3 --augment digits",
+        "mistakes.png", "99.5 %", "mnist",
+    ),
+    "mnist_rows_lstm": Row(
+        "classify_images", f"{MNIST} --model recurrent:stacked --epochs 20 --learning-rate 3e-3",
+        "confusion.png", "98.9 %", "mnist",
+    ),
+    "mnist_resnet": Row(
+        "classify_images", f"{MNIST} --model resnet:20 --epochs 6 --learning-rate 5e-3 --augment digits",
+        "mistakes.png", "-", "mnist",
+    ),
+    "mnist_vit": Row(
+        "classify_images", f"{MNIST} --model vit:mnist --epochs 30 --learning-rate 1e-3 --augment digits",
+        "attention.png", "99.0 %", "mnist", seeds=(0,),
+    ),
+    "imdb_lstm": Row(
+        "classify_text", "--dataset imdb_reviews --model recurrent:base --batch-size 64 --epochs 5 --learning-rate 1e-3",
+        "curves.png", "87.5 %", "imdb_reviews",
+    ),
+    "imdb_transformer": Row(
+        "classify_text", "--dataset imdb_reviews --model transformer:small --batch-size 64 --epochs 5 --learning-rate 5e-4",
+        "curves.png", "88.0 %", "imdb_reviews",
+    ),
+    "imdb_cnn": Row(
+        "classify_text", "--dataset imdb_reviews --model cnn:text --batch-size 64 --epochs 5 --learning-rate 1e-3",
+        "curves.png", "89.0 %", "imdb_reviews",
+    ),
+    "cmudict_stress": Row(
+        "classify_text", "--epochs 15", "confusion.png", "-", "cmudict_stress",
+    ),
+    "mnist_vae": Row(
+        "generate_images",
+        "--dataset mnist --model vae:iwae --model-args num_samples=1 --binarize dynamic --epochs 100 --batch-size 100 "
+        "--likelihood-samples 5000",
+        "samples.png", "below 89 nats", "86.76 in the paper, 87.75 re-run (nbip/IWAE)",
+    ),
+    "mnist_iwae": Row(
+        "generate_images",
+        "--dataset mnist --model vae:iwae --binarize dynamic --epochs 100 --batch-size 100 --likelihood-samples 5000",
+        "samples.png", "below `mnist_vae`", "84.78 with 50 samples in the paper (Burda et al. 2016)",
+    ),
+    "cmudict_g2p": Row(
+        "pronounce_words",
+        "--epochs 20 --model-args num_layers=2 hidden_dim=256 num_heads=4 intermediate_dim=1024 dropout=0.1 "
+        "--learning-rate 1e-3",
+        "attention.png", "WER 33 %", "WER 33.9 of a WFST, about 31 of a Transformer (g2p-seq2seq), on other splits",
+        seeds=(0,),
+    ),
+    "co2": Row("forecast_series", "", "forecast.png", "-", ""),
+}  # fmt: skip
+
+
+def folder(name, seed):
+    return RUNS / f"{name}-{seed}"
+
+
+def is_finished(run):
+    return (run / "score.json").exists() and any((run / "export").glob("[0-9]*"))
+
+
+def train(name, row, seed, until):
+    """Trains a seed, or goes on with it, until it is finished or the time is up; returns whether it is finished."""
+    run = folder(name, seed)
+    if is_finished(run):
+        return True
+    RUNS.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, f"recipes/{row.recipe}.py"]
+    if until is not None and time.monotonic() > until - 60:
+        return False
+    if (run / "config.yaml").exists():
+        command += ["--resume", str(run)]
+    else:
+        command += [*row.options.split(), "--seed", str(seed), "--out", str(run)]
+    print(" ".join(command[1:]), flush=True)
+    child = subprocess.Popen(command, cwd=ROOT)
+    try:
+        child.wait(None if until is None else max(1.0, until - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGTERM)  # saves the state at the end of the step
+        child.wait()
+    except KeyboardInterrupt:
+        child.wait()  # it has had the same signal
+        raise
+    if child.returncode not in (0, 143, -signal.SIGTERM):
+        sys.exit(f"{' '.join(command[1:])} ended with {child.returncode}")
+    return is_finished(run)
+
+
+def collect(name, row):
+    """The row of finished runs, as the CSV file holds it."""
+    import zoo
+
+    runs = [folder(name, seed) for seed in row.seeds]
+    scores = [json.loads((run / "score.json").read_text()) for run in runs]
+    config = yaml.safe_load((runs[0] / "config.yaml").read_text())
+    metric = next(iter(scores[0]["scores"]))
+    values = [score["scores"][metric] for score in scores]
+    model = zoo.build(weights=runs[0])
+    options = f" {row.options}" if row.options else ""
+    return {
+        "row": name,
+        "model": config["model"],
+        "data": config["data"]["dataset"],
+        "metric": metric,
+        "mean": f"{statistics.mean(values):.4f}",
+        "std": f"{statistics.stdev(values):.4f}" if len(values) > 1 else "",
+        "seeds": " ".join(map(str, row.seeds)),
+        "values": " ".join(f"{value:.4f}" for value in values),
+        "others": "; ".join(
+            f"{key} {statistics.mean(score['scores'][key] for score in scores):.4f}"
+            for key in list(scores[0]["scores"])[1:]
+        ),
+        "linear": f"{scores[0]['baseline']['scores'][metric]:.4f}"
+        if "baseline" in scores[0]
+        else "",
+        "parameters": model.count_params(),
+        "minutes": f"{statistics.mean(score['fit_seconds'] for score in scores) / 60:.1f}",
+        "epochs": config["run"]["epochs"],
+        "command": f"python recipes/{row.recipe}.py{options}",
+        **{key: config["made_by"][key] for key in ("keras", "tensorflow", "device", "date")},
+    }
+
+
+def write_row(name, row):
+    """Puts a row into its recipe's file, and its picture into the docs."""
+    RESULTS.mkdir(exist_ok=True)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    path, found = RESULTS / f"{row.recipe}.csv", collect(name, row)
+    rows = {line["row"]: line for line in read(path)} | {name: found}
+    write(path, [rows[key] for key in ROWS if key in rows])
+    shutil.copyfile(folder(name, row.seeds[0]) / row.picture, PICTURES / f"{name}.png")
+    print(f"{path}: {found['metric']} {found['mean']} ± {found['std']}")
+
+
+def read(path):
+    return list(csv.DictReader(path.open())) if path.exists() else []
+
+
+def write(path, rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    path.write_text(text.getvalue())
+
+
+def fit_baselines():
+    """Fits the linear baselines on whole training splits."""
+    import zoo
+    from zoo.training.baseline import fit_linear
+
+    RESULTS.mkdir(exist_ok=True)
+    rows = {line["data"]: line for line in read(BASELINES)}
+    for name in dict.fromkeys(row.beside for row in ROWS.values() if row.beside.isidentifier()):
+        if name in rows:
+            continue
+        splits = zoo.load_dataset(name, batch_size=1024)
+        begun = time.monotonic()
+        linear = fit_linear(splits.mapped(zoo.prepare(splits)), limit=None)
+        rows[name] = {
+            "data": name,
+            "metric": next(iter(linear.scores)),
+            "value": f"{next(iter(linear.scores.values())):.4f}",
+            "model": linear.model,
+            "examples": linear.num_train,
+            "seconds": f"{time.monotonic() - begun:.0f}",
+        }
+        write(BASELINES, list(rows.values()))
+        print(rows[name], flush=True)
+
+
+def table(columns):
+    """The table of all rows that are there, as Markdown."""
+    baselines = {line["data"]: line for line in read(BASELINES)}
+    lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
+    for name, row in ROWS.items():
+        for line in read(RESULTS / f"{row.recipe}.csv"):
+            if line["row"] != name:
+                continue
+            linear = line["linear"] or baselines.get(row.beside, {}).get("value")
+            cells = {
+                "row": f"`{name}`",
+                "model": f"{line['model']}, {int(line['parameters']):,}",
+                "data": line["data"],
+                "test score": f"{line['metric']} {line['mean']}"
+                + (f" ± {line['std']}" if line["std"] else " (one seed)"),
+                "also": line["others"],
+                "beside": f"linear {linear}" if linear else row.beside,
+                "goal": row.goal,
+                "minutes a seed": line["minutes"],
+                "command": f"`{line['command']}`",
+            }
+            lines.append(f"| {' | '.join(cells[column] for column in columns)} |")
+    return "\n".join(lines) + "\n"
+
+
+PROTOCOLS = """\
+- The test split is read once, after training; validation is a tenth of train (stratified, the same for every seed), picks
+  the epoch, and is not trained on. Mean and standard deviation are over seeds of weights, order and noise.
+- MNIST: 54,000 images train, 6,000 validate, 10,000 test. Accuracy.
+- IMDB: 22,500 reviews train, 2,500 validate, 25,000 test, cut to 256 words. Accuracy.
+- VAE: pixels are drawn black or white with the probability that their grey level is, anew at each training step; the test
+  images are drawn once. NLL in nats by 5,000 importance samples.
+- Pronunciation: one word in ten is test, by a hash of its spelling; any listed pronunciation is right; stress is left out.
+  `sequence_error` is the WER, `token_error` the PER; beam of 4.
+- Series: the newest fifth of the steps is test, what comes before it validation; MASE (errors in units of the seasonal
+  naive forecast's) of all windows of the test split, 26 weeks ahead; linear is an autoregression on the same window.
+- Linear baselines are logistic regressions of scikit-learn on the same inputs (of texts: TF-IDF of n-grams) and the whole
+  training split, the penalty chosen by validation.
+- Minutes are the training time of one seed, often beside other work on the machine: not a measure of speed.
+"""
+
+
+def page():
+    """docs/results.md."""
+    rows = {
+        line["row"]: line for row in ROWS.values() for line in read(RESULTS / f"{row.recipe}.csv")
+    }
+    missing = [name for name in ROWS if name not in rows]
+    columns = ("row", "model", "data", "test score", "also", "beside", "goal", "minutes a seed")
+    parts = [
+        "# Results",
+        "Generated from `results/*.csv` by `python -m benchmarks.results --pages`; each row was made by one command, "
+        "`python -m benchmarks.results ROW`.",
+        table(columns).rstrip(),
+        "Not there yet: " + (", ".join(f"`{name}`" for name in missing) or "nothing") + ".",
+        "## Protocols",
+        PROTOCOLS.rstrip(),
+        "## Commands and pictures",
+    ]
+    for name, line in rows.items():
+        about = f"keras {line['keras']}, tensorflow {line['tensorflow']}, {line['device']}, {line['date']}"
+        seeds = f"seeds {line['seeds']}: {line['values']}"
+        parts += [
+            f"### {name}",
+            f"`{line['command']}`; {seeds} ({about})",
+            f"![{name}](results/{name}.png)",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def readme():
+    """The README with the table between its marks."""
+    shown = table(("row", "model", "test score", "beside"))
+    before, rest = README.read_text().split(MARKS[0])
+    return before + MARKS[0] + shown + MARKS[1] + rest.split(MARKS[1])[1]
+
+
+def main(options):
+    if options.baselines:
+        fit_baselines()
+    if options.pages:
+        PAGE.write_text(page())
+        README.write_text(readme())
+    until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
+    for name in options.rows:
+        row = ROWS[name]
+        if all(train(name, row, seed, until) for seed in row.seeds):
+            write_row(name, row)
+    if not (options.rows or options.baselines or options.pages):
+        for name, row in ROWS.items():
+            done = sum(is_finished(folder(name, seed)) for seed in row.seeds)
+            print(f"{name}: {done} of {len(row.seeds)} seeds; {row.recipe} {row.options}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", choices=[[], *ROWS])
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--baselines", action="store_true")
+    parser.add_argument("--pages", action="store_true")
+    main(parser.parse_args())

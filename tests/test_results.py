@@ -1,0 +1,52 @@
+"""The published tables are those of `results/*.csv`, whose rows agree with themselves."""
+
+import importlib.util
+import shlex
+import statistics
+from pathlib import Path
+
+import pytest
+
+import zoo
+
+ROOT = Path(zoo.__file__).parents[1]
+spec = importlib.util.spec_from_file_location("results", ROOT / "benchmarks" / "results.py")
+results = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(results)
+FOUND = {
+    line["row"]: (path.stem, line)
+    for path in sorted(results.RESULTS.glob("*.csv"))
+    for line in results.read(path)
+    if path != results.BASELINES
+}
+
+
+def test_the_pages_show_the_rows():
+    assert results.PAGE.read_text() == results.page(), "python -m benchmarks.results --pages"
+    assert results.README.read_text() == results.readme(), "python -m benchmarks.results --pages"
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_row_is_its_command_and_its_seeds(name):
+    recipe, line = FOUND[name]
+    row = results.ROWS[name]
+    assert recipe == row.recipe
+    assert shlex.split(line["command"]) == ["python", f"recipes/{recipe}.py", *row.options.split()]
+    values = [float(value) for value in line["values"].split()]
+    assert [int(seed) for seed in line["seeds"].split()] == list(row.seeds)[: len(values)]
+    assert float(line["mean"]) == pytest.approx(statistics.mean(values), abs=1e-4)
+    if len(values) > 1:
+        assert float(line["std"]) == pytest.approx(statistics.stdev(values), abs=2e-4)
+    assert (results.PICTURES / f"{name}.png").exists()
+    beside = results.read(results.BASELINES)
+    assert line["linear"] or row.beside in [b["data"] for b in beside] or " " in row.beside
+
+
+def test_a_row_that_is_not_finished_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RUNS", tmp_path)
+    assert not results.is_finished(results.folder("co2", 0))
+    run = tmp_path / "co2-0"
+    (run / "export" / "1").mkdir(parents=True)
+    assert not results.is_finished(run)
+    (run / "score.json").write_text("{}")
+    assert results.is_finished(run)
