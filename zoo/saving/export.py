@@ -15,7 +15,7 @@ from zoo.data import images
 from zoo.models import checks, lora
 from zoo.saving import card as cards
 from zoo.saving import manifest
-from zoo.training import translation
+from zoo.training import fused, translation
 from zoo.training.callbacks import NotFiniteError
 
 GOLDEN_EXAMPLES = 8
@@ -54,6 +54,7 @@ def export_model(model, splits, preparation, run):
     score = json.loads((run.folder / "score.json").read_text())
     if run.resumed and (before := _exported_before(run.folder, score)):
         return before
+    fused.unfuse(model)  # other runtimes know Keras's operations only
     lora.merge_lora(model)  # so that `zoo.build(weights=...)` finds the weights that were trained
     endpoints = _endpoints(model, info, preparation, score.get("temperature", 1.0), run.config)
     with files.new_version(run.folder / "export") as staged:

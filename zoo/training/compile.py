@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models import checks
-from zoo.training import accumulate, distill, fits, tasks
+from zoo.training import accumulate, distill, fits, fused, tasks
 from zoo.training import config as configs
 from zoo.training import strategy as strategies
 
@@ -167,6 +167,7 @@ def compile_model(
             f"{info.task}. Leave them out."
         )
     strategies.prepare_model(model, strategy)
+    (fused.unfuse if config.run.jit == "on" else fused.fuse)(model)  # XLA fuses by itself
     model.compile(
         optimizer=make_optimizer(
             config.optimizer,

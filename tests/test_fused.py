@@ -1,0 +1,175 @@
+"""Layers as one operation: the same function and gradients as Keras's own, where it applies, and nowhere else."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import warm
+
+import zoo
+from zoo.models.recurrent import TokenEmbedding
+from zoo.training import fused
+
+LENGTHS = [9, 4, 1, 0, 7, 9]
+IDS = np.random.default_rng(0).integers(1, 20, (6, 9)) * (np.arange(9) < np.array(LENGTHS)[:, None])
+SEQUENCES = np.random.default_rng(1).normal(size=(6, 9, 4)).astype("float32")
+
+
+def traced(model, inputs):
+    """Outputs, gradients and the names of the operations that they are computed by."""
+
+    @tf.function
+    def run(inputs):
+        with tf.GradientTape() as tape:
+            outputs = tf.nest.flatten(model(inputs, training=True))
+            loss = tf.add_n([tf.reduce_sum(tf.sin(x)) for x in outputs])
+        slopes = tape.gradient(loss, [weight.value for weight in model.trainable_weights])
+        return outputs, [tf.convert_to_tensor(slope) for slope in slopes]
+
+    graph = run.get_concrete_function(inputs).graph.as_graph_def()
+    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    return run(inputs), {node.op for node in nodes}
+
+
+def assert_fused_alike(model, inputs):
+    rng = np.random.default_rng(2)
+    for weight in model.weights:
+        weight.assign(rng.normal(size=weight.shape) / 2)
+    loop, operations = traced(model, inputs)
+    assert "BlockLSTM" not in operations
+    fused.fuse(model)
+    one, operations = traced(model, inputs)
+    assert {"BlockLSTM", "BlockLSTMGrad"} <= operations
+    assert "While" not in operations
+    for a, b in zip(tf.nest.flatten(loop), tf.nest.flatten(one), strict=True):
+        np.testing.assert_allclose(b, a, atol=2e-6 * max(1.0, np.abs(a).max()))
+    fused.unfuse(model)
+    assert "BlockLSTM" not in traced(model, inputs)[1]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("pooling", ["last", "none"])
+@pytest.mark.parametrize("kind", ["tokens", "sequences"])
+def test_the_operation_is_keras_loop(kind, pooling, bidirectional):
+    options = {"units": 5, "num_layers": 2, "pooling": pooling, "bidirectional": bidirectional}
+    if kind == "tokens":
+        model = zoo.build_recurrent((None,), 3, vocabulary_size=20, embedding_dim=4, **options)
+    else:
+        model = zoo.build_recurrent((None, 4), 3, **options)
+    assert_fused_alike(model, tf.constant(IDS if kind == "tokens" else SEQUENCES))
+
+
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_outputs_at_padding_and_states_are_those_of_keras(go_backwards, zeros):
+    inputs = keras.Input((None,), dtype="int32")
+    layer = keras.layers.LSTM(
+        3,
+        return_sequences=True,
+        return_state=True,
+        go_backwards=go_backwards,
+        zero_output_for_mask=zeros,
+    )
+    assert_fused_alike(keras.Model(inputs, layer(TokenEmbedding(20, 4)(inputs))), tf.constant(IDS))
+
+
+@pytest.mark.parametrize("shape", [(7, 5, 3), (8,), (6, 3)])
+@pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False, "momentum": 0.9}])
+def test_batch_normalization_is_that_of_keras(shape, options):
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(3, 2, (5, *shape)).astype("float32"))
+    weight = tf.constant(rng.normal(size=x.shape).astype("float32"))
+
+    def train():
+        model = keras.Sequential([keras.Input(shape), keras.layers.BatchNormalization(**options)])
+        model.set_weights([np.linspace(0.5, 2, v.shape[0]) for v in model.weights])
+        yield model
+
+        @tf.function
+        def step(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                loss = tf.reduce_sum(tf.sin(model(x, training=True)) * weight)
+            return tape.gradient(loss, [x, *(w.value for w in model.trainable_weights)])
+
+        operations = {n.op for n in step.get_concrete_function(x).graph.as_graph_def().node}
+        slopes = step(x)
+        yield [*slopes, *model.weights, model(x, training=True), model(x)], operations
+
+    alone, together = train(), train()
+    next(alone)
+    fused.fuse(next(together))
+    (expected, before), (got, operations) = next(alone), next(together)
+    assert ("FusedBatchNormV3" in before, "FusedBatchNormV3" in operations) == (False, True)
+    for a, b in zip(expected, got, strict=True):
+        np.testing.assert_allclose(b, a, atol=5e-6 * max(1.0, np.abs(a).max()))
+
+
+def test_frozen_normalization_and_that_of_several_replicas_stay_with_keras():
+    frozen = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization()])
+    frozen.layers[0].trainable = False
+    fused.fuse(frozen)
+    before = frozen.get_weights()
+    np.testing.assert_allclose(frozen(np.full((4, 3), 9.0), training=True), 9, rtol=1e-2)
+    for a, b in zip(before, frozen.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    several = keras.Sequential(
+        [keras.Input((3,)), keras.layers.BatchNormalization(synchronized=True)]
+    )
+    fused.fuse(several)
+    assert "call" not in vars(several.layers[0])
+
+
+def test_what_the_operation_cannot_do_stays_with_keras():
+    inputs = keras.Input((None, 4))
+    masked = keras.layers.Masking(0.0)(inputs)  # may leave out any step
+    for x, options in [
+        (masked, {}),
+        (inputs, {"dropout": 0.1}),
+        (inputs, {"recurrent_dropout": 0.1}),
+        (inputs, {"activation": "relu"}),
+        (inputs, {"use_bias": False}),
+        (inputs, {"dtype": "mixed_bfloat16"}),
+    ]:
+        model = keras.Model(inputs, keras.layers.LSTM(3, **options)(x))
+        fused.fuse(model)
+        assert "BlockLSTM" not in traced(model, tf.constant(SEQUENCES))[1], options
+
+
+def test_a_run_trains_with_the_operation_and_exports_without(in_tmp):
+    trained = zoo.train("recurrent:tiny", (SEQUENCES.repeat(6, 0), np.arange(36) % 2),
+                        epochs=1, batch_size=4, quiet=True)  # fmt: skip
+    got = warm.in_plain_tensorflow(
+        "graph = tf.saved_model.load(sys.argv[1]).signatures['serving_default'].graph.as_graph_def()\n"
+        "nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]\n"
+        "print(json.dumps(sorted({n.op for n in nodes})))",
+        trained.export,
+    )
+    assert "BlockLSTM" not in got
+
+
+def test_xla_compiles_keras_loop():
+    info = zoo.load_dataset("digits").info
+    for jit, expected in [("auto", True), ("on", False)]:
+        model = zoo.build("recurrent:tiny", input_shape=info.input_shape, num_classes=10)
+        zoo.compile_model(model, info, zoo.TrainConfig().replace(jit=jit))
+        assert ("inner_loop" in vars(model.get_layer("lstm_1"))) == expected
+
+
+def test_the_second_version_still_has_the_gradient_of_the_first():
+    """Where this fails, the weights need not be put in another order any more."""
+    rng = np.random.default_rng(0)
+    x, h = tf.constant(rng.normal(size=(5, 2, 3)), tf.float32), tf.zeros((2, 4))
+    w, zeros = tf.Variable(rng.normal(size=(7, 16)).astype("float32")), tf.zeros(4)
+    layer = keras.layers.LSTM(4)
+    layer.build((2, 5, 3))
+    layer.set_weights([w[:3], w[3:], np.zeros(16)])
+    with tf.GradientTape(persistent=True) as tape:
+        out = tf.raw_ops.BlockLSTMV2(
+            seq_len_max=5, x=x, cs_prev=h, h_prev=h, w=w, wci=zeros, wcf=zeros, wco=zeros,
+            b=tf.zeros(16), cell_clip=0.0, use_peephole=False,
+        )  # fmt: skip
+        ours, theirs = tf.reduce_sum(out.h[-1]), tf.reduce_sum(layer(tf.transpose(x, [1, 0, 2])))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    right = tape.gradient(theirs, layer.cell.kernel.value)
+    assert not np.allclose(tape.gradient(ours, w)[:3], right, rtol=1e-3)
