@@ -59,6 +59,20 @@ def test_the_operation_is_keras_loop(kind, pooling, bidirectional):
     assert_fused_alike(model, tf.constant(IDS if kind == "tokens" else SEQUENCES))
 
 
+def test_groups_of_a_large_batch_are_the_batch():
+    model = zoo.build_recurrent((None, 4), 3, units=5, bidirectional=True)
+    rows = 2 * fused.GROUP + 3
+    assert_fused_alike(model, tf.constant(np.resize(SEQUENCES, (rows, 9, 4))))
+
+
+def test_batches_of_unknown_size_stay_with_keras():
+    model = zoo.build_recurrent((None, 4), 3, units=5)
+    fused.fuse(model)
+    call = tf.function(model).get_concrete_function(tf.TensorSpec((None, 9, 4)))
+    assert "BlockLSTM" not in {node.op for node in call.graph.as_graph_def().node}
+    np.testing.assert_allclose(call(tf.constant(SEQUENCES)), model(SEQUENCES), atol=2e-6)
+
+
 @pytest.mark.parametrize("go_backwards", [False, True])
 @pytest.mark.parametrize("zeros", [False, True])
 def test_outputs_at_padding_and_states_are_those_of_keras(go_backwards, zeros):

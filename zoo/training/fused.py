@@ -12,13 +12,16 @@ import tensorflow as tf
 
 from zoo.models.recurrent import TokenEmbedding
 
+# One BlockLSTM takes so many rows of a batch (half of a smaller one): groups run in parallel, threads inside of one wait.
+GROUP = 32
+
 
 def fuse(model):
     """Makes layers of a model run as one operation where CPUs train it; `unfuse` takes it back.
 
     A layer stays as it is where the operation has no match for it: an LSTM with dropout on its inputs or state,
-    activations of another kind, or a mask that need not be padding at the end; a normalization over several replicas;
-    lower precision.
+    activations of another kind, a mask that need not be padding at the end, or batches of unknown size; a normalization
+    over several replicas; lower precision.
 
     Args:
         model: A built Keras model.
@@ -86,16 +89,43 @@ def _is_plain_lstm(layer):
 def _all_steps(layer, ends_only, sequences, initial_state, mask, training=False):
     """What `keras.layers.LSTM.inner_loop` returns: the last output, those of all steps, the last states."""
     (mask,) = keras.tree.flatten(mask) or [None]
-    if mask is not None and not ends_only:
+    rows = sequences.shape[0]
+    if rows is None or (mask is not None and not ends_only):
         return type(layer).inner_loop(layer, sequences, initial_state, mask, training)
     lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     if layer.go_backwards:
         sequences = _reverse(sequences, lengths)
+    groups = max(min(2, rows), rows // GROUP)
+    sizes = [rows // groups + (i < rows % groups) for i in range(groups)]
+    steps = [
+        _block_lstm(layer, *group)
+        for group in zip(
+            tf.split(tf.transpose(sequences, [1, 0, 2]), sizes, axis=1),
+            *(tf.split(state, sizes) for state in initial_state),
+            strict=True,
+        )
+    ]
+    hidden_steps, cell_steps = (tf.concat(parts, axis=1) for parts in zip(*steps, strict=True))
+    hidden, cell = (_last(parts, lengths) for parts in (hidden_steps, cell_steps))
+    if not layer.return_sequences:
+        return hidden, hidden[:, None], [hidden, cell]
+    outputs = tf.transpose(hidden_steps, [1, 0, 2])
+    if mask is not None and layer.go_backwards:
+        # Keras reads the padding first, from a state of zeros
+        outputs = tf.where(mask[..., None], _reverse(outputs, lengths), 0.0)
+        outputs = tf.reverse(outputs, [1])
+    elif mask is not None:  # Keras repeats the last output, but not within `Bidirectional`
+        filled = 0.0 if layer.zero_output_for_mask else hidden[:, None]
+        outputs = tf.where(mask[..., None], outputs, filled)
+    return hidden, outputs, [hidden, cell]
+
+
+def _block_lstm(layer, sequences, hidden, cell):
+    """Hidden and cell states `[T, B, units]` of sequences `[T, B, F]`."""
     zeros = tf.zeros([layer.units])
-    hidden, cell = initial_state
     operation = tf.raw_ops.BlockLSTM(
-        seq_len_max=tf.shape(sequences, tf.int64)[1],
-        x=tf.transpose(sequences, [1, 0, 2]),
+        seq_len_max=tf.shape(sequences, tf.int64)[0],
+        x=sequences,
         cs_prev=cell,
         h_prev=hidden,
         w=_in_order(tf.concat([layer.cell.kernel, layer.cell.recurrent_kernel], axis=0)),
@@ -107,19 +137,7 @@ def _all_steps(layer, ends_only, sequences, initial_state, mask, training=False)
         cell_clip=-1.0,  # not at all
         use_peephole=False,
     )
-    hidden, cell = (_last(steps, lengths) for steps in (operation.h, operation.cs))
-    if not layer.return_sequences:
-        return hidden, hidden[:, None], [hidden, cell]
-    outputs = tf.transpose(operation.h, [1, 0, 2])
-    if (
-        mask is not None and layer.go_backwards
-    ):  # Keras reads the padding first, from a state of zeros
-        outputs = tf.where(mask[..., None], _reverse(outputs, lengths), 0.0)
-        outputs = tf.reverse(outputs, [1])
-    elif mask is not None:  # Keras repeats the last output, but not within `Bidirectional`
-        filled = 0.0 if layer.zero_output_for_mask else hidden[:, None]
-        outputs = tf.where(mask[..., None], outputs, filled)
-    return hidden, outputs, [hidden, cell]
+    return operation.h, operation.cs
 
 
 def _reverse(sequences, lengths):
