@@ -1,5 +1,6 @@
 """Texts to ids: words or characters, with a vocabulary of the training split, and batches of texts of similar length."""
 
+import dataclasses
 import re
 
 import keras
@@ -114,7 +115,8 @@ def vectorizer(splits, *, fixed_length=False):
 def _unknown_share(model, splits):
     """Share of the units of validation texts that the vocabulary lacks."""
     unknown = total = 0
-    for texts, _ in splits.mapped(None).validation:
+    large = dataclasses.replace(splits.mapped(None), batch_size=1024)  # calls cost more than texts
+    for texts, _ in large.validation:
         ids = model(texts).numpy()
         unknown, total = unknown + (ids == 1).sum(), total + (ids > 0).sum()
     return unknown / max(total, 1)
@@ -126,12 +128,9 @@ def padding_share(splits, limit):
     if not isinstance(data, sources.Arrays):
         return None
     counts = np.minimum(lengths(data.inputs, splits.info.text_unit), limit)
-    filled = padded = 0
-    for picked in splits.order().as_numpy_iterator():
-        longest = int(counts[picked].max())
-        filled += counts[picked].sum()
-        padded += len(picked) * int(padded_length(longest, limit))
-    return 1 - filled / max(padded, 1)
+    batches = counts[np.stack(list(splits.order().as_numpy_iterator()))]
+    padded = batches.shape[1] * padded_length(batches.max(axis=1), limit).numpy().sum()
+    return 1 - batches.sum() / max(padded, 1)
 
 
 def similar_lengths(picked, counts, seed):
