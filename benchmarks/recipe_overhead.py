@@ -36,7 +36,7 @@ ROWS = {
     "digits": ("classify_images", {}),
     "text": ("classify_text", {"limit": 12800, "epochs": 1}),
     "generate": ("generate_images", {"epochs": 50}),
-    "pronounce": ("pronounce_words", {"limit": 6400, "epochs": 6}),
+    "pronounce": ("pronounce_words", {"limit": 6400, "epochs": 1}),
     "series": ("forecast_series", {}),
     "table": ("classify_table", {}),
     "finetune": ("finetune", {}),
