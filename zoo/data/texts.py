@@ -1,6 +1,5 @@
 """Texts to ids: words or characters, with a vocabulary of the training split, and batches of texts of similar length."""
 
-import dataclasses
 import re
 
 import keras
@@ -115,9 +114,9 @@ def vectorizer(splits, *, fixed_length=False):
 def _unknown_share(model, splits):
     """Share of the units of validation texts that the vocabulary lacks."""
     unknown = total = 0
-    large = dataclasses.replace(splits.mapped(None), batch_size=1024)  # calls cost more than texts
-    for texts, _ in large.validation:
-        ids = model(texts).numpy()
+    traced = tf.function(model, input_signature=[tf.TensorSpec([None], tf.string)])
+    for texts, _ in splits.mapped(None).validation:
+        ids = traced(texts).numpy()
         unknown, total = unknown + (ids == 1).sum(), total + (ids > 0).sum()
     return unknown / max(total, 1)
 

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from zoo.models.recurrent import TokenEmbedding
 
-# One BlockLSTM takes so many rows of a batch (half of a smaller one): groups run in parallel, threads inside of one wait.
-GROUP = 32
+# One BlockLSTM takes so many rows of a batch, half of a smaller one, more of a very large one: groups run in parallel.
+GROUP, GROUPS = 32, 8
 
 
 def fuse(model):
@@ -95,7 +95,7 @@ def _all_steps(layer, ends_only, sequences, initial_state, mask, training=False)
     lengths = None if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     if layer.go_backwards:
         sequences = _reverse(sequences, lengths)
-    groups = max(min(2, rows), rows // GROUP)
+    groups = min(max(min(2, rows), rows // GROUP), GROUPS)
     sizes = [rows // groups + (i < rows % groups) for i in range(groups)]
     steps = [
         _block_lstm(layer, *group)
