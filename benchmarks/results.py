@@ -6,8 +6,9 @@
     python -m benchmarks.results --baselines                # the linear baselines
     python -m benchmarks.results --pages                    # writes docs/results.md and the README's table from results/
 
-A row is trained with three seeds by its recipe's command in `runs/results/`, each run going on where it was stopped, and
-ends in `results/RECIPE.csv`, with a picture in `docs/results/`.
+A row is trained with three seeds by its recipe's command in `runs/results/`, each run going on where it was stopped. What
+a finished run reached is kept in `results/seeds/`; the row of `results/RECIPE.csv` is made of it, with a picture in
+`docs/results/`.
 """
 
 import argparse
@@ -26,7 +27,8 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).parents[1]
-RUNS, RESULTS, PICTURES = ROOT / "runs" / "results", ROOT / "results", ROOT / "docs" / "results"
+RUNS, PICTURES = ROOT / "runs" / "results", ROOT / "docs" / "results"
+RESULTS, RECORDS = ROOT / "results", ROOT / "results" / "seeds"
 PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
 BASELINES = RESULTS / "baselines.csv"
 MARKS = "<!-- results -->\n", "<!-- end of results -->\n"
@@ -41,9 +43,9 @@ class Row:
         options: Its arguments, but for the seed.
         picture: The picture of the run that is shown.
         goal: What is asked of it.
-        seeds: The seeds.
         beside: What stands beside it: a data set of `results/baselines.csv`, a figure with its source, or nothing where
             each run fits a linear baseline itself.
+        seeds: The seeds.
     """
 
     recipe: str
@@ -52,6 +54,10 @@ class Row:
     goal: str
     beside: str
     seeds: tuple[int, ...] = (0, 1, 2)
+
+    @property
+    def command(self):
+        return " ".join(["python", f"recipes/{self.recipe}.py", *self.options.split()])
 
 
 MNIST = "--dataset mnist --batch-size 128 --schedule one_cycle"
@@ -121,6 +127,19 @@ def is_finished(run):
     return (run / "score.json").exists() and any((run / "export").glob("[0-9]*"))
 
 
+def record(name, seed):
+    """The file of what a finished run reached."""
+    return RECORDS / f"{name}-{seed}.json"
+
+
+def records(name, row):
+    """What the finished runs of a row reached, by seed; runs of another command than the row's don't count."""
+    found = {
+        s: json.loads(record(name, s).read_text()) for s in row.seeds if record(name, s).exists()
+    }
+    return {seed: run for seed, run in found.items() if run["command"] == row.command}
+
+
 def train(name, row, seed, until):
     """Trains a seed, or goes on with it, until it is finished or the time is up; returns whether it is finished."""
     run = folder(name, seed)
@@ -149,50 +168,66 @@ def train(name, row, seed, until):
     return is_finished(run)
 
 
-def collect(name, row):
-    """The row of finished runs, as the CSV file holds it."""
+def write_record(name, row, seed):
+    """Keeps what a finished run reached; the first seed's picture goes into the docs."""
     import zoo
 
-    runs = [folder(name, seed) for seed in row.seeds]
-    scores = [json.loads((run / "score.json").read_text()) for run in runs]
-    config = yaml.safe_load((runs[0] / "config.yaml").read_text())
-    metric = next(iter(scores[0]["scores"]))
-    values = [score["scores"][metric] for score in scores]
-    model = zoo.build(weights=runs[0])
-    options = f" {row.options}" if row.options else ""
-    return {
-        "row": name,
+    run = folder(name, seed)
+    score = json.loads((run / "score.json").read_text())
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    reached = {
+        "command": row.command,
         "model": config["model"],
         "data": config["data"]["dataset"],
+        "scores": score["scores"],
+        "linear": score.get("baseline", {}).get("scores"),
+        "parameters": zoo.build(weights=run).count_params(),
+        "seconds": score["fit_seconds"],
+        "epochs": config["run"]["epochs"],
+        **{key: config["made_by"][key] for key in ("keras", "tensorflow", "device", "date")},
+    }
+    RECORDS.mkdir(parents=True, exist_ok=True)
+    record(name, seed).write_text(json.dumps(reached, indent=1) + "\n")
+    if seed == row.seeds[0]:
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run / row.picture, PICTURES / f"{name}.png")
+
+
+def collect(name, row):
+    """The row of finished runs, as the CSV file holds it."""
+    runs = records(name, row)
+    first = next(iter(runs.values()))
+    metric, *others = first["scores"]
+    values = [run["scores"][metric] for run in runs.values()]
+    return {
+        "row": name,
+        "model": first["model"],
+        "data": first["data"],
         "metric": metric,
         "mean": f"{statistics.mean(values):.4f}",
         "std": f"{statistics.stdev(values):.4f}" if len(values) > 1 else "",
-        "seeds": " ".join(map(str, row.seeds)),
+        "seeds": " ".join(map(str, runs)),
         "values": " ".join(f"{value:.4f}" for value in values),
         "others": "; ".join(
-            f"{key} {statistics.mean(score['scores'][key] for score in scores):.4f}"
-            for key in list(scores[0]["scores"])[1:]
+            f"{key} {statistics.mean(run['scores'][key] for run in runs.values()):.4f}"
+            for key in others
         ),
-        "linear": f"{scores[0]['baseline']['scores'][metric]:.4f}"
-        if "baseline" in scores[0]
-        else "",
-        "parameters": model.count_params(),
-        "minutes": f"{statistics.mean(score['fit_seconds'] for score in scores) / 60:.1f}",
-        "epochs": config["run"]["epochs"],
-        "command": f"python recipes/{row.recipe}.py{options}",
-        **{key: config["made_by"][key] for key in ("keras", "tensorflow", "device", "date")},
+        "linear": f"{first['linear'][metric]:.4f}" if first["linear"] else "",
+        "parameters": first["parameters"],
+        "minutes": f"{statistics.mean(run['seconds'] for run in runs.values()) / 60:.1f}",
+        **{
+            key: first[key]
+            for key in ("epochs", "command", "keras", "tensorflow", "device", "date")
+        },
     }
 
 
 def write_row(name, row):
-    """Puts a row into its recipe's file, and its picture into the docs."""
-    RESULTS.mkdir(exist_ok=True)
-    PICTURES.mkdir(parents=True, exist_ok=True)
+    """Puts a row into its recipe's file."""
     path, found = RESULTS / f"{row.recipe}.csv", collect(name, row)
     rows = {line["row"]: line for line in read(path)} | {name: found}
     write(path, [rows[key] for key in ROWS if key in rows])
-    shutil.copyfile(folder(name, row.seeds[0]) / row.picture, PICTURES / f"{name}.png")
-    print(f"{path}: {found['metric']} {found['mean']} ± {found['std']}")
+    print(f"{path}: {found['metric']} {found['mean']} ± {found['std']}, seeds {found['seeds']}")
 
 
 def read(path):
@@ -246,7 +281,12 @@ def table(columns):
                 "model": f"{line['model']}, {int(line['parameters']):,}",
                 "data": line["data"],
                 "test score": f"{line['metric']} {line['mean']}"
-                + (f" ± {line['std']}" if line["std"] else " (one seed)"),
+                + (f" ± {line['std']}" if line["std"] else "")
+                + (
+                    f" ({seeds} seed{'s' * (seeds > 1)})"
+                    if (seeds := len(line["seeds"].split())) < 3
+                    else ""
+                ),
                 "also": line["others"],
                 "beside": f"linear {linear}" if linear else row.beside,
                 "goal": row.goal,
@@ -318,12 +358,15 @@ def main(options):
     until = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     for name in options.rows:
         row = ROWS[name]
-        if all(train(name, row, seed, until) for seed in row.seeds):
-            write_row(name, row)
+        for seed in row.seeds:
+            if seed not in records(name, row):
+                if not train(name, row, seed, until):
+                    break
+                write_record(name, row, seed)
+                write_row(name, row)
     if not (options.rows or options.baselines or options.pages):
         for name, row in ROWS.items():
-            done = sum(is_finished(folder(name, seed)) for seed in row.seeds)
-            print(f"{name}: {done} of {len(row.seeds)} seeds; {row.recipe} {row.options}")
+            print(f"{name}: {len(records(name, row))} of {len(row.seeds)} seeds; {row.command}")
 
 
 if __name__ == "__main__":
