@@ -112,9 +112,7 @@ def test_a_stream_shuffles_by_seed_and_epoch(streamed, global_seed):
 
 @pytest.mark.slow
 def test_a_streamed_run_trains(in_tmp, monkeypatch):
-    monkeypatch.setattr(
-        sources, "in_memory", lambda examples, count, cache_mb: sources.Stream(examples, count)
-    )
+    monkeypatch.setattr(sources, "in_memory", lambda stream, cache_mb: stream)
     for augment_policy in ("none", "digits"):
         trained = zoo.train(
             "cnn:tiny", "digits", epochs=1, limit=100, augment=augment_policy, quiet=True
@@ -142,7 +140,7 @@ def test_a_set_with_fewer_examples_than_it_says_is_refused():
     with pytest.raises(
         zoo.InputError, match="Read 4 examples, but the data set's description says 5"
     ):
-        sources.in_memory(examples, 5, cache_mb=1)
+        sources.in_memory(sources.Stream(examples, 5), cache_mb=1)
 
 
 def test_training_batches_are_augmented_and_others_are_not():
@@ -211,7 +209,8 @@ def test_image_sets_of_tfds_are_read_by_name(name, tmp_path):
     with tfds.testing.mock_data(num_examples=40):
         builder = tfds.builder(name, data_dir=tmp_path)
         info, convert = datasets._describe(name, builder, None, None)
-        x, y = next(iter(builder.as_dataset(split="train").map(convert)))
+        decoders = datasets._decoders(builder, info)
+        x, y = next(iter(builder.as_dataset(split="train", decoders=decoders).map(convert)))
     assert info.kind == "image"
     assert tuple(x.shape) == info.input_shape
     assert len(info.labels) == 10

@@ -24,6 +24,7 @@ ORDER = [
     "zoo.data",
     "zoo.training",
     "zoo.saving",
+    "zoo.launch",
     "zoo.api",
     "zoo.cli",
 ]

@@ -17,7 +17,7 @@ from zoo.saving import store, trained
 from zoo.saving.export import export_model
 from zoo.training import fits
 from zoo.training.compile import compile_model
-from zoo.training.config import OWN, TrainConfig
+from zoo.training.config import AUTO, OWN, TrainConfig
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import Report, evaluate_model
 from zoo.training.fit import fit_model
@@ -142,7 +142,8 @@ def train(
     40
     """
     if config is None:
-        config = TrainConfig.of_run(options["resume"]) if options.get("resume") else TrainConfig()
+        begun = options.get("resume") or AUTO
+        config = TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
     data = config.data.dataset if data is None else data
     is_named_data = isinstance(data, (str, os.PathLike))
     if is_named_data and (validation is not None or test is not None):

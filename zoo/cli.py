@@ -19,6 +19,7 @@ def main(arguments=None):
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     _add_verbs_of_families(verbs)
     _add_verbs_of_trained_models(verbs)
+    _add_launch(verbs)
     with _clean_exit():
         options, rest = parser.parse_known_args(arguments)
         if options.verb == "train":
@@ -96,6 +97,28 @@ def _add_verbs_of_trained_models(verbs):
     add.set_defaults(run=_publish)
 
 
+def _add_launch(verbs):
+    add = verbs.add_parser(
+        "launch",
+        help="run a recipe as several workers: on this machine, or described for a scheduler",
+        usage="zoo launch --workers N [options] -- COMMAND",
+    )
+    add.add_argument("--workers", type=int, metavar="N", help="how many")
+    add.add_argument(
+        "--max-restarts",
+        type=int,
+        default=0,
+        metavar="N",
+        help="start all again, from the last checkpoint, when one fails; needs the command's --out",
+    )
+    add.add_argument(
+        "--hosts", metavar="A,B,...", help="be one worker of these machines in place of all here"
+    )
+    add.add_argument("--index", type=int, metavar="I", help="with --hosts: which one, from 0")
+    add.add_argument("command", nargs=argparse.REMAINDER, help="for example: -- python recipes/...")
+    add.set_defaults(run=_launch)
+
+
 def command(recipe, defaults, description):
     """Runs a recipe's `main(config)` with a config from the command line.
 
@@ -107,7 +130,16 @@ def command(recipe, defaults, description):
     from zoo.training.command_line import from_command_line
 
     with _clean_exit():
+        _let_the_chief_speak()
         recipe(from_command_line(defaults, description))
+
+
+def _let_the_chief_speak():
+    """Of several workers one prints results, which are the same on all; every one prints its errors."""
+    from zoo.training import cluster
+
+    if not cluster.here().is_chief:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
 
 
 class _clean_exit:
@@ -170,6 +202,7 @@ def _train(options):
     from zoo.training.command_line import from_command_line
     from zoo.training.config import TrainConfig
 
+    _let_the_chief_speak()
     description = "Train a model of the zoo on a data set: load, prepare, build, compile, fit, evaluate, export."
     config = from_command_line(TrainConfig(), description, options.rest)
     trained = zoo.train(config.model, config.data.dataset, config=config)
@@ -211,6 +244,19 @@ def _verify(options):
             print(f"FAILED  {name}: {error}")
     if failed:
         raise checks.InputError(f"{len(failed)} of {len(names)} models failed: {', '.join(failed)}")
+
+
+def _launch(options):
+    from zoo import launch
+
+    parts = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if options.hosts is None:
+        if options.workers is None:
+            raise checks.InputError("Say how many: --workers 2.")
+        sys.exit(launch.launch(parts, options.workers, max_restarts=options.max_restarts))
+    if options.index is None:
+        raise checks.InputError("--hosts needs --index: which of them this worker is.")
+    launch.run_one(parts, options.hosts.split(","), options.index)
 
 
 def _publish(options):

@@ -144,9 +144,13 @@ def read(
     for split in ("train", "validation", "test"):
         if split in builder.info.splits:
             count = builder.info.splits[split].num_examples
-            examples = builder.as_dataset(split=split, read_config=read_config, shuffle_files=False)
-            examples = examples.map(convert, num_parallel_calls=tf.data.AUTOTUNE)
-            splits[split] = sources.in_memory(examples, count, cache_mb)
+            records = builder.as_dataset(
+                split=split,
+                read_config=read_config,
+                shuffle_files=False,
+                decoders=_decoders(builder, info),
+            )
+            splits[split] = sources.in_memory(sources.Stream(records, count, convert), cache_mb)
     missing = {"train", "test"} - set(splits)
     if missing == {"test"} and "validation" in splits:
         splits["test"] = splits.pop("validation")  # some sets keep their test labels to themselves
@@ -163,6 +167,13 @@ def read(
             f"The data set {name!r} has no split 'train'. It has: {', '.join(builder.info.splits)}"
         )
     return info, splits
+
+
+def _decoders(builder, info):
+    """What TFDS leaves to the function of `_describe`: images, which each of several workers decodes for itself."""
+    if info.kind != "image":
+        return None
+    return {builder.info.supervised_keys[0]: tfds.decode.SkipDecoding()}
 
 
 def _read_series(name, builder, task, options):
@@ -257,9 +268,9 @@ def _describe_images(name, image, keys, common, image_size):
     )
 
     def convert(example):
-        pixels = (
-            images.resize(example[keys[0]], size) if size != (height, width) else example[keys[0]]
-        )
+        pixels = image.decode_example(example[keys[0]])
+        if size != (height, width):
+            pixels = images.resize(pixels, size)
         return tf.ensure_shape(pixels, info.input_shape), example[keys[1]]
 
     return info, convert

@@ -87,15 +87,15 @@ def common_size(shapes):
     return int(height), int(width)
 
 
-def examples_of(paths, ids, size, channels):
-    """A `tf.data.Dataset` of (uint8 [*size, channels], int64) read from files in the given order."""
+def stream_of(paths, ids, size, channels):
+    """A `Stream` of (uint8 [*size, channels], int64) read from files in the given order."""
 
     def load(path, label):
         pixels = tf.io.decode_image(tf.io.read_file(path), channels=0, expand_animations=False)
         return tf.ensure_shape(resize(_in_graph(pixels, channels), size), (*size, channels)), label
 
-    examples = tf.data.Dataset.from_tensor_slices((list(map(str, paths)), np.array(ids, "int64")))
-    return examples.map(load, num_parallel_calls=2)
+    files = tf.data.Dataset.from_tensor_slices((list(map(str, paths)), np.array(ids, "int64")))
+    return sources.Stream(files, len(paths), load)
 
 
 def _in_graph(pixels, channels):

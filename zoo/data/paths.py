@@ -219,8 +219,8 @@ def _read_images(path, files, labels, skip_bad, image_size, cache_mb):
         # A stream is shuffled within a buffer only: files sorted by class would come class by class.
         order = np.random.default_rng(0).permutation(len(pairs))
         paths, ids = zip(*(pairs[i] for i in order))
-        examples = images.examples_of(paths, ids, size, channels)
-        splits[split] = sources.in_memory(examples, len(pairs), cache_mb)
+        stream = images.stream_of(paths, ids, size, channels)
+        splits[split] = sources.in_memory(stream, cache_mb)
     return info, splits
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -86,15 +87,32 @@ class Arrays:
 class Stream:
     """Examples read from disk at every pass, in the same order each time."""
 
-    examples: tf.data.Dataset  # of single pairs (input, target)
+    records: tf.data.Dataset  # what an example is made of: names of files, or undecoded records
     count: int
+    read: Callable = lambda *pair: pair  # a record's parts → one pair (input, target)
 
     def __len__(self):
         return self.count
 
+    @property
+    def examples(self):
+        """The single pairs (input, target)."""
+        return self.records.map(self.read, num_parallel_calls=2)
+
+    def where(self, is_wanted=None):
+        """The pairs whose numbers (int64, from 0) are wanted; the others are not decoded.
+
+        Stops where there are fewer records than there should be: a file cut between two records says nothing at all.
+        """
+        records = self.records.apply(tf.data.experimental.assert_cardinality(len(self)))
+        if is_wanted is not None:
+            records = records.enumerate().filter(lambda i, _: is_wanted(i))
+            records = records.map(lambda _, record: record)
+        return records.map(self.read, num_parallel_calls=2)
+
     def take(self, indices):
         """The first examples; a stream cannot be picked from."""
-        return Stream(self.examples.take(len(indices)), len(indices))
+        return Stream(self.records.take(len(indices)), len(indices), self.read)
 
 
 def example_bytes(spec):
@@ -105,11 +123,12 @@ def example_bytes(spec):
     )
 
 
-def in_memory(examples, count, cache_mb):
-    """Returns `Arrays` where the decoded examples fit into `cache_mb` MiB, otherwise a `Stream`."""
+def in_memory(stream, cache_mb):
+    """Returns `Arrays` where the decoded examples fit into `cache_mb` MiB, otherwise the `Stream`."""
+    examples, count = stream.examples, len(stream)
     spec = examples.element_spec
     if count * example_bytes(spec) > cache_mb * 2**20:
-        return Stream(examples, count)
+        return stream
     arrays = tf.nest.map_structure(
         lambda s: np.empty((count, *s.shape), s.dtype.as_numpy_dtype), spec
     )
@@ -158,8 +177,8 @@ def carve(data, fraction, info):
         return data.take(np.arange(len(data) - count - gap)), data.take(part)
     if isinstance(data, Stream):
         return (
-            Stream(data.examples.skip(count), len(data) - count),
-            Stream(data.examples.take(count), count),
+            Stream(data.records.skip(count), len(data) - count, data.read),
+            Stream(data.records.take(count), count, data.read),
         )
     from sklearn.model_selection import train_test_split
 

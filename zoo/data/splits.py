@@ -29,6 +29,7 @@ class Splits:
     bucket: bool = True  # texts of similar length share a training batch
     binarize: bool = False  # draw training pixels black or white at each step
     transform: Callable | None = None  # (inputs, targets) of a batch → what the model takes
+    share: tuple[int, int] = (0, 1)  # (i, n): of each batch the i-th of n equal parts
 
     @property
     def steps_per_epoch(self):
@@ -99,6 +100,10 @@ class Splits:
         """The same splits with a function (inputs, targets) → (inputs, targets) applied to every batch."""
         return dataclasses.replace(self, transform=transform)
 
+    def part(self, index, count):
+        """The same splits, with the part number `index` of `count` equal parts of each batch; the others are not made."""
+        return dataclasses.replace(self, share=(index, count))
+
     def targets(self, split):
         """All targets of a split as they are stored, as a NumPy array."""
         data = self.examples[split]
@@ -133,9 +138,9 @@ class Splits:
             ordered = batches_of(data, tf.stack([tf.constant(self.seed, tf.int64), epoch]), skip)
             if noise is None:
                 return ordered
-            before = epoch * self.steps_per_epoch
+            before, (index, count) = epoch * self.steps_per_epoch, self.share
             return ordered.enumerate(skip).map(
-                lambda i, pair: noise(*pair, before + i), num_parallel_calls=2
+                lambda i, pair: noise(*pair, (before + i) * count + index), num_parallel_calls=2
             )
 
         return self._finish(epochs.flat_map(batches), cardinality)
@@ -181,39 +186,68 @@ class Splits:
             )
 
     def _gathered(self, data, seed, skip):
-        examples = data.tensors
-        return self.order(seed, skip).map(
-            lambda picked: tf.nest.map_structure(lambda v: tf.gather(v, picked), examples),
-            num_parallel_calls=2,
-        )
+        examples, (index, count) = data.tensors, self.share
+        rows = self.batch_size // count
+
+        def gather(picked):
+            own = picked[index * rows : (index + 1) * rows]
+            return tf.nest.map_structure(lambda v: tf.gather(v, own), examples)
+
+        return self.order(seed, skip).map(gather, num_parallel_calls=2)
 
     def _streamed(self, data, seed, skip):
         fitting = SHUFFLE_BUFFER_MB * 2**20 // sources.example_bytes(data.examples.element_spec)
         buffer = max(self.batch_size, min(len(data), fitting))
         # Sets the seed of the traced function only; with a global seed of 0 TensorFlow could not take a tensor below.
         tf.random.set_seed(1)
-        shuffled = self._checked(data).shuffle(
-            buffer, seed=tf.cast(tf.random.experimental.stateless_fold_in(seed, 1)[0], tf.int64)
+        index, count = self.share
+        own = None if count == 1 else lambda i: i % count == index
+        shuffled = self._checked(data, own).shuffle(
+            buffer // count,
+            seed=tf.cast(tf.random.experimental.stateless_fold_in(seed, 1)[0], tf.int64),
         )
-        batches = shuffled.batch(self.batch_size, drop_remainder=True, num_parallel_calls=2)
+        batches = shuffled.batch(
+            self.batch_size // count, drop_remainder=True, num_parallel_calls=2
+        )
         return batches.skip(skip)
 
     def _in_order(self, split, keep=None, fill=0):
-        data = self.examples[split]
-        if isinstance(data, sources.Arrays):
-            examples = tf.data.Dataset.from_tensor_slices(data.tensors)
-        else:
-            examples = self._checked(data)
+        data, (_, count) = self.examples[split], self.share
+        in_memory = isinstance(data, sources.Arrays)
         keep = len(data) if keep is None else keep
-        examples = examples.take(keep).concatenate(examples.take(fill))
-        return self._finish(examples.batch(self.batch_size), -(-(keep + fill) // self.batch_size))
+        total = keep + fill
 
-    def _checked(self, data):
-        """The streamed examples; stops at a label that is no class, and where there are fewer than there should be.
+        def from_to(start, stop, first):
+            """The examples number `start` to `stop` that are this part's; batches are counted from `first`."""
+            if in_memory:
+                numbers = tf.data.Dataset.range(start, stop)
+                numbers = numbers.filter(lambda i: self._is_own(i - first, total))
+                return numbers.map(lambda i: tf.nest.map_structure(lambda v: v[i], data.tensors))
+            return self._checked(
+                data, lambda i: (start <= i) & (i < stop) & self._is_own(i - first, total)
+            )
 
-        Under XLA and on GPUs such a label would be a silent NaN; a file cut between two records says nothing at all.
-        """
-        examples = data.examples.apply(tf.data.experimental.assert_cardinality(len(data)))
+        if count == 1:
+            examples = (
+                tf.data.Dataset.from_tensor_slices(data.tensors)
+                if in_memory
+                else self._checked(data)
+            )
+            examples = examples.take(keep).concatenate(examples.take(fill))
+        else:
+            examples = from_to(0, keep, 0).concatenate(from_to(0, fill, -keep))
+        return self._finish(examples.batch(self.batch_size // count), -(-total // self.batch_size))
+
+    def _is_own(self, number, total):
+        """Whether an example in order, one of `total`, is in this part of its batch."""
+        index, count = self.share
+        row = number % self.batch_size
+        rows = tf.minimum(tf.constant(self.batch_size, tf.int64), total - (number - row))
+        return row * count // rows == index
+
+    def _checked(self, data, is_wanted=None):
+        """The streamed examples; stops at a label that is no class: under XLA and on GPUs it would be a silent NaN."""
+        examples = data.where(is_wanted)
         if self.info.task != "classification":
             return examples
         classes = len(self.info.labels)

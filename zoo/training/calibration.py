@@ -6,6 +6,7 @@ import numpy as np
 from scipy import optimize
 
 from zoo.training import scores
+from zoo.training import strategy as strategies
 
 log = logging.getLogger("zoo")
 
@@ -20,8 +21,7 @@ def fit_temperature(model, splits):
     Returns:
         The temperature; 1 where every validation example is right, as then none is best.
     """
-    replicas = model.distribute_strategy.num_replicas_in_sync
-    logits = model.predict(splits.validation_for(replicas), verbose=0)
+    logits = strategies.predict(model, splits, "validation")
     targets = splits.targets("validation")[: len(logits)]
     return best_temperature(targets, np.asarray(logits, "float64"))
 

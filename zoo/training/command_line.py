@@ -8,7 +8,7 @@ import sys
 import tyro
 
 from zoo.models import checks
-from zoo.training.config import TrainConfig
+from zoo.training.config import AUTO, TrainConfig
 
 _FILES = ("--config=", "--resume=")
 
@@ -33,7 +33,8 @@ def from_command_line(default, description, arguments=None):
         del arguments[at : at + 2]
     if "--resume" in arguments:
         at = arguments.index("--resume")
-        default = TrainConfig.of_run(_after(arguments, at, "the folder of a run"))
+        folder = _after(arguments, at, "the folder of a run")
+        default = default if folder == AUTO else TrainConfig.of_run(folder)
     description += (
         "\n\n--config FILE runs the config.yaml of another run again; further options change it."
     )

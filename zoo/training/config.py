@@ -21,6 +21,7 @@ from zoo.training.settings import (
     SeriesConfig,
 )
 
+AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
 
 
@@ -129,6 +130,8 @@ class TrainConfig:
                 f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
             )
         self._check_choices()
+        if self.checkpoints.resume == AUTO and self.run.out is None:
+            raise checks.InputError("resume='auto' needs the run's folder: pass out=... (--out).")
         return self
 
     def _check_optimizer(self):

@@ -11,6 +11,7 @@ from zoo.training import attention_maps, calibration, forecasting, generation, p
 from zoo.training import baseline as baselines
 from zoo.training import report as reports
 from zoo.training import scores as scoring
+from zoo.training import strategy as strategies
 from zoo.training.callbacks import NotFiniteError
 
 
@@ -100,8 +101,7 @@ def evaluate_model(model, splits, preparation, run, history=None):
 
 def _test_outputs(model, splits, preparation):
     """The model's outputs for the whole test split, float64; a regression's in the units of its targets."""
-    replicas = model.distribute_strategy.num_replicas_in_sync
-    outputs = model.predict(splits.test_inputs_for(replicas), verbose=0)
+    outputs = strategies.predict(model, splits, "test")
     outputs = np.asarray(outputs, "float32")[: len(splits.examples["test"])]
     bad = np.flatnonzero(~np.isfinite(outputs).all(-1))
     if len(bad):

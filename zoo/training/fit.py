@@ -1,6 +1,5 @@
 """Fitting: Keras owns the loop, callbacks own the rest."""
 
-import functools
 import logging
 import sys
 
@@ -10,6 +9,7 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.training import callbacks, checkpoints, fits, pictures, resume, signals, tasks
+from zoo.training import strategy as strategies
 
 log = logging.getLogger("zoo")
 
@@ -112,11 +112,21 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
     with signals.deferring() as asked:
         chain = [*_callbacks(splits, run, task), *extra_callbacks]
         kept = resume.Checkpoints(
-            run.folder, task, run.config.checkpoints, splits=splits, others=chain, asked=asked
+            run.folder,
+            task,
+            run.config.checkpoints,
+            splits=splits,
+            others=chain,
+            asked=asked,
+            strategy=run.strategy,
         )
         chain[0].best = kept
-        weighted = functools.partial(training_batches, splits, run.config.optimizer.class_weight)
-        epoch, step, is_over = kept.take_up(model, weighted().element_spec)
+        strategy, replicas = run.strategy, run.strategy.num_replicas_in_sync
+
+        def weighted(part, *first):
+            return training_batches(part, run.config.optimizer.class_weight, *first)
+
+        epoch, step, is_over = kept.take_up(model, weighted(splits.part(0, replicas)).element_spec)
         if is_over or epoch >= options.epochs:
             kept.set_state()
         else:
@@ -124,14 +134,18 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
             if splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
             model.fit(
-                weighted(epoch, step),
+                strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
                 initial_epoch=epoch,
                 epochs=options.epochs,
-                validation_data=splits.validation_for(run.strategy.num_replicas_in_sync),
+                validation_data=strategies.spread(
+                    strategy, splits, lambda part: part.validation_for(replicas)
+                ),
                 callbacks=[*chain, kept],
                 shuffle=False,  # the pipeline shuffles
-                verbose=0 if options.quiet else ("auto" if sys.stdout.isatty() else 2),
+                verbose=0
+                if options.quiet or not run.is_chief
+                else ("auto" if sys.stdout.isatty() else 2),
             )
         kept.restore_best()
     if run.config.diagnose.profile:

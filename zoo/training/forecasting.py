@@ -9,6 +9,7 @@ import numpy as np
 
 from zoo.data import series
 from zoo.training import pictures, scores
+from zoo.training import strategy as strategies
 
 FEWEST_BLOCKS = 5  # that an interval can be told from
 ALPHAS = (0.01, 0.1, 1.0, 10.0, 100.0)  # penalties that the linear autoregression chooses from
@@ -16,9 +17,8 @@ ALPHAS = (0.01, 0.1, 1.0, 10.0, 100.0)  # penalties that the linear autoregressi
 
 def outputs(model, splits, preparation, run):
     """The outputs for the test split, float64 `[N, horizon + 1]`."""
-    replicas = model.distribute_strategy.num_replicas_in_sync
     past = splits.examples["test"].inputs
-    predicted = model.predict(splits.test_inputs_for(replicas), verbose=0)[: len(past)]
+    predicted = strategies.predict(model, splits, "test")[: len(past)]
     return _with_scale(preparation.restore(np.asarray(predicted, "float64"), past), splits)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from zoo import files
 from zoo.models import checks
-from zoo.training import checkpoints, signals, strategy
+from zoo.training import checkpoints, signals, workers
+from zoo.training import strategy as strategies
 
 log = logging.getLogger("zoo")
 
@@ -32,13 +33,16 @@ class Checkpoints(keras.callbacks.Callback):
         splits: The `Splits`.
         others: The callbacks before this one; their plain values (numbers, texts, arrays) are saved too.
         asked: List of the signals that ask the process to end, from `signals.deferring`.
+        strategy: The strategy. Of several workers the chief's checkpoints count; the others' go with their scratch
+            folders.
     """
 
-    def __init__(self, folder, task, config, *, splits, others=(), asked=()):
+    def __init__(self, folder, task, config, *, splits, strategy, others=(), asked=()):
         super().__init__()
         self.run, self.folder, self.config = Path(folder), Path(folder) / "checkpoints", config
         self.monitor, self.sign = task.monitor, 1 if task.mode == "max" else -1
-        self.splits, self.asked = splits, asked
+        self.splits, self.strategy = splits, strategy
+        self.agreement = workers.Agreement(strategy, asked)
         # What TensorBoard has open ends with the process; it begins another file.
         self.others = [c for c in others if not isinstance(c, keras.callbacks.TensorBoard)]
         self.best, self.rows, self.seconds = None, [], 0.0
@@ -65,12 +69,13 @@ class Checkpoints(keras.callbacks.Callback):
             InputError: The model, the data or the callbacks are not those of the checkpoint.
         """
         self.folder.mkdir(exist_ok=True)
-        found = checkpoints.newest(self.folder)
+        found = self._newest()
+        workers.check_alike(self.strategy, {"training or validation examples": self._fingerprint})
         if found is None:
             return 0, 0, False
         state = found[0]
         self.set_model(model)
-        strategy.build_from_spec(model, element_spec)
+        strategies.build_from_spec(model, element_spec)
         self._check(state)
         self.best, self.rows, self.seconds = state["best"], state["rows"], state["seconds"]
         self._write_metrics()
@@ -116,11 +121,15 @@ class Checkpoints(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self._taken_up and batch == self._taken_up[0]["step"]:
+        is_passing = self._taken_up is not None
+        if is_passing and batch == self._taken_up[0]["step"]:
             self.set_state()
-        elif not self._taken_up and batch and (self.asked or self._is_due(batch)):
+        waited = time.monotonic() - self._saved_at  # unlike the time of day, never set back
+        asked, is_due = self.agreement.reach(waited >= 60 * self.config.checkpoint_minutes)
+        every = self.config.checkpoint_steps
+        if batch and not is_passing and (asked or is_due or (every and batch % every == 0)):
             self._save(self._epoch, batch)
-        self._leave_if_asked()
+        signals.leave_if(asked)
 
     def on_epoch_end(self, epoch, logs=None):
         number = (epoch + 1) * self.splits.steps_per_epoch
@@ -130,7 +139,7 @@ class Checkpoints(keras.callbacks.Callback):
             self.best = {"epoch": epoch, "value": value, "number": number}
         self._save(epoch + 1, 0)
         self._write_metrics()
-        self._leave_if_asked()
+        signals.leave_if(self.agreement.reach(now=True)[0])
 
     def restore_best(self):
         """Puts the best epoch's weights back into the model."""
@@ -171,10 +180,23 @@ class Checkpoints(keras.callbacks.Callback):
         every = model.variables + model.optimizer.variables + model.metrics_variables
         return list({id(variable): variable for variable in every}.values())
 
-    def _is_due(self, batch):
-        every = self.config.checkpoint_steps
-        waited = time.monotonic() - self._saved_at  # unlike the time of day, never set back
-        return waited >= 60 * self.config.checkpoint_minutes or (every and batch % every == 0)
+    def _newest(self):
+        """The newest checkpoint that can be used; of several workers the chief's, of which the others get copies."""
+        place = workers.place(self.strategy)
+        found = checkpoints.newest(self.folder) if place.is_chief else None
+        if place.count == 1:
+            return found
+        numbers = {found[0]["number"], (found[0]["best"] or found[0])["number"]} if found else ()
+        (how_many, *_), *_ = workers.gather(self.strategy, [len(numbers)])
+        numbers = sorted(numbers) if place.is_chief else [0] * how_many
+        for number in workers.gather(self.strategy, numbers)[0]:
+            path = checkpoints.path_of(self.folder, number)
+            content = workers.from_chief(
+                self.strategy, path.read_bytes() if place.is_chief else b""
+            )
+            if not place.is_chief:
+                files.write_atomic(path, content)
+        return found if place.is_chief else checkpoints.newest(self.folder)
 
     def _save(self, epoch, step):
         """Saves the state in which `step` steps of epoch `epoch` are done."""
@@ -221,10 +243,6 @@ class Checkpoints(keras.callbacks.Callback):
             return self._taken_up[0]["logs"]
 
         model.train_function = pass_over
-
-    def _leave_if_asked(self):
-        if self.asked:
-            signals.leave(self.asked[0])
 
     def _write_metrics(self):
         names = sorted({name for row in self.rows for name in row} - {"epoch"})

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -21,10 +22,10 @@ import yaml
 
 from zoo import families, files
 from zoo.models import checks
-from zoo.training import signals
+from zoo.training import signals, workers
 from zoo.training import strategy as strategies
 from zoo.training.compile import OPTIMIZERS
-from zoo.training.config import OWN, TrainConfig
+from zoo.training.config import AUTO, OWN, TrainConfig
 
 log = logging.getLogger("zoo")
 
@@ -35,7 +36,7 @@ class Run:
 
     Attributes:
         config: The settings that are really used (`--smoke` applied).
-        folder: This run's own folder.
+        folder: This run's own folder; a worker that is not the chief writes into a scratch folder.
         strategy: The `tf.distribute` strategy; models are built inside `run.strategy.scope()`.
         resumed: Whether the run was begun before and goes on.
     """
@@ -45,12 +46,18 @@ class Run:
     strategy: tf.distribute.Strategy
     resumed: bool = False
 
+    @property
+    def is_chief(self):
+        """Whether this process is the one of several workers that writes the run's folder, or the only one."""
+        return workers.place(self.strategy).is_chief
+
 
 @contextlib.contextmanager
 def start_run(config):
     """Claims the run's folder and sets seed, precision and strategy; restores the precision at the end.
 
-    With `resume` the folder is that of a run which goes on. Nobody else can use the folder meanwhile.
+    With `resume` the folder is that of a run which goes on. Nobody else can use the folder meanwhile. Of several workers
+    the chief has it, and all must have been started with the same settings and versions.
 
     Args:
         config: The `TrainConfig`.
@@ -71,9 +78,18 @@ def start_run(config):
         )  # names only: the sizes come with the data
     strategy = strategies.make_strategy(config.run.strategy, replicas=config.run.replicas)
     strategies.check_together(strategy, config)
-    resumed = config.checkpoints.resume is not None
-    folder = Path(config.checkpoints.resume) if resumed else _claim(config)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(workers.noticing_lost_ones(strategy))
+        is_chief = workers.place(strategy).is_chief
+        if is_chief:
+            folder, resumed = _begun_or_claimed(config)
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zoo-worker-")))
+            resumed = False
+        described = {"settings": _compared(asked), "versions": str(_packages())}
+        workers.check_alike(strategy, described)
+        if resumed:
+            asked, config = (c.replace(resume=str(folder)) for c in (asked, config))
         stack.enter_context(_told_of_trouble(folder, config.data.dataset))
         if not resumed:
             stack.enter_context(_removed_if_unused(folder))
@@ -88,8 +104,11 @@ def start_run(config):
             record = yaml.safe_load(record) | {"made_by": versions()}
             text = yaml.safe_dump(record, sort_keys=False)
             files.write_atomic(folder / "config.yaml", text)
-        with _logging_to(folder / "log.txt", quiet=config.run.quiet):
+        level = logging.INFO if is_chief else logging.WARNING
+        with _logging_to(folder / "log.txt", quiet=config.run.quiet, level=level):
             log.info("run folder: %s", folder)
+            if strategy.num_replicas_in_sync > 1:
+                log.info("%s", strategies.describe(strategy, config.data.batch_size))
             try:
                 yield Run(config, folder, strategy, resumed)
             except (KeyboardInterrupt, SystemExit):
@@ -138,6 +157,9 @@ def _precision_and_seed(options):
         keras.config.set_dtype_policy(before)
 
 
+_UNUSED = {"log.txt", ".lock"}  # what a run's folder holds before anything was done
+
+
 @contextlib.contextmanager
 def _removed_if_unused(folder):
     """Removes the folder of a new run that fails before it did anything."""
@@ -145,7 +167,7 @@ def _removed_if_unused(folder):
         yield
     except (checks.InputError, OSError):
         made = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        if made <= {"config.yaml", "log.txt", ".lock"}:
+        if made <= _UNUSED | {"config.yaml"}:
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -197,6 +219,24 @@ def _then_go_on(folder):
     return f", then go on with --resume {folder}: what was saved before is whole."
 
 
+def _begun_or_claimed(config):
+    """The run's folder, and whether the run was begun there before."""
+    resume, out = config.checkpoints.resume, config.run.out
+    if resume != AUTO:
+        return (_claim(config), False) if resume is None else (Path(resume), True)
+    if (Path(out) / "config.yaml").exists():
+        return Path(out), True
+    if Path(out).is_dir() and {path.name for path in Path(out).iterdir()} <= _UNUSED:
+        return Path(out), False  # stopped before it began
+    return _claim(config), False
+
+
+def _compared(config):
+    """The settings that must be the same on all workers, as text."""
+    free = ("out", "resume", "quiet", "data_dir")
+    return config.replace(**dict.fromkeys(free)).to_yaml()
+
+
 def _claim(config):
     if config.run.out is not None:
         return files.claim_folder(config.run.out)
@@ -212,13 +252,14 @@ class _LogFile(logging.FileHandler):
 
 
 @contextlib.contextmanager
-def _logging_to(path, *, quiet):
+def _logging_to(path, *, quiet, level):
     """Messages of the zoo go to the run's log and, unless it is quiet, to the terminal."""
     handlers = [_LogFile(path)]
     handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     if not quiet and not log.handlers:
         handlers.append(logging.StreamHandler(sys.stderr))
         handlers[1].setFormatter(logging.Formatter("%(message)s"))
+        handlers[1].setLevel(level)
     before = log.level, log.propagate
     log.setLevel(logging.INFO)
     log.propagate = False  # absl, which TensorFlow brings, would print every message once more
@@ -235,7 +276,6 @@ def _logging_to(path, *, quiet):
 
 def versions():
     """What made a run: versions, platform, device, date and, in a checkout, the commit."""
-    packages = ("keras-zoo", "keras", "tensorflow", "tensorflow-datasets", "numpy")
     gpus = [
         tf.config.experimental.get_device_details(gpu)
         for gpu in tf.config.list_physical_devices("GPU")
@@ -243,12 +283,17 @@ def versions():
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "python": platform.python_version(),
-        **{package: _version(package) for package in packages},
+        **_packages(),
         "device": ", ".join(gpu.get("device_name", "GPU") for gpu in gpus)
         or f"{platform.machine()} CPU, {_cores()} cores",
         "commit": _commit(),
         "command": _command(),
     }
+
+
+def _packages():
+    packages = ("keras-zoo", "keras", "tensorflow", "tensorflow-datasets", "numpy")
+    return {package: _version(package) for package in packages}
 
 
 def _cores():

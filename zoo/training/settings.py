@@ -144,8 +144,9 @@ class RunConfig:
     """Folder of this run, which must not exist; default: runs/<dataset>-<model>-<number>."""
     seed: int = 0
     """Seed of weights, order, augmentation and dropout."""
-    strategy: Literal["auto", "one", "mirrored"] = "auto"
-    """one device; mirrored: all GPUs of this machine; auto: mirrored with two GPUs or more."""
+    strategy: Literal["auto", "one", "mirrored", "multi_worker"] = "auto"
+    """one device; mirrored: all GPUs of this machine; multi_worker: all machines that TF_CONFIG lists; auto: what
+    there is."""
     replicas: int | None = None
     """Devices of mirrored; without a GPU this many logical CPU devices are made."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
@@ -168,7 +169,8 @@ class CheckpointConfig:
     """How a run is kept, so that it can go on after it was stopped."""
 
     resume: str | None = None
-    """Go on with the run in this folder, exactly where it was; its settings are taken from there."""
+    """Go on with the run in this folder, exactly where it was; its settings are taken from there. auto: with that in
+    --out, or begin it there: for schedulers, which start the same command again."""
     checkpoint_minutes: float = 5.0
     """Save the whole state at least this often within an epoch; it is saved at the end of each epoch, too."""
     checkpoint_steps: int | None = None

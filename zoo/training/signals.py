@@ -39,11 +39,13 @@ def deferring():
     with _handling(dict.fromkeys(_MEANT, note)):
         yield asked
     if asked:
-        leave(asked[0])
+        leave_if(asked[0])
 
 
-def leave(number):
-    """Ends the process as the signal asked for: with 130 (Ctrl-C) or 143 (SIGTERM)."""
+def leave_if(number):
+    """Ends the process as a signal asked for: with 130 (Ctrl-C) or 143 (SIGTERM); goes on where it is `None`."""
+    if number is None:
+        return
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)

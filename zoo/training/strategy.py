@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from zoo.models import checks
-from zoo.training import accumulate
+from zoo.training import accumulate, cluster, workers
 
 log = logging.getLogger("zoo")
 
@@ -21,8 +21,9 @@ def make_strategy(name="auto", *, replicas=None):
     """Makes the strategy that `model.fit` runs under; the same object for the same arguments.
 
     Args:
-        name: `"one"` device; `"mirrored"`: every GPU of this machine; `"auto"`: mirrored where there are two GPUs
-            or more, otherwise one.
+        name: `"one"` device; `"mirrored"`: every GPU of this machine; `"multi_worker"`: every device of the machines
+            that the variable `TF_CONFIG` lists; `"auto"`: multi_worker where that lists several, mirrored where there
+            are two GPUs or more, otherwise one.
         replicas: How many devices `"mirrored"` uses. Without a GPU that many logical CPU devices are made, which
             helps to try a distributed run, not to speed it up.
 
@@ -30,15 +31,22 @@ def make_strategy(name="auto", *, replicas=None):
         A `tf.distribute.Strategy`; for `"one"` TensorFlow's default, which costs nothing.
 
     Raises:
-        InputError: There are fewer devices than `replicas`, or TensorFlow has started with fewer logical devices.
+        InputError: There are fewer devices than `replicas`, or TensorFlow has started with fewer logical devices, or
+            too early to join other workers.
     """
-    checks.one_of("strategy", name, ("auto", "one", "mirrored"))
+    checks.one_of("strategy", name, ("auto", "one", "mirrored", "multi_worker"))
     if replicas is not None:
         checks.positive_int("replicas", replicas)
     if name == "one" and replicas not in (None, 1):
         raise checks.InputError(
             f"strategy='one' has one device. Received: replicas={replicas}. Use 'mirrored'."
         )
+    if name == "multi_worker" or (name == "auto" and cluster.here().count > 1):
+        if replicas is not None:
+            raise checks.InputError(
+                f"replicas={replicas} is for strategy='mirrored'; several workers use all their devices: leave it out."
+            )
+        return workers.make_strategy()
     gpus = tf.config.list_physical_devices("GPU")
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 or (replicas or 1) > 1 else "one"
@@ -85,6 +93,10 @@ def check_together(strategy, config):
     replicas = strategy.num_replicas_in_sync
     if config.optimizer.accumulate > 1:
         accumulate.check(config, replicas)
+    if workers.place(strategy).count > 1 and (
+        config.diagnose.find_lr or config.diagnose.overfit_batch
+    ):
+        raise checks.InputError("find_lr and overfit_batch are for one worker: run them there.")
     if replicas == 1:
         return
     if config.run.jit == "on":
@@ -102,6 +114,58 @@ def check_together(strategy, config):
             f"batch_size={config.data.batch_size} does not divide by {replicas} replicas: the examples of a step "
             f"would count unequally. Use a multiple, for example {replicas * max(1, config.data.batch_size // replicas)}."
         )
+
+
+def spread(strategy, splits, batches):
+    """The batches that Keras reads under a strategy; each of several workers makes its own part of every batch.
+
+    Args:
+        strategy: The strategy.
+        splits: The `Splits`.
+        batches: Function of `Splits` → their batches.
+    """
+    count = workers.place(strategy).count
+    if count == 1:
+        return batches(splits)  # Keras spreads them over the devices
+    devices = strategy.num_replicas_in_sync // count
+
+    def of_devices(*batch):
+        def cut(values):
+            return tf.reshape(values, tf.concat([[devices, -1], tf.shape(values)[1:]], 0))
+
+        return tf.data.Dataset.from_tensor_slices(tf.nest.map_structure(cut, batch))
+
+    def of_worker(context):
+        part = batches(splits.part(context.input_pipeline_id, context.num_input_pipelines))
+        return part if devices == 1 else part.flat_map(of_devices)
+
+    return strategy.distribute_datasets_from_function(of_worker)
+
+
+def predict(model, splits, split):
+    """The outputs of a model for `validation` or `test`, in order, on every worker.
+
+    They are those of whole steps of all devices: a few less of validation, a few more of test than there are examples.
+    """
+    strategy = model.distribute_strategy
+    replicas = strategy.num_replicas_in_sync
+
+    def batches(part):
+        if split == "test":
+            return part.test_inputs_for(replicas)
+        return part.validation_for(replicas).map(lambda inputs, *_: inputs)
+
+    return model.predict(spread(strategy, splits, batches), verbose=0)
+
+
+def describe(strategy, batch_size):
+    """What a step of several devices is, in words."""
+    devices, count = strategy.num_replicas_in_sync, workers.place(strategy).count
+    where = f"{count} workers, {devices} devices in all" if count > 1 else f"{devices} devices"
+    return (
+        f"{where}: each step takes {batch_size} examples, {batch_size // devices} on each device; the learning rate is "
+        "that of the whole batch and is not scaled"
+    )
 
 
 class _ReplicaSeeds(keras.random.SeedGenerator):
