@@ -153,7 +153,7 @@ def compile_model(
         )
     fits.check_output(model, info)
     task = tasks.task(info.task)
-    loss = task.loss(config.optimizer)
+    loss = strategies.prepare_loss(task.loss(config.optimizer), strategy)
     tasks.check_class_weight(config.optimizer.class_weight, info)
     distill.check(config, info, teacher)
     if config.report.calibrate and info.task != "classification":

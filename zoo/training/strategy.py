@@ -247,6 +247,40 @@ def build_from_spec(model, spec):
         model._symbolic_build(data_batch=batch)
 
 
+def prepare_loss(loss, strategy):
+    """Makes a loss's mean over the steps that a mask leaves that of the global batch.
+
+    Keras takes each replica's own mean, in which the steps of a replica with less padding count less.
+
+    Args:
+        loss: A Keras loss, or `None`.
+        strategy: The strategy.
+
+    Returns:
+        The loss.
+    """
+    if strategy.num_replicas_in_sync > 1 and isinstance(loss, keras.losses.Loss):
+        loss.__class__ = type(type(loss).__name__, (_MeanOfAllReplicas, type(loss)), {})
+    return loss
+
+
+class _MeanOfAllReplicas:
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        loss, context = super().__call__(y_true, y_pred, sample_weight), _replica_context()
+        mask = getattr(y_pred, "_keras_mask", None)
+        if mask is None or context is None:
+            return loss
+        steps = tf.reduce_sum(tf.cast(mask, loss.dtype))
+        of_all = context.all_reduce("SUM", steps)
+        return loss * steps * context.num_replicas_in_sync / tf.maximum(of_all, 1)
+
+
+def _replica_context():
+    """The context of a replica among several; `None` outside of one."""
+    context = tf.distribute.get_replica_context()
+    return None if context is None or context.num_replicas_in_sync == 1 else context
+
+
 class ReduceThenClip:
     """Mixin for an optimizer that clips the gradient of the global batch, not of each replica's share of it.
 
@@ -254,8 +288,8 @@ class ReduceThenClip:
     """
 
     def _clip_gradients(self, grads):
-        context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync == 1:
+        context = _replica_context()
+        if context is None:
             return super()._clip_gradients(grads)
         # Every replica gets the clipped sum; the optimizer will add them up once more.
         clipped = super()._clip_gradients(context.all_reduce("SUM", list(grads)))

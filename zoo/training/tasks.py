@@ -76,6 +76,25 @@ def label_matches(y_true, y_pred):
     )
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+class TokenAccuracy(keras.metrics.Mean):
+    """Share of the tokens, padding left out, that are guessed right.
+
+    Keras's own weighs a batch by the inverse of its width, so that the padding of other texts counts.
+    """
+
+    def __init__(self, name="accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        right = matches(y_true, y_pred)
+        weights = keras.ops.ones_like(right) if sample_weight is None else sample_weight
+        mask = getattr(y_pred, "_keras_mask", None)
+        if mask is not None:
+            weights = keras.ops.where(mask, weights, 0.0)
+        super().update_state(keras.ops.reshape(right, (-1,)), keras.ops.reshape(weights, (-1,)))
+
+
 @dataclasses.dataclass(frozen=True)
 class Task:
     """One row of the table.
@@ -223,7 +242,7 @@ TASKS = {
     # Targets are texts; the model answers token by token.
     "translation": Task(
         loss=_token_cross_entropy,
-        metrics=lambda: [keras.metrics.MeanMetricWrapper(matches, name="accuracy")],
+        metrics=lambda: [TokenAccuracy()],
         monitor="val_loss",
         mode="min",
         score=translation.score,
