@@ -7,6 +7,7 @@ FAULTS is a JSON list of [event, action, arguments...]. An event is a call of a 
 one of `ACTIONS`.
 """
 
+import errno
 import json
 import logging
 import os
@@ -75,7 +76,8 @@ def _send(given, *numbers, delay=0.0):
         while "/zoo/" not in frame.f_code.co_filename and frame.f_back:
             frame = frame.f_back
         doing = f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}"
-        print(f"\nmoment: epoch {SEEN['epoch']}, step {SEEN['step']}, {doing}", flush=True)
+        moment = f"\nmoment: epoch {SEEN['epoch']}, step {SEEN['step']}, {doing}"
+        print(moment, file=sys.stderr, flush=True)
         for number in numbers:
             os.kill(os.getpid(), number)
 
@@ -156,6 +158,22 @@ def _stream(given):
     find("zoo.data.sources.example_bytes")[0].example_bytes = lambda spec: 2**30
 
 
+def _no_space(given):
+    """The write of a file fails as on a full disk."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), given[0])
+
+
+def _other_data(given):
+    """Another process would read other examples."""
+    sources, _ = find("zoo.data.sources.carve")
+    carve = sources.carve
+
+    def shifted(data, fraction, info):
+        return carve(sources.Arrays(data.inputs + 1, data.targets), fraction, info)
+
+    sources.carve = shifted
+
+
 ACTIONS = {
     "signal": _send,
     "kill after": _kill_after,
@@ -163,6 +181,8 @@ ACTIONS = {
     "fill": fill,
     "fill and log": _fill_and_log,
     "remove": lambda given, folder: shutil.rmtree(folder),
+    "no space": _no_space,
+    "other data": _other_data,
     "rename": lambda given, folder, to: os.rename(folder, to),
     "wait": _wait,
     "set clock back": _set_clock_back,

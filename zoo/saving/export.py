@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from zoo import families, files
 from zoo.data import images
@@ -232,9 +233,36 @@ def _write_saved_model(folder, models, endpoints):
     trackable = archive._tf_trackable
     trackable.variables = [weight.value for model in models for weight in model.weights]
     trackable.trainable_variables, trackable.non_trainable_variables = [], []
+    _in_order(archive)
     archive.write_out(str(folder), verbose=False)
+    _forget_process(folder / "saved_model.pb")
     concrete = {name: function.get_concrete_function() for name, function in functions.items()}
     return {"serving_default": concrete["serve"], **concrete}
+
+
+def _in_order(archive):
+    """Brings the variables that Keras finds in the signatures, which come in any order, into that of the models."""
+    trackable, track = archive._tf_trackable, archive._filter_and_track_resources
+
+    def track_in_order():
+        track()
+        order = {variable.name: i for i, variable in enumerate(trackable.variables)}
+        trackable._all_variables = sorted(
+            trackable._all_variables, key=lambda v: (order.get(v.name, len(order)), v.name)
+        )
+
+    archive._filter_and_track_resources = track_in_order
+
+
+def _forget_process(path):
+    """Removes what TensorFlow writes beside each call of this process's settings: its devices, and its fellow workers."""
+    content = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    for graph in content.meta_graphs:
+        functions = graph.graph_def.library.function
+        for node in [*graph.graph_def.node, *(node for f in functions for node in f.node_def)]:
+            if "config_proto" in node.attr:
+                node.attr["config_proto"].s = b""
+    path.write_bytes(content.SerializeToString(deterministic=True))
 
 
 def _write_golden(folder, concrete, endpoints, raw):

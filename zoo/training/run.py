@@ -110,7 +110,8 @@ def start_run(config):
             if strategy.num_replicas_in_sync > 1:
                 log.info("%s", strategies.describe(strategy, config.data.batch_size))
             try:
-                yield Run(config, folder, strategy, resumed)
+                with workers.noticing_lost_ones(strategy):  # here, too, for the log
+                    yield Run(config, folder, strategy, resumed)
             except (KeyboardInterrupt, SystemExit):
                 log.info("stopped; go on with --resume %s", folder)
                 raise

@@ -1,7 +1,7 @@
 """Several workers as processes of this machine, for tests."""
 
 import os
-import sys
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -10,15 +10,15 @@ import warm
 from zoo import launch
 from zoo.training import cluster
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 TRAIN = Path(__file__).with_name("train_family.py")
 
 
-def start(count, script, *arguments, own=None):
-    """Starts a script as so many workers; `own` holds further arguments of each."""
+def start(count, script, *arguments, own=None, late=0.0):
+    """Starts a script as so many workers; `own` holds further arguments of each; others than the first come late."""
     addresses = [f"localhost:{port}" for port in launch._free_ports(count)]
     processes = []
     for index in range(count):
+        time.sleep(late if index else 0)
         environment = {cluster.VARIABLE: cluster.tf_config(addresses, index)}
         more = own[index] if own else ()
         with mock.patch.dict(os.environ, environment):

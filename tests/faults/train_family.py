@@ -7,15 +7,12 @@ the same weights. OPTIONS are those of `zoo.train`, as JSON. Prints a digest of 
 import hashlib
 import json
 import sys
-from pathlib import Path
 
+import family_run
 import keras
 import numpy as np
 
 import zoo
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
-import family_run
 
 SETTINGS = {
     "epochs": 2, "batch_size": 12, "optimizer": "sgd", "learning_rate": 0.05, "checkpoint_steps": 4, "quiet": True,
