@@ -115,6 +115,14 @@ def _add_launch(verbs):
         "--hosts", metavar="A,B,...", help="be one worker of these machines in place of all here"
     )
     add.add_argument("--index", type=int, metavar="I", help="with --hosts: which one, from 0")
+    add.add_argument(
+        "--print",
+        dest="scheduler",
+        metavar="WHAT",
+        help="print what starts them elsewhere: kubernetes, slurm, or commands for a dry run",
+    )
+    add.add_argument("--image", metavar="IMAGE", help="with --print kubernetes: the container's")
+    add.add_argument("--gpus", type=int, default=0, metavar="N", help="with --print: of a machine")
     add.add_argument("command", nargs=argparse.REMAINDER, help="for example: -- python recipes/...")
     add.set_defaults(run=_launch)
 
@@ -247,12 +255,17 @@ def _verify(options):
 
 
 def _launch(options):
-    from zoo import launch
+    from zoo import launch, schedulers
 
     parts = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if options.hosts is None and options.workers is None:
+        raise checks.InputError("Say how many: --workers 2.")
+    if options.scheduler is not None:
+        given = {"image": options.image} if options.image else {}
+        given |= {"max_restarts": options.max_restarts, "gpus": options.gpus}
+        print(schedulers.render(options.scheduler, parts, options.workers, **given), end="")
+        return
     if options.hosts is None:
-        if options.workers is None:
-            raise checks.InputError("Say how many: --workers 2.")
         sys.exit(launch.launch(parts, options.workers, max_restarts=options.max_restarts))
     if options.index is None:
         raise checks.InputError("--hosts needs --index: which of them this worker is.")

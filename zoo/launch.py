@@ -1,11 +1,10 @@
-"""Starting workers: several processes on this machine, one of a cluster's, or the description that a scheduler takes.
+"""Starting workers: several processes on this machine, or one of a cluster's.
 
 Imports no TensorFlow: the workers do.
 """
 
 import ctypes
 import os
-import shlex
 import signal
 import socket
 import subprocess
@@ -39,7 +38,7 @@ def launch(command, workers, *, max_restarts=0):
     Raises:
         InputError: There is nothing to run, or `--out` is missing.
     """
-    command = _checked(command, workers, max_restarts)
+    command = checked(command, workers, max_restarts)
     for restart in range(max_restarts + 1):
         code, is_over = _run_once(command, workers)
         if is_over or restart == max_restarts:
@@ -59,7 +58,7 @@ def run_one(command, hosts, index):
         hosts: Names of the workers' machines, with or without a port, in the same order everywhere.
         index: Number of this one, from 0.
     """
-    command = _checked(command, len(hosts), 0)
+    command = checked(command, len(hosts), 0)
     value = cluster.tf_config(with_ports(hosts), index)
     cluster.here({cluster.VARIABLE: value})  # refuses an index that is none
     os.environ[cluster.VARIABLE] = value
@@ -78,7 +77,7 @@ def with_ports(hosts):
     return [host if ":" in host else f"{host}:{PORT}" for host in hosts]
 
 
-def _checked(command, workers, max_restarts):
+def checked(command, workers, max_restarts):
     """The command, which goes on where it was wherever it may be started again."""
     checks.positive_int("workers", workers)
     checks.not_negative("max_restarts", max_restarts)
@@ -116,26 +115,27 @@ def _run_once(command, workers):
 
 def _wait(children, asked):
     """Waits until all have ended, and ends those that are left when one has failed; returns the exit code."""
-    failed, deadline = None, None
-    while any(child.poll() is None for child in children):
+    failed, deadline, left = None, None, True
+    while left:
+        left = [child for child in children if child.poll() is None]
+        bad = [i for i, child in enumerate(children) if child.returncode]
         if asked and deadline is None:
-            _send(children, asked[0])
+            _send(left, asked[0])
             deadline = time.monotonic() + GRACE
-        bad = [i for i, child in enumerate(children) if child.poll()]
         if bad and failed is None:
             failed = bad[0]
-            text = _meaning(children[failed].returncode)
-            print(f"zoo launch: worker {failed} {text}; ending the others", file=sys.stderr)
+            text = f"worker {failed} {_meaning(children[failed].returncode)}"
+            print(f"zoo launch: {text}{'; ending the others' * bool(left)}", file=sys.stderr)
             deadline = min(deadline or float("inf"), time.monotonic() + AFTER_FAILURE)
         if deadline is not None and time.monotonic() > deadline:
-            _send(children, signal.SIGKILL)
-        time.sleep(0.05)
+            _send(left, signal.SIGKILL)
+        time.sleep(0.05 if left else 0)
     codes = [child.returncode for child in children]
     if BAD_INPUT in codes:
         return BAD_INPUT
     if asked:
         return 128 + asked[0]
-    code = codes[failed] if failed is not None else next(filter(None, codes), 0)
+    code = 0 if failed is None else codes[failed]
     return 128 - code if code < 0 else code
 
 
@@ -209,16 +209,3 @@ def _free_ports(count):
     finally:
         for one in held:
             one.close()
-
-
-def describe(command, hosts):
-    """What each worker of a cluster is started with, one line each: for a dry run.
-
-    >>> print(describe(["python", "train.py"], ["a", "b"]))
-    TF_CONFIG='{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 0}}' python train.py
-    TF_CONFIG='{"cluster": {"worker": ["a:2222", "b:2222"]}, "task": {"type": "worker", "index": 1}}' python train.py
-    """
-    return "\n".join(
-        f"{cluster.VARIABLE}={shlex.quote(cluster.tf_config(with_ports(hosts), index))} {shlex.join(command)}"
-        for index in range(len(hosts))
-    )

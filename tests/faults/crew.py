@@ -1,10 +1,15 @@
 """Several workers as processes of this machine, for tests."""
 
+import contextlib
 import os
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from unittest import mock
 
+import pytest
 import warm
 
 from zoo import launch
@@ -31,3 +36,42 @@ def run(count, script, *arguments, own=None):
     processes = start(count, script, *arguments, own=own)
     printed = [process.communicate()[0] for process in processes]
     return [(process.returncode, text) for process, text in zip(processes, printed)]
+
+
+@contextlib.contextmanager
+def two_machines():
+    """Two network namespaces with a link between them; yields their names and a function that cuts or restores the link."""
+    names = [f"zoo-{os.getpid()}-{i}" for i in range(2)]
+
+    def ip(*arguments, check=True):
+        return subprocess.run(["ip", *arguments], capture_output=True, text=True, check=check)
+
+    if shutil.which("ip") is None or ip("netns", "add", names[0], check=False).returncode:
+        pytest.skip("needs root and iproute2, to make network namespaces")
+    try:
+        ip("netns", "add", names[1])
+        ends = ["veth0", "veth1"]
+        ip("link", "add", ends[0], "netns", names[0], "type", "veth", "peer", "name", ends[1], "netns", names[1])  # fmt: skip
+        for i, (name, link) in enumerate(zip(names, ends)):
+            ip("-n", name, "addr", "add", f"10.77.0.{i + 1}/24", "dev", link)
+            ip("-n", name, "link", "set", "lo", "up")
+            ip("-n", name, "link", "set", link, "up")
+        yield names, lambda state: ip("-n", names[0], "link", "set", ends[0], state)
+    finally:
+        for name in names:
+            ip("netns", "del", name, check=False)
+
+
+def start_on(names, script, *arguments):
+    """Starts a script as one worker in each of some network namespaces."""
+    addresses = [f"10.77.0.{i + 1}:2222" for i in range(len(names))]
+    return [
+        subprocess.Popen(
+            ["ip", "netns", "exec", name, sys.executable, script, *map(str, arguments)],
+            env={**os.environ, cluster.VARIABLE: cluster.tf_config(addresses, index)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for index, name in enumerate(names)
+    ]

@@ -254,21 +254,36 @@ GROUPS = {
     "`--resume` with something else": REFUSED,
 }
 ROWS = [row for rows in GROUPS.values() for row in rows]
-HEADER = f"""# What can happen to a run
+HEADER = """# What can happen to a run
 
-Printed by `python tests/faults/fault_table.py`: {len(ROWS)} faults. The slow tests in `tests/faults/` inject each of them into
+Printed by `python tests/faults/fault_table.py`: {count} faults. The slow tests in `tests/faults/` inject each of them into
 real processes and check every column: exit code, message, newest whole checkpoint, and what comes after `--resume RUN`
-once the cause is mended. "{EQUAL.capitalize()}" means: every variable of model, optimizer and metrics after the last step,
+once the cause is mended. "{equal}" means: every variable of model, optimizer and metrics after the last step,
 the exported weights, `metrics.csv` and the scores equal those of a run that nothing happened to, bit for bit (on CPUs),
 no half-written file is left, and no row prints a traceback. `tests/faults/test_kills.py` kills every family
 at random moments besides.
 
-The run: `python recipes/classify_table.py --out RUN`, a tiny model with dropout, {STEPS} steps in four epochs, a checkpoint
+The run: `python recipes/classify_table.py --out RUN`, a tiny model with dropout, {steps} steps in four epochs, a checkpoint
 after every third step of an epoch and at its end."""
 
 
+WORKERS = """
+## Several workers
+
+The same command as two processes, `zoo launch --workers 2 -- python recipes/classify_table.py --out RUN`. The exit codes are
+those of the chief, which alone writes RUN, and of the other; 75 means: another worker is gone. "{equal}" holds for weights
+and scores; the mean loss of an epoch that was broken may differ in its last digit. Besides, a random worker is killed at
+random moments (`tests/faults/test_worker_faults.py`), and the link between two machines is cut in mid-step.
+
+| what happens | exit codes | what they say | checkpoint | then, started again with `--resume RUN` |
+| --- | --- | --- | --- | --- |"""
+
+
 def main():
-    print(HEADER)
+    import worker_table
+
+    count = len(ROWS) + len(worker_table.ROWS)
+    print(HEADER.format(count=count, equal=EQUAL.capitalize(), steps=STEPS))
     for title, rows in GROUPS.items():
         print(f"\n## {title}\n")
         print(
@@ -276,6 +291,9 @@ def main():
         )
         for row in rows:
             print(row.in_words())
+    print(WORKERS.format(equal=EQUAL.capitalize()))
+    for row in worker_table.ROWS:
+        print(row.in_words())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import time
+from pathlib import Path
 
 import crew
 import harness
@@ -116,4 +117,32 @@ def test_a_random_worker_is_killed_at_a_random_moment(number, unbroken, in_tmp):
         f"workers, kill {number + 1}: worker {victim}, {where}; noticed and left after {noticed:.1f} s; "
         f"ended with {ended['every variable after the last step'][:16]}"
     )
+    assert_same("RUN", unbroken)
+
+
+@pytest.mark.parametrize("seconds", [None, 3.0], ids=["for good", "for three seconds"])
+def test_the_link_between_two_machines_is_cut_in_mid_step(seconds, unbroken, in_tmp):
+    reached = [[["keras.callbacks.CallbackList.on_train_batch_begin", "", 13], "wait", "step"]]
+    with crew.two_machines() as (names, link):
+        chief = [json.dumps(reached), harness.TABLE, *OPTIONS, *SAVED, "--out", "RUN"]
+        processes = crew.start_on(names, harness.DRIVER, *chief)
+        while not os.path.exists("step.reached"):  # by both, or by the first of them
+            assert processes[0].poll() is None, processes[0].communicate()
+            time.sleep(0.01)
+        link("down")
+        Path("go").touch()
+        if seconds is not None:
+            time.sleep(seconds)
+            link("up")
+        begun = time.monotonic()
+        printed = [process.communicate()[0] for process in processes]
+        codes = tuple(process.returncode for process in processes)
+        if seconds is None:
+            assert codes == (75, 75), printed
+            assert all(harness.says(table.LOST, text) for text in printed), printed
+            test_kills.note(f"workers, link cut: left after {time.monotonic() - begun:.1f} s")
+            assert harness.newest("RUN") == 11
+            resume()
+        else:
+            assert codes == (0, 0), printed
     assert_same("RUN", unbroken)
