@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import zoo
 from zoo import launch
-from zoo.training import cluster, workers
+from zoo.training import cluster, strategy, workers
 from zoo.training.config import TrainConfig
 
 TWO = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
@@ -221,3 +221,41 @@ def test_a_worker_of_a_cluster(tmp_path):
         [*command, *script(tmp_path, "print(json.dumps(place))")], capture_output=True, text=True, check=True
     )  # fmt: skip
     assert json.loads(child.stdout) == json.loads(cluster.tf_config(["a:2222", "b:9"], 1))
+
+
+def test_a_tpu_that_is_not_there_is_refused_at_once(monkeypatch):
+    monkeypatch.delenv("TPU_NAME", raising=False)
+    begun = time.monotonic()
+    with pytest.raises(zoo.InputError, match="this machine has no TPU"):
+        zoo.make_strategy("tpu")
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "policy"),
+    [
+        ([], "float32"),
+        ([(6, 1)], "float32"),
+        ([(7, 0)], "mixed_float16"),
+        ([(7, 5), (7, 5)], "float32"),  # Keras looks for overflow on the first of several only
+        ([(8, 0)], "mixed_bfloat16"),
+        ([(9, 0), (8, 9)], "mixed_bfloat16"),
+        ([(9, 0), (7, 5)], "float32"),
+    ],
+)
+def test_precision_by_the_devices(capabilities, policy, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: capabilities)
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda gpu: {"compute_capability": gpu}
+    )
+    assert strategy.find_precision("auto") == policy
+    assert strategy.find_precision("float32") == "float32"
+
+
+def test_memory_of_gpus_grows(monkeypatch):
+    grown = []
+    monkeypatch.setattr(
+        tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on))
+    )
+    strategy._let_memory_grow(["GPU:0", "GPU:1"])
+    assert grown == [("GPU:0", True), ("GPU:1", True)]

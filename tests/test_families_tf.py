@@ -7,7 +7,7 @@ import tensorflow as tf
 from table import KINDS, STATEFUL, loss_of, tiny
 
 import zoo
-from zoo.training import strategy as strategies
+from zoo.training import replicas
 from zoo.training.compile import make_optimizer
 from zoo.training.config import OptimizerConfig
 
@@ -18,7 +18,7 @@ def train_once(name, task, index, strategy, optimizer, steps=3):
         keras.utils.set_random_seed(3)
         one_sample = {"num_samples": 1} if name == "vae" else {}
         model, sample = tiny(name, task, index, **{**STATEFUL[name], **one_sample})
-        strategies.prepare_model(model, strategy)
+        replicas.prepare_model(model, strategy)
         if name == "vae":  # so little noise that the replicas' own does not matter
             model.get_layer("log_variance").bias.assign(np.full(2, -30.0))
         model.compile(
@@ -79,7 +79,7 @@ def test_dropout_differs_between_replicas_and_repeats_by_seed():
             inputs = keras.Input((64,))
             model = keras.Model(inputs, keras.layers.Dropout(0.5, seed=1)(inputs))
             if prepared:
-                strategies.prepare_model(model, strategy)
+                replicas.prepare_model(model, strategy)
         run = tf.function(lambda: strategy.run(lambda: model(tf.ones((1, 64)), training=True)))
         return [value.numpy() for value in strategy.experimental_local_results(run())]
 
@@ -99,7 +99,7 @@ def test_batch_normalization_is_synchronized_only_where_there_are_several_replic
     ]:
         with strategy.scope():
             model = zoo.build("cnn:base", input_shape=(28, 28, 1), num_classes=3)
-            strategies.prepare_model(model, strategy)
+            replicas.prepare_model(model, strategy)
         norms = [
             layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)
         ]
@@ -111,12 +111,12 @@ def test_keras_still_clips_before_the_all_reduce():
     """The trap that `ReduceThenClip` steps round; once this fails, Keras has mended it."""
     strategy = zoo.make_strategy("mirrored", replicas=2)
 
-    def run(replicas):
+    def run(count):
         config = OptimizerConfig(name="sgd", learning_rate=0.1, clip_norm=0.05)
-        optimizer = make_optimizer(config, 1, replicas=replicas)
+        optimizer = make_optimizer(config, 1, replicas=count)
         with strategy.scope():
             keras.utils.set_random_seed(3)
-            model = strategies.prepare_model(zoo.build_dense((4,), 2), strategy)
+            model = replicas.prepare_model(zoo.build_dense((4,), 2), strategy)
             model.compile(type(optimizer).from_config(optimizer.get_config()), "mse")
         x = np.random.default_rng(0).normal(size=(8, 4)).astype("float32")
         model.fit(tf.data.Dataset.from_tensors((x, x[:, :2] * 9)), verbose=0, shuffle=False)
@@ -243,7 +243,7 @@ def test_masked_batch_normalization_sees_the_global_batch():
         with strategy.scope():
             keras.utils.set_random_seed(0)
             model = zoo.build_cnn((None,), 2, vocabulary_size=9, normalization="batch")
-            strategies.prepare_model(model, strategy)
+            replicas.prepare_model(model, strategy)
         norm = model.get_layer("norm_1_1")
         if plain:
             del norm._moments

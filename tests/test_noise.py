@@ -7,7 +7,7 @@ import tensorflow as tf
 from table import EXTREME, KINDS, quick_of, tiny
 
 import zoo
-from zoo.training import strategy as strategies
+from zoo.training import replicas
 
 NOISE = {"recurrent": {"dropout": 0.0, "recurrent_dropout": 0.5}}  # that of the cells inside
 
@@ -18,7 +18,7 @@ def outputs_of_replicas(name, task, index, seed=0, steps=1):
     with strategy.scope():
         keras.utils.set_random_seed(seed)
         model, sample = tiny(name, task, index, **{**EXTREME[name], **NOISE.get(name, {})})
-        strategies.prepare_model(model, strategy)
+        replicas.prepare_model(model, strategy)
         rng = np.random.default_rng(0)
         for weight in model.trainable_weights:
             weight.assign(rng.normal(size=weight.shape) * 0.4)

@@ -10,7 +10,7 @@ from test_attention import numpy_sinusoids
 
 import zoo
 from zoo import summary
-from zoo.training import strategy as strategies
+from zoo.training import replicas
 from zoo.training.compile import make_optimizer
 from zoo.training.config import OptimizerConfig
 
@@ -234,7 +234,7 @@ def test_two_devices_train_to_the_weights_of_one(arguments):
     def train(strategy):
         with strategy.scope():
             model = random_model(10, num_layers=1, **arguments)
-            strategies.prepare_model(model, strategy)
+            replicas.prepare_model(model, strategy)
             options = OptimizerConfig(name="sgd", learning_rate=0.1, clip_norm=1.0)
             model.compile(
                 make_optimizer(options, 3, replicas=strategy.num_replicas_in_sync),

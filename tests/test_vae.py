@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 
 import zoo
 from zoo.models import latent, vae
-from zoo.training import strategy as strategies
+from zoo.training import replicas
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.random((6, 4, 4, 1)).astype("float32")
@@ -165,7 +165,7 @@ def test_noise_differs_between_replicas_and_repeats_by_seed():
         with strategy.scope():
             keras.utils.set_random_seed(0)
             model = zoo.build_vae((4,), units=(), latent_dim=8)
-            strategies.prepare_model(model, strategy)
+            replicas.prepare_model(model, strategy)
         layer = model.get_layer("sampling")
         zeros = tf.zeros((1, 8))
         run = tf.function(lambda: strategy.run(lambda: layer([zeros, zeros])))

@@ -8,7 +8,7 @@ from test_transformer import gradients_of, torch_encoder
 
 import zoo
 from zoo.models import attention, vit
-from zoo.training import strategy as strategies
+from zoo.training import replicas
 
 PLAN = {"num_layers": 2, "hidden_dim": 12, "num_heads": 3, "intermediate_dim": 20}
 COMPACT = {"filters": (5, 12), "pooling": "attention", "qkv_bias": False}
@@ -142,7 +142,7 @@ def test_stochastic_depth_differs_between_replicas_and_repeats_by_seed():
     def outputs():
         with strategy.scope():
             model = random_model((8, 8, 1), drop_path=0.5)
-            strategies.prepare_model(model, strategy)
+            replicas.prepare_model(model, strategy)
         x = tf.repeat(images(1, 8, 8, 1), 16, 0)
         run = tf.function(lambda: strategy.run(lambda: model(x, training=True)))
         return [value.numpy() for value in strategy.experimental_local_results(run())]

@@ -7,6 +7,7 @@ from zoo.models import checks
 from zoo.training import accumulate, distill, fits, fused, tasks
 from zoo.training import config as configs
 from zoo.training import strategy as strategies
+from zoo.training.replicas import ReduceThenClip, prepare_loss, prepare_model
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -85,7 +86,7 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     checks.one_of("optimizer", config.name, OPTIMIZERS)
     kind = OPTIMIZERS[config.name]
     if replicas > 1 and (config.clip_norm or config.clip_value):
-        kind = type(kind.__name__, (strategies.ReduceThenClip, kind), {})
+        kind = type(kind.__name__, (ReduceThenClip, kind), {})
     options = {}
     if config.name == "sgd":
         options = {"momentum": config.momentum, "nesterov": config.nesterov}
@@ -153,7 +154,7 @@ def compile_model(
         )
     fits.check_output(model, info)
     task = tasks.task(info.task)
-    loss = strategies.prepare_loss(task.loss(config.optimizer), strategy)
+    loss = prepare_loss(task.loss(config.optimizer), strategy)
     tasks.check_class_weight(config.optimizer.class_weight, info)
     distill.check(config, info, teacher)
     if config.report.calibrate and info.task != "classification":
@@ -166,7 +167,7 @@ def compile_model(
             "baseline and overfit_batch are for models that predict a class or a number; this is a "
             f"{info.task}. Leave them out."
         )
-    strategies.prepare_model(model, strategy)
+    prepare_model(model, strategy)
     (fused.unfuse if config.run.jit == "on" else fused.fuse)(model)  # XLA fuses by itself
     model.compile(
         optimizer=make_optimizer(

@@ -11,8 +11,7 @@ import numpy as np
 
 from zoo import files
 from zoo.models import checks
-from zoo.training import checkpoints, signals, workers
-from zoo.training import strategy as strategies
+from zoo.training import checkpoints, replicas, signals, workers
 
 log = logging.getLogger("zoo")
 
@@ -75,7 +74,7 @@ class Checkpoints(keras.callbacks.Callback):
             return 0, 0, False
         state = found[0]
         self.set_model(model)
-        strategies.build_from_spec(model, element_spec)
+        replicas.build_from_spec(model, element_spec)
         self._check(state)
         self.best, self.rows, self.seconds = state["best"], state["rows"], state["seconds"]
         self._write_metrics()

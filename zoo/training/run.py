@@ -2,18 +2,13 @@
 
 import contextlib
 import dataclasses
-import datetime
 import errno
 import logging
 import os
-import platform
 import re
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
-from importlib import metadata
 from pathlib import Path
 
 import keras
@@ -22,7 +17,7 @@ import yaml
 
 from zoo import families, files
 from zoo.models import checks
-from zoo.training import signals, workers
+from zoo.training import provenance, signals, workers
 from zoo.training import strategy as strategies
 from zoo.training.compile import OPTIMIZERS
 from zoo.training.config import AUTO, OWN, TrainConfig
@@ -77,6 +72,8 @@ def start_run(config):
             config.model, config.model_args
         )  # names only: the sizes come with the data
     strategy = strategies.make_strategy(config.run.strategy, replicas=config.run.replicas)
+    precision = strategies.find_precision(config.run.precision)
+    asked, config = (c.replace(precision=precision) for c in (asked, config))
     strategies.check_together(strategy, config)
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers.noticing_lost_ones(strategy))
@@ -86,7 +83,7 @@ def start_run(config):
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zoo-worker-")))
             resumed = False
-        described = {"settings": _compared(asked), "versions": str(_packages())}
+        described = {"settings": _compared(asked), "versions": str(provenance.packages())}
         workers.check_alike(strategy, described)
         if resumed:
             asked, config = (c.replace(resume=str(folder)) for c in (asked, config))
@@ -101,7 +98,7 @@ def start_run(config):
             files.remove_leftovers(folder)
         if not resumed or asked.run.epochs != TrainConfig.of_run(folder).run.epochs:
             record = asked.replace(out=None, resume=None).to_yaml()
-            record = yaml.safe_load(record) | {"made_by": versions()}
+            record = yaml.safe_load(record) | {"made_by": provenance.found()}
             text = yaml.safe_dump(record, sort_keys=False)
             files.write_atomic(folder / "config.yaml", text)
         level = logging.INFO if is_chief else logging.WARNING
@@ -273,68 +270,3 @@ def _logging_to(path, *, quiet, level):
         for handler in handlers:
             log.removeHandler(handler)
             handler.close()
-
-
-def versions():
-    """What made a run: versions, platform, device, date and, in a checkout, the commit."""
-    gpus = [
-        tf.config.experimental.get_device_details(gpu)
-        for gpu in tf.config.list_physical_devices("GPU")
-    ]
-    return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        **_packages(),
-        "device": ", ".join(gpu.get("device_name", "GPU") for gpu in gpus)
-        or f"{platform.machine()} CPU, {_cores()} cores",
-        "commit": _commit(),
-        "command": _command(),
-    }
-
-
-def _packages():
-    packages = ("keras-zoo", "keras", "tensorflow", "tensorflow-datasets", "numpy")
-    return {package: _version(package) for package in packages}
-
-
-def _cores():
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
-def _command():
-    """The command of this process, as a user of a checkout would write it; without where files lie."""
-    script, arguments = Path(sys.argv[0]), list(sys.argv[1:])
-    for option in ("--out", "--data-dir"):
-        if option in arguments:
-            at = arguments.index(option)
-            del arguments[at : at + 2]
-    if script.name == "zoo":
-        return shlex.join(["zoo", *arguments])
-    if script.parent.name in ("recipes", "benchmarks"):
-        return shlex.join(["python", f"{script.parent.name}/{script.name}", *arguments])
-    return "zoo.train(...)"
-
-
-def _version(package):
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return _version("tensorflow-cpu") if package == "tensorflow" else "not installed"
-
-
-def _commit():
-    """The checkout's commit, with `+` where files differ from it; `None` outside of a checkout."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-
-    def git(*arguments):
-        return subprocess.run(
-            ["git", "-C", root, *arguments], capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        commit = git("rev-parse", "--short=12", "HEAD")
-        return commit + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None  # no git, or no commit yet

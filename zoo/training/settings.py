@@ -144,13 +144,14 @@ class RunConfig:
     """Folder of this run, which must not exist; default: runs/<dataset>-<model>-<number>."""
     seed: int = 0
     """Seed of weights, order, augmentation and dropout."""
-    strategy: Literal["auto", "one", "mirrored", "multi_worker"] = "auto"
-    """one device; mirrored: all GPUs of this machine; multi_worker: all machines that TF_CONFIG lists; auto: what
-    there is."""
+    strategy: Literal["auto", "one", "mirrored", "multi_worker", "tpu"] = "auto"
+    """one device; mirrored: all GPUs of this machine; multi_worker: all machines that TF_CONFIG lists; tpu: all cores
+    of a TPU; auto: what there is, but for a TPU."""
     replicas: int | None = None
     """Devices of mirrored; without a GPU this many logical CPU devices are made."""
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    """Keras's dtype policy."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
+    """Keras's dtype policy; auto: mixed_bfloat16 on GPUs that are fast in it (Ampere and later), mixed_float16 on one
+    older GPU, otherwise float32."""
     jit: Literal["auto", "on", "off"] = "auto"
     """Compile the step with XLA; auto: Keras decides (off on CPUs)."""
     deterministic: bool = False

@@ -1,14 +1,10 @@
-"""`tf.distribute` under Keras 3: the only home of strategies, replicas and what does not work with them.
-
-Keras 3.15 has gaps here (keras-team/keras#20582, #20585); each way round is a function below, and a test shows
-that it is still needed.
-"""
+"""Strategies of `tf.distribute`: made by name, told what does not work with them, and given their batches."""
 
 import functools
+import glob
 import logging
-import types
+import os
 
-import keras
 import tensorflow as tf
 
 from zoo.models import checks
@@ -22,7 +18,8 @@ def make_strategy(name="auto", *, replicas=None):
 
     Args:
         name: `"one"` device; `"mirrored"`: every GPU of this machine; `"multi_worker"`: every device of the machines
-            that the variable `TF_CONFIG` lists; `"auto"`: multi_worker where that lists several, mirrored where there
+            that the variable `TF_CONFIG` lists; `"tpu"`: all cores of this machine's TPU, or of the one that the variable
+            `TPU_NAME` names; `"auto"`: multi_worker where that lists several, mirrored where there
             are two GPUs or more, otherwise one.
         replicas: How many devices `"mirrored"` uses. Without a GPU that many logical CPU devices are made, which
             helps to try a distributed run, not to speed it up.
@@ -34,7 +31,7 @@ def make_strategy(name="auto", *, replicas=None):
         InputError: There are fewer devices than `replicas`, or TensorFlow has started with fewer logical devices, or
             too early to join other workers.
     """
-    checks.one_of("strategy", name, ("auto", "one", "mirrored", "multi_worker"))
+    checks.one_of("strategy", name, ("auto", "one", "mirrored", "multi_worker", "tpu"))
     if replicas is not None:
         checks.positive_int("replicas", replicas)
     if name == "one" and replicas not in (None, 1):
@@ -47,7 +44,10 @@ def make_strategy(name="auto", *, replicas=None):
                 f"replicas={replicas} is for strategy='mirrored'; several workers use all their devices: leave it out."
             )
         return workers.make_strategy()
+    if name == "tpu":
+        return _tpu()
     gpus = tf.config.list_physical_devices("GPU")
+    _let_memory_grow(gpus)
     if name == "auto":
         name = "mirrored" if len(gpus) > 1 or (replicas or 1) > 1 else "one"
     if name == "one":
@@ -57,6 +57,46 @@ def make_strategy(name="auto", *, replicas=None):
     if replicas and replicas > len(gpus):
         raise checks.InputError(f"replicas={replicas}, but this machine has {len(gpus)} GPUs.")
     return _mirrored(tuple(f"GPU:{i}" for i in range(replicas or len(gpus))))
+
+
+def _let_memory_grow(gpus):
+    """Lets TensorFlow take a GPU's memory as it needs it, and leave the rest to others."""
+    for gpu in gpus:
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:
+            log.info("%s: TensorFlow has started, so it keeps all of its memory", gpu.name)
+
+
+def find_precision(name):
+    """The dtype policy of a name: for `"auto"` what the devices are fast in.
+
+    bfloat16 on GPUs from compute capability 8.0 (Ampere) on, float16 with loss scaling from 7.0 (Volta) on where there is
+    one of them, otherwise float32.
+    """
+    if name != "auto":
+        return name
+    gpus = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    least = min((d.get("compute_capability", (0, 0)) for d in details), default=(0, 0))
+    if least >= (8, 0):
+        return "mixed_bfloat16"
+    return "mixed_float16" if least >= (7, 0) and len(gpus) == 1 else "float32"
+
+
+@functools.cache
+def _tpu():
+    """TensorFlow's strategy for TPUs. Looks for one first: TensorFlow would wait for minutes where there is none."""
+    name = os.environ.get("TPU_NAME")
+    if name is None and not (glob.glob("/dev/accel[0-9]*") or glob.glob("/dev/vfio/[0-9]*")):
+        raise checks.InputError(
+            "strategy='tpu', but this machine has no TPU (no /dev/accel* and no /dev/vfio/*), and the variable TPU_NAME "
+            "names none. On a TPU VM install tensorflow-tpu; elsewhere use strategy='auto'."
+        )
+    resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name or "local")
+    tf.config.experimental_connect_to_cluster(resolver)
+    tf.tpu.experimental.initialize_tpu_system(resolver)
+    return tf.distribute.TPUStrategy(resolver)
 
 
 def _logical_cpus(replicas):
@@ -166,131 +206,3 @@ def describe(strategy, batch_size):
         f"{where}: each step takes {batch_size} examples, {batch_size // devices} on each device; the learning rate is "
         "that of the whole batch and is not scaled"
     )
-
-
-class _ReplicaSeeds(keras.random.SeedGenerator):
-    """Folds the replica's number into each seed: the generator's state is mirrored, so the seeds are all alike."""
-
-    def next(self, ordered=True):
-        seed = super().next(ordered)
-        context = tf.distribute.get_replica_context()
-        if context is None:
-            return seed
-        return tf.random.experimental.stateless_fold_in(seed, context.replica_id_in_sync_group)
-
-
-def prepare_model(model, strategy):
-    """Makes a plain model right for several replicas, before its first training step.
-
-    Dropout and other noise differ between replicas, batch normalization sees the global batch, and Keras builds
-    from the data set's description instead of reading (and mixing up) a real batch.
-
-    Args:
-        model: An uncompiled Keras model.
-        strategy: The strategy in whose scope it was built.
-
-    Returns:
-        The model.
-    """
-    if strategy.num_replicas_in_sync == 1:
-        return model
-    for layer in model._flatten_layers():
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.synchronized = True
-            layer._moments = types.MethodType(_moments_of_all_replicas, layer)
-        for value in list(vars(layer).values()):
-            if type(value) is keras.random.SeedGenerator:
-                value.__class__ = _ReplicaSeeds
-    model._maybe_symbolic_build = types.MethodType(_build_from_iterator, model)
-    return model
-
-
-def _moments_of_all_replicas(layer, inputs, mask):
-    """Batch normalization's `_moments`; with a mask, Keras's own are those of one replica, synchronized or not."""
-    context = tf.distribute.get_replica_context()
-    if mask is None or context is None:
-        return type(layer)._moments(layer, inputs, mask)
-    mask = tf.cast(mask, "bool")[..., None]
-
-    def total(values):
-        return context.all_reduce("SUM", tf.reduce_sum(values, layer._reduction_axes))
-
-    count = total(tf.cast(mask, inputs.dtype)) + keras.backend.epsilon()
-    mean = total(tf.where(mask, inputs, 0)) / count
-    return mean, total(tf.where(mask, tf.square(inputs - mean), 0)) / count
-
-
-def _build_from_iterator(model, iterator=None, data_batch=None):
-    """Keras's `_maybe_symbolic_build`, but from the element spec: keras-team/keras#20585."""
-    if data_batch is not None:
-        with model.distribute_strategy.scope():
-            model._symbolic_build(data_batch=data_batch)
-        return
-    spec = iterator._distributed_dataset.element_spec
-    build_from_spec(
-        model,
-        tf.nest.map_structure(
-            lambda s: s._value_specs[0] if hasattr(s, "_value_specs") else s, spec
-        ),
-    )
-
-
-def build_from_spec(model, spec):
-    """Makes all variables of a compiled model, those of optimizer and metrics too, without reading a batch.
-
-    Args:
-        model: A compiled model.
-        spec: The `element_spec` of its batches of (inputs, targets) or (inputs, targets, weights).
-    """
-    batch = keras.tree.map_structure(lambda s: keras.KerasTensor(s.shape, s.dtype.name), spec)
-    with model.distribute_strategy.scope():
-        model._symbolic_build(data_batch=batch)
-
-
-def prepare_loss(loss, strategy):
-    """Makes a loss's mean over the steps that a mask leaves that of the global batch.
-
-    Keras takes each replica's own mean, in which the steps of a replica with less padding count less.
-
-    Args:
-        loss: A Keras loss, or `None`.
-        strategy: The strategy.
-
-    Returns:
-        The loss.
-    """
-    if strategy.num_replicas_in_sync > 1 and isinstance(loss, keras.losses.Loss):
-        loss.__class__ = type(type(loss).__name__, (_MeanOfAllReplicas, type(loss)), {})
-    return loss
-
-
-class _MeanOfAllReplicas:
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        loss, context = super().__call__(y_true, y_pred, sample_weight), _replica_context()
-        mask = getattr(y_pred, "_keras_mask", None)
-        if mask is None or context is None:
-            return loss
-        steps = tf.reduce_sum(tf.cast(mask, loss.dtype))
-        of_all = context.all_reduce("SUM", steps)
-        return loss * steps * context.num_replicas_in_sync / tf.maximum(of_all, 1)
-
-
-def _replica_context():
-    """The context of a replica among several; `None` outside of one."""
-    context = tf.distribute.get_replica_context()
-    return None if context is None or context.num_replicas_in_sync == 1 else context
-
-
-class ReduceThenClip:
-    """Mixin for an optimizer that clips the gradient of the global batch, not of each replica's share of it.
-
-    Keras clips before the all-reduce, which trains differently on two devices than on one.
-    """
-
-    def _clip_gradients(self, grads):
-        context = _replica_context()
-        if context is None:
-            return super()._clip_gradients(grads)
-        # Every replica gets the clipped sum; the optimizer will add them up once more.
-        clipped = super()._clip_gradients(context.all_reduce("SUM", list(grads)))
-        return [gradient / context.num_replicas_in_sync for gradient in clipped]

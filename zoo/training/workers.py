@@ -1,7 +1,7 @@
 """Several workers: the repair of what Keras 3 lacks for them, and how they agree.
 
 Keras does not train under `MultiWorkerMirroredStrategy` (keras-team/keras#20585) for two reasons. It builds a model from
-a batch that is spread over workers: `strategy.prepare_model` lets it build from the data's description. And it takes the
+a batch that is spread over workers: `replicas.prepare_model` lets it build from the data's description. And it takes the
 mean of scalars over an axis that they do not have: `repair` below.
 """
 
