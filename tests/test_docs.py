@@ -55,10 +55,11 @@ def test_the_builders_and_public_calls_have_tested_examples():
 
 
 def test_the_readme_shows_the_scores_of_the_cards():
+    shown = README.partition("## Models that ship")[2].partition("\n## ")[0]
     for path in sorted((ROOT / "saved_models").iterdir()):
         if path.is_dir():
             card = cards.read(store.find(path))
-            (row,) = [line for line in README.splitlines() if line.startswith(f"| `{path.name}`")]
+            (row,) = [line for line in shown.splitlines() if line.startswith(f"| `{path.name}`")]
             assert cards.headline(card).replace("accuracy ", "").replace(" (3 seeds)", "") in row
 
 

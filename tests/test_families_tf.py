@@ -12,7 +12,7 @@ from zoo.training.compile import make_optimizer
 from zoo.training.config import OptimizerConfig
 
 
-def train_once(name, task, index, strategy, optimizer, steps=3):
+def train_once(name, task, index, strategy, optimizer, steps=3, jit=False):
     """A few steps on the sample from the same weights; returns the weights."""
     with strategy.scope():
         keras.utils.set_random_seed(3)
@@ -22,7 +22,9 @@ def train_once(name, task, index, strategy, optimizer, steps=3):
         if name == "vae":  # so little noise that the replicas' own does not matter
             model.get_layer("log_variance").bias.assign(np.full(2, -30.0))
         model.compile(
-            make_optimizer(optimizer, steps, replicas=strategy.num_replicas_in_sync), loss_of(task)
+            make_optimizer(optimizer, steps, replicas=strategy.num_replicas_in_sync),
+            loss_of(task),
+            jit_compile=jit,
         )
     examples = (sample.inputs,) if sample.targets is None else (sample.inputs, sample.targets)
     data = tf.data.Dataset.from_tensor_slices(examples)
@@ -67,6 +69,18 @@ def test_two_devices_train_to_the_weights_of_one(name, task, index, options):
     two = train_once(name, task, index, zoo.make_strategy("mirrored", replicas=2), optimizer)
     for a, b in zip(one, two):
         np.testing.assert_allclose(a, b, atol=2e-6)  # float32 sums in another order
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "task", "index"), KINDS)
+def test_a_training_step_compiles_under_xla_to_the_same_weights(name, task, index):
+    """A TPU runs nothing else; XLA refuses shapes that it does not know, and operations that it lacks."""
+    optimizer = OptimizerConfig(name="sgd", learning_rate=0.01)
+    strategy = zoo.make_strategy("one")
+    plain = train_once(name, task, index, strategy, optimizer)
+    compiled = train_once(name, task, index, strategy, optimizer, jit=True)
+    for a, b in zip(plain, compiled):
+        np.testing.assert_allclose(a, b, atol=1e-4)
 
 
 def test_dropout_differs_between_replicas_and_repeats_by_seed():

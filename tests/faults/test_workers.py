@@ -1,7 +1,9 @@
 """Several workers, each a real process: they train to the weights of one, and all hold the same."""
 
+import inspect
 import json
 import re
+from pathlib import Path
 
 import crew
 import harness
@@ -9,7 +11,9 @@ import numpy as np
 import pytest
 import table
 import train_family
+from fault_table import step
 
+import zoo
 from zoo.training import checkpoints
 
 FIRST = [param.values for param in table.KINDS if param.values[2] == 0]
@@ -60,3 +64,80 @@ def test_workers_train_to_the_weights_of_one(name, index, count, in_tmp):
     assert len({weights_of(printed) for _, printed in ended}) == 1  # bit for bit
     assert_alike("ONE", "MANY", count)
     assert harness.exported("MANY")
+
+
+OPTIONS = {
+    "ema": {"ema": 0.9},
+    "accumulate": {"accumulate": 2},
+    "clip_norm": {"clip_norm": 0.05},
+    "early stopping": {"patience": 1, "epochs": 6, "learning_rate": 0.5},
+    "schedule, decay": {"schedule": "one_cycle", "weight_decay": 0.1},
+    "balanced classes": {"class_weight": "balanced"},
+    "calibration, baseline": {"calibrate": True, "baseline": True},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_settings_mean_what_they_mean_on_one(options, in_tmp):
+    train_family.main("dense", 0, "ONE", json.dumps(options))
+    ended = crew.run(2, crew.TRAIN, "dense", 0, "MANY", json.dumps(options))
+    assert [code for code, _ in ended] == [0, 0], ended[0][1] + ended[-1][1]
+    assert_alike("ONE", "MANY", 2)
+    one, many = (json.loads(Path(run, "score.json").read_text()) for run in ("ONE", "MANY"))
+    for key in ("scores", "temperature", "constant"):
+        assert many[key] == pytest.approx(one[key], rel=1e-3)
+    assert many.get("baseline") == one.get("baseline")
+
+
+@pytest.mark.slow
+def test_mixed_precision_trains_and_predicts(in_tmp):
+    options = json.dumps({"precision": "mixed_bfloat16"})
+    train_family.main("cnn", 0, "ONE", options)
+    ended = crew.run(2, crew.TRAIN, "cnn", 0, "MANY", options)
+    assert [code for code, _ in ended] == [0, 0], ended[0][1] + ended[-1][1]
+    (rows, _), (others, _) = last_state("ONE"), last_state("MANY")
+    assert others[-1]["loss"] == pytest.approx(rows[-1]["loss"], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"jit": "on"}, "jit='on' with 2 replicas"),
+        ({"precision": "mixed_float16"}, "mixed_float16 with 2 replicas"),
+        ({"batch_size": 9}, "batch_size=9 does not divide by 2 replicas"),
+        ({"find_lr": True}, "find_lr and overfit_batch are for one worker"),
+        ({"replicas": 2}, "replicas=2 is for strategy='mirrored'"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+@pytest.mark.slow
+def test_what_workers_cannot_do_is_refused(options, message, in_tmp):
+    for code, printed in crew.run(2, crew.TRAIN, "dense", 0, "RUN", json.dumps(options)):
+        assert code == 1  # a script of Python's, which shows the error's traceback
+        assert message in printed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize(("name", "index"), [(name, index) for name, _, index in FIRST])
+def test_a_family_goes_on_after_a_worker_was_killed(name, index, count, in_tmp):
+    known = inspect.signature(zoo.FAMILIES[name].build).parameters
+    options = {"resume": "auto", "epochs": 2}
+    if "dropout" in known and name != "vae":
+        options["model_args"] = {"dropout": 0.3}
+    arguments = [crew.TRAIN, name, index]
+    whole = crew.run(count, harness.DRIVER, "[]", *arguments, "WHOLE", json.dumps(options))
+    assert [code for code, _ in whole] == [0] * count, whole[0][1]
+    faults = [["[]"]] * count
+    faults[count - 1] = [json.dumps(step(14, "signal", 9))]
+    broken = crew.run(
+        count, harness.DRIVER, own=[[*f, *arguments, "BROKEN", json.dumps(options)] for f in faults]
+    )
+    assert [code for code, _ in broken] == [75] * (count - 1) + [-9], broken[0][1]
+    again = crew.run(count, *arguments, "BROKEN", json.dumps(options))
+    assert [code for code, _ in again] == [0] * count, again[0][1]
+    if count == 2:  # bit for bit
+        assert weights_of(again[0][1]) == weights_of(whole[0][1])
+    assert len({weights_of(printed) for _, printed in again}) == 1
+    assert_alike("WHOLE", "BROKEN", 2)

@@ -24,6 +24,8 @@ from zoo.training.config import AUTO, OWN, TrainConfig
 
 log = logging.getLogger("zoo")
 
+SCRATCH = "zoo-worker-"  # how the folder of a worker that is not the chief is called
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -81,7 +83,7 @@ def start_run(config):
         if is_chief:
             folder, resumed = _begun_or_claimed(config)
         else:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zoo-worker-")))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=SCRATCH)))
             resumed = False
         described = {"settings": _compared(asked), "versions": str(provenance.packages())}
         workers.check_alike(strategy, described)
@@ -212,6 +214,8 @@ _OF_DATA = re.compile(
 
 
 def _then_go_on(folder):
+    if folder.name.startswith(SCRATCH):
+        return ", then start all workers again with --resume: what was saved before is whole."
     if not (folder / "config.yaml").exists():
         return ", then begin the run again: it had not saved anything yet."
     return f", then go on with --resume {folder}: what was saved before is whole."
