@@ -120,7 +120,8 @@ def test_a_launch_runs_all_workers(tmp_path, capfd):
     assert sorted(capfd.readouterr().out.splitlines()) == [f"[{i}] {i} 3 True" for i in range(3)]
 
 
-def test_when_one_fails_all_are_ended(tmp_path, capfd):
+def test_when_one_fails_all_are_ended(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(launch, "AFTER_FAILURE", 0.2)
     begun = time.monotonic()
     assert launch.launch(script(tmp_path, "time.sleep(60 * index)\nsys.exit(7)"), 2) == 7
     assert time.monotonic() - begun < 30
@@ -187,6 +188,13 @@ def test_sigterm_is_passed_on_once(tmp_path):
     rest, _ = process.communicate()
     assert process.returncode == 143
     assert rest.count("signals 1") == 2
+
+
+def test_a_worker_that_still_saves_is_waited_for(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(launch, "AFTER_FAILURE", 0.1)
+    text = "time.sleep(1.0 * index)\nprint('saved', flush=True)\nsys.exit(143)"
+    assert launch.launch(script(tmp_path, text), 2) == 143
+    assert capfd.readouterr().out.count("saved") == 2
 
 
 def test_workers_end_with_a_launcher_that_is_killed(tmp_path):

@@ -19,6 +19,10 @@ from zoo.training import cluster
 PORT = 2222  # of every worker of a cluster
 GRACE = 30.0  # seconds that workers have to save their state when they are asked to end
 AFTER_FAILURE = 3.0  # seconds until the fellows of a worker that failed are ended: they wait for it and save nothing
+SAVED = (
+    130,
+    143,
+)  # exit codes of workers that have saved their state because they were asked to end
 BAD_INPUT = 2  # a worker's exit code that another start would only repeat
 
 
@@ -124,9 +128,13 @@ def _wait(children, asked):
             deadline = time.monotonic() + GRACE
         if bad and failed is None:
             failed = bad[0]
-            text = f"worker {failed} {_meaning(children[failed].returncode)}"
-            print(f"zoo launch: {text}{'; ending the others' * bool(left)}", file=sys.stderr)
-            deadline = min(deadline or float("inf"), time.monotonic() + AFTER_FAILURE)
+            code = children[failed].returncode
+            if not asked:
+                text = f"worker {failed} {_meaning(code)}{'; ending the others' * bool(left)}"
+                print(f"zoo launch: {text}", file=sys.stderr)
+            # Workers that were asked to end save their state together, but the chief may need longer.
+            wait = GRACE if asked or code in SAVED else AFTER_FAILURE
+            deadline = min(deadline or float("inf"), time.monotonic() + wait)
         if deadline is not None and time.monotonic() > deadline:
             _send(left, signal.SIGKILL)
         time.sleep(0.05 if left else 0)

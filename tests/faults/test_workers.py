@@ -1,7 +1,12 @@
-"""Several workers, each a real process: they train to the weights of one, and all hold the same."""
+"""Several workers, each a real process: they train to the weights of one, and all hold the same.
+
+Two workers for each family, three for one; `ZOO_MATRIX=1 python -m pytest tests/faults/test_workers.py --slow` runs three for
+all of them.
+"""
 
 import inspect
 import json
+import os
 import re
 from pathlib import Path
 
@@ -17,16 +22,15 @@ import zoo
 from zoo.training import checkpoints
 
 FIRST = [param.values for param in table.KINDS if param.values[2] == 0]
-MATRIX = [
-    pytest.param(
-        name,
-        index,
-        count,
-        id=f"{name}-{count}",
-        marks=[pytest.mark.slow] * ((name, count) != ("cnn", 2)),
-    )
+COUNTS = [
+    (name, index, count)
     for name, _, index in FIRST
     for count in (2, 3)
+    if count == 2 or name == "cnn" or os.environ.get("ZOO_MATRIX")
+]
+MATRIX = [
+    pytest.param(*row, id=f"{row[0]}-{row[2]}", marks=[pytest.mark.slow] * (row != ("cnn", 0, 2)))
+    for row in COUNTS
 ]
 
 
@@ -119,8 +123,7 @@ def test_what_workers_cannot_do_is_refused(options, message, in_tmp):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize(("name", "index"), [(name, index) for name, _, index in FIRST])
+@pytest.mark.parametrize(("name", "index", "count"), COUNTS)
 def test_a_family_goes_on_after_a_worker_was_killed(name, index, count, in_tmp):
     known = inspect.signature(zoo.FAMILIES[name].build).parameters
     options = {"resume": "auto", "epochs": 2}

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import operator
 from collections.abc import Callable
 from pathlib import Path
 
@@ -258,7 +259,7 @@ def _forget_process(path):
     """Removes what TensorFlow writes beside each call of this process's settings: its devices, and its fellow workers."""
     content = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     for graph in content.meta_graphs:
-        functions = graph.graph_def.library.function
+        functions = operator.attrgetter("library.function")(graph.graph_def)
         for node in [*graph.graph_def.node, *(node for f in functions for node in f.node_def)]:
             if "config_proto" in node.attr:
                 node.attr["config_proto"].s = b""

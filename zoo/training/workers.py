@@ -62,10 +62,8 @@ def make_strategy():
             "`zoo launch --workers 2 -- COMMAND` sets it for processes on this machine."
         )
     repair()
-    log.warning(
-        "worker %d of 0..%d at %s: waiting for the others",
-        here.index, here.count - 1, here.addresses[here.index],
-    )  # fmt: skip
+    address, others = here.addresses[here.index], here.count - 1
+    log.warning("worker %d at %s: waiting for %d more", here.index, address, others)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
