@@ -102,3 +102,23 @@ def test_augmentation_differs_between_parts():
     one, two = (next(iter(splits.part(i, 2).train_forever()))[0].numpy() for i in (0, 1))
     assert one.shape == two.shape == (8, 8, 8, 1)
     assert np.abs(one - two).max() > 1
+
+
+def test_batches_have_known_shapes_where_a_tpu_needs_them():
+    splits = numbered(num=31, batch=12)
+    shapes = [batch[0].shape for batch in splits.validation_for(12)]
+    assert splits.validation_for(12).element_spec[0].shape == (12, 1)
+    assert shapes == [(12, 1)] * 2
+    inputs = splits.test_inputs_for(12)
+    assert inputs.element_spec.shape == (12, 1)
+    assert len(list(inputs)) == 3  # 31 and 5 first ones again
+    assert splits.train_forever().element_spec[0].shape == (12, 1)
+    few = [
+        batch.numpy().ravel().tolist() for batch in numbered(num=15, batch=12).test_inputs_for(40)
+    ]
+    assert sum(few, []) == [*range(15), *range(15), *range(10)]
+
+
+def test_too_few_validation_examples_for_a_step_are_refused():
+    with pytest.raises(zoo.InputError, match="31 validation examples, but a step takes 32"):
+        numbered(num=31, batch=12).validation_for(32)

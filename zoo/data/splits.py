@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import augment, sources, texts
+from zoo.models import checks
 
 SHUFFLE_BUFFER_MB = 64  # of decoded examples, for data that do not fit into the cache
 
@@ -82,18 +83,26 @@ class Splits:
         """The test batches, in a fixed order."""
         return self._in_order("test")
 
-    def validation_for(self, replicas):
-        """The validation batches, less the few last examples that do not divide by the replicas.
+    def validation_for(self, divisor):
+        """The validation batches, less the few last examples that do not divide by a number, that of the replicas.
 
-        A replica with an empty share of a batch fails, or makes the loss NaN.
+        A replica with an empty share of a batch fails, or makes the loss NaN. With the batch size as number the batches
+        have a shape that is known.
+
+        Raises:
+            InputError: There are fewer examples than that.
         """
-        return self._in_order(
-            "validation", keep=len(self.examples["validation"]) // replicas * replicas
-        )
+        found = len(self.examples["validation"])
+        if found < divisor:
+            raise checks.InputError(
+                f"{self.info.name} has {found} validation examples, but a step takes {divisor} of them: pass a larger "
+                "validation_fraction, or a smaller batch_size."
+            )
+        return self._in_order("validation", keep=found // divisor * divisor)
 
-    def test_inputs_for(self, replicas):
-        """The inputs of the test batches, filled up with first examples until they divide by the replicas."""
-        batches = self._in_order("test", fill=-len(self.examples["test"]) % replicas)
+    def test_inputs_for(self, divisor):
+        """The inputs of the test batches, filled up with first examples until they divide by a number."""
+        batches = self._in_order("test", fill=-len(self.examples["test"]) % divisor)
         return batches.map(lambda inputs, _: inputs)
 
     def mapped(self, transform):
@@ -233,10 +242,13 @@ class Splits:
                 if in_memory
                 else self._checked(data)
             )
-            examples = examples.take(keep).concatenate(examples.take(fill))
+            examples = examples.take(keep).concatenate(examples.repeat().take(fill))
         else:
             examples = from_to(0, keep, 0).concatenate(from_to(0, fill, -keep))
-        return self._finish(examples.batch(self.batch_size // count), -(-total // self.batch_size))
+        batches = examples.batch(
+            self.batch_size // count, drop_remainder=total % self.batch_size == 0
+        )  # nothing is dropped then, and the shapes are known
+        return self._finish(batches, -(-total // self.batch_size))
 
     def _is_own(self, number, total):
         """Whether an example in order, one of `total`, is in this part of its batch."""

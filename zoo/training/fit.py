@@ -122,6 +122,7 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
         )
         chain[0].best = kept
         strategy, replicas = run.strategy, run.strategy.num_replicas_in_sync
+        whole = strategies.divisor(strategy, splits.batch_size)
 
         def weighted(part, *first):
             return training_batches(part, run.config.optimizer.class_weight, *first)
@@ -139,7 +140,7 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
                 initial_epoch=epoch,
                 epochs=options.epochs,
                 validation_data=strategies.spread(
-                    strategy, splits, lambda part: part.validation_for(replicas)
+                    strategy, splits, lambda part: part.validation_for(whole)
                 ),
                 callbacks=[*chain, kept],
                 shuffle=False,  # the pipeline shuffles

@@ -156,6 +156,12 @@ def check_together(strategy, config):
         )
 
 
+def divisor(strategy, batch_size):
+    """What the examples of validation and test must divide by: the devices; on a TPU, which needs fixed shapes, the batch."""
+    is_tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+    return batch_size if is_tpu else strategy.num_replicas_in_sync
+
+
 def spread(strategy, splits, batches):
     """The batches that Keras reads under a strategy; each of several workers makes its own part of every batch.
 
@@ -188,12 +194,12 @@ def predict(model, splits, split):
     They are those of whole steps of all devices: a few less of validation, a few more of test than there are examples.
     """
     strategy = model.distribute_strategy
-    replicas = strategy.num_replicas_in_sync
+    whole = divisor(strategy, splits.batch_size)
 
     def batches(part):
         if split == "test":
-            return part.test_inputs_for(replicas)
-        return part.validation_for(replicas).map(lambda inputs, *_: inputs)
+            return part.test_inputs_for(whole)
+        return part.validation_for(whole).map(lambda inputs, *_: inputs)
 
     return model.predict(spread(strategy, splits, batches), verbose=0)
 
