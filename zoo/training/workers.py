@@ -123,7 +123,10 @@ def from_chief(strategy, content):
     if place(strategy).count == 1:
         return content
     mine = content if place(strategy).is_chief else b""
-    ((size, *_), *_) = gather(strategy, [len(mine)])
+    mebibytes, rest = gather(strategy, divmod(len(mine), 2**20))[
+        0
+    ]  # 32 bits cannot count beyond 2 GiB
+    size = mebibytes * 2**20 + rest
     words = np.zeros(-(-size // 4), "int32")
     words.view("uint8")[: len(mine)] = np.frombuffer(mine, "uint8")
     return _total(strategy, words).tobytes()[:size]
