@@ -12,14 +12,10 @@ import yaml
 
 import zoo
 from zoo import schedulers
-from zoo.training import cluster, workers
+from zoo.training import cluster
 
 ROOT = Path(zoo.__file__).parents[1]
 COMMAND = ["python", "recipes/classify_images.py", "--dataset", "mnist", "--out", "/runs/mnist"]
-
-
-def test_exit_codes_are_those_of_workers():
-    assert workers.EXIT_CODE == schedulers.LOST
 
 
 @pytest.mark.parametrize(

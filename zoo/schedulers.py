@@ -11,7 +11,6 @@ from zoo.training import cluster
 NAME = "zoo-train"
 IMAGE = "registry.example.com/zoo:latest"
 RUNS = "/runs"  # where the volume of the runs is mounted
-LOST = 75  # exit code of a worker whose fellows are gone; zoo.training.workers.EXIT_CODE
 ASKED = 143  # of one that has saved its state because it was asked to end (SIGTERM)
 SECONDS = 60  # from SIGTERM to SIGKILL
 
@@ -97,7 +96,7 @@ def _kubernetes(command, workers, *, max_restarts, image, gpus):
             "podFailurePolicy": {
                 "rules": [
                     {"action": "FailJob", "onExitCodes": on | {"values": [launch.BAD_INPUT]}},
-                    {"action": "Ignore", "onExitCodes": on | {"values": [LOST, ASKED]}},
+                    {"action": "Ignore", "onExitCodes": on | {"values": [cluster.LOST, ASKED]}},
                     {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
                 ]
             },

@@ -7,6 +7,7 @@ import os
 from zoo.models import checks
 
 VARIABLE = "TF_CONFIG"
+LOST = 75  # exit code of a worker whose fellows are gone: a later try may succeed (sysexits.h: EX_TEMPFAIL)
 _EXAMPLE = '{"cluster": {"worker": ["host-a:2222", "host-b:2222"]}, "task": {"type": "worker", "index": 0}}'
 
 

@@ -25,8 +25,6 @@ log = logging.getLogger("zoo")
 
 MADE_FOR = "3.15"  # the Keras version whose function is replaced
 
-EXIT_CODE = 75  # of a process whose fellow workers are gone: a later try may succeed (sysexits.h: EX_TEMPFAIL)
-
 _reduce_of_keras = trainer.reduce_per_replica
 
 
@@ -155,9 +153,9 @@ def check_alike(strategy, described):
 
 @contextlib.contextmanager
 def noticing_lost_ones(strategy):
-    """Turns the failure of a block because another worker is gone into a message, and the end with `EXIT_CODE`.
+    """Turns the failure of a block because another worker is gone into a message, and the end with `cluster.LOST`.
 
-    TensorFlow notices one that has ended within about two seconds, and one that answers no more within twenty.
+    TensorFlow notices one that has ended by its connection, and one that answers no more by its heartbeats.
     """
     try:
         yield
@@ -170,7 +168,7 @@ def noticing_lost_ones(strategy):
             "Start all of them again with --resume: they go on from the last checkpoint.",
             reason[1].strip(" .:"),
         )
-        sys.exit(EXIT_CODE)
+        sys.exit(cluster.LOST)
 
 
 _ABORTED = re.compile(r"[Cc]ollective ops is aborted by:([^\n]*)")
