@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -94,6 +95,24 @@ DROPOUT = {"model_args": {"dropout": 0.3}, "checkpoint_steps": 4}
 @pytest.mark.parametrize("step", [15, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_weights_are_those_of_an_unbroken_run(step, options, only_fit):
     assert_alike(*stopped_and_resumed(step, "dense:tiny", (X, Y), **DROPOUT, **options))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"strategy": "mirrored", "replicas": 2}], ids=["one", "mirrored"]
+)
+def test_several_steps_in_a_call_are_the_same_steps(options, only_fit):
+    options = {"model_args": {"dropout": 0.3}, "checkpoint_steps": 2, **options}
+    whole, pieces = stopped_and_resumed(5, "dense:tiny", (X, Y), steps_per_execution=3, **options)
+    assert "after 1 epochs and 3 of 9 steps" in Path("pieces/log.txt").read_text()
+    assert_alike(whole, pieces)
+    single = zoo.train("dense:tiny", (X, Y), **{**EVERY, **options})
+    for variable, weight in zip(single.model.variables, whole[0], strict=True):
+        np.testing.assert_array_equal(variable, weight)
+
+
+def test_steps_in_a_call_must_divide_those_of_an_epoch(only_fit):
+    with pytest.raises(zoo.InputError, match="does not divide the 9 steps.*one of 1, 3, 9"):
+        zoo.train("dense:tiny", (X, Y), steps_per_execution=4, **EVERY)
 
 
 @pytest.mark.slow

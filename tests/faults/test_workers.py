@@ -58,17 +58,40 @@ def assert_alike(one, other, count):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=3e-6, err_msg=path)
 
 
-@pytest.mark.parametrize(("name", "index", "count"), MATRIX)
-def test_workers_train_to_the_weights_of_one(name, index, count, in_tmp):
+def plain_options(name):
+    """Settings under which a family's training depends on its data alone."""
     options = {"model_args": table.STATEFUL[name] | ({"num_samples": 1} if name == "vae" else {})}
     if name == "resnet":  # at a higher rate its few steps make much of rounding
         options["learning_rate"] = 0.005
+    return options
+
+
+@pytest.mark.parametrize(("name", "index", "count"), MATRIX)
+def test_workers_train_to_the_weights_of_one(name, index, count, in_tmp):
+    options = plain_options(name)
     train_family.main(name, index, "ONE", json.dumps(options))
     ended = crew.run(count, crew.TRAIN, name, index, "MANY", json.dumps(options))
     assert [code for code, _ in ended] == [0] * count, ended[0][1] + ended[-1][1]
     assert len({weights_of(printed) for _, printed in ended}) == 1  # bit for bit
     assert_alike("ONE", "MANY", count)
     assert harness.exported("MANY")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "index"), [(name, index) for name, _, index in FIRST])
+def test_mirrored_devices_train_to_the_weights_of_one_though_killed(name, index, in_tmp):
+    """The cells of `mirrored`: two devices of one process, killed in the second epoch, go on and export."""
+    options = plain_options(name) | {"resume": "auto"}
+    train_family.main(name, index, "ONE", json.dumps(options))
+    arguments = [crew.TRAIN, name, index, "TWO", json.dumps(options | {"strategy": "mirrored", "replicas": 2})]  # fmt: skip
+    killed = json.dumps(step(14, "signal", 9))
+    ((code, printed),) = crew.run(1, harness.DRIVER, killed, *arguments)
+    assert code == -9, printed
+    ((code, printed),) = crew.run(1, *arguments)
+    assert code == 0, printed
+    assert "going on after 1 epochs" in Path("TWO/log.txt").read_text()
+    assert_alike("ONE", "TWO", 2)
+    assert harness.exported("TWO")
 
 
 OPTIONS = {
@@ -114,6 +137,7 @@ def test_mixed_precision_trains_and_predicts(in_tmp):
         ({"precision": "mixed_float16"}, "mixed_float16 with 2 replicas"),
         ({"batch_size": 9}, "batch_size=9 does not divide by 2 replicas"),
         ({"find_lr": True}, "find_lr and overfit_batch are for one worker"),
+        ({"steps_per_execution": 2}, "steps_per_execution=2 on several workers"),
         ({"replicas": 2}, "replicas=2 is for strategy='mirrored'"),
     ],
     ids=lambda value: str(value)[:20],

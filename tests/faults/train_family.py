@@ -27,11 +27,13 @@ def quiet_vae(input_shape, num_classes=None, num_samples=1):
 
 
 def main(family, index, folder, options):
-    zoo.make_strategy("auto")  # before anything else uses TensorFlow
+    asked = json.loads(options)
+    strategy = asked.get("strategy", "auto")
+    zoo.make_strategy(strategy, replicas=asked.get("replicas"))  # before anything uses TensorFlow
     own = (
         {"model": quiet_vae, "task": "generation", "learning_rate": 1e-3} if family == "vae" else {}
     )
-    options = SETTINGS | {"model": f"{family}:tiny"} | own | json.loads(options)
+    options = SETTINGS | {"model": f"{family}:tiny"} | own | asked
     data = family_run.data(family, int(index))
     trained = zoo.train(options.pop("model"), data, out=folder, **options)
     weights = [keras.ops.convert_to_numpy(weight) for weight in trained.model.weights]

@@ -179,6 +179,7 @@ def compile_model(
         loss=loss,
         metrics=task.metrics(),
         jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
+        steps_per_execution=config.run.steps_per_execution,
     )
     if teacher is not None:
         distill.from_teacher(model, teacher, config.distill)

@@ -103,6 +103,7 @@ class TrainConfig:
             ("report", "likelihood_samples"),
             ("report", "beam_width"),
             ("optimizer", "accumulate"),
+            ("run", "steps_per_execution"),
         ):
             if getattr(getattr(self, part), key) is not None:
                 checks.positive_int(key, getattr(getattr(self, part), key))

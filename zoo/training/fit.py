@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import files
+from zoo.models import checks
 from zoo.training import callbacks, checkpoints, fits, pictures, resume, signals, tasks
 from zoo.training import strategy as strategies
 
@@ -109,6 +110,7 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
     if splits.info.task != "translation":
         fits.check_inputs(model, tuple(splits.test.element_spec[0].shape[1:]))
     _check_space(model, run)
+    _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     with signals.deferring() as asked:
         chain = [*_callbacks(splits, run, task), *extra_callbacks]
         kept = resume.Checkpoints(
@@ -155,6 +157,15 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
     history.seconds, history.best_epoch = kept.seconds, kept.best_epoch
     pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
     return history
+
+
+def _check_execution(steps, steps_per_epoch):
+    if steps_per_epoch % steps:
+        fitting = [n for n in range(1, steps_per_epoch + 1) if steps_per_epoch % n == 0]
+        raise checks.InputError(
+            f"steps_per_execution={steps} does not divide the {steps_per_epoch} steps of an epoch. Use one of "
+            f"{', '.join(map(str, fitting))}, or another batch_size."
+        )
 
 
 def _check_space(model, run):

@@ -126,7 +126,8 @@ class Checkpoints(keras.callbacks.Callback):
         waited = time.monotonic() - self._saved_at  # unlike the time of day, never set back
         asked, is_due = self.agreement.reach(waited >= 60 * self.config.checkpoint_minutes)
         every = self.config.checkpoint_steps
-        if batch and not is_passing and (asked or is_due or (every and batch % every == 0)):
+        is_at_step = every and batch % every < self.model.steps_per_execution
+        if batch and not is_passing and (asked or is_due or is_at_step):
             self._save(self._epoch, batch)
         signals.leave_if(asked)
 
@@ -233,7 +234,8 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _pass_over(self, steps):
         """Makes Keras's loop pass over the first steps of its first epoch."""
-        model, train, left = self.model, self.model.train_function, [steps]
+        model, train = self.model, self.model.train_function
+        left = [steps // model.steps_per_execution]
 
         def pass_over(iterator):
             left[0] -= 1

@@ -154,6 +154,9 @@ class RunConfig:
     older GPU, otherwise float32."""
     jit: Literal["auto", "on", "off"] = "auto"
     """Compile the step with XLA; auto: Keras decides (off on CPUs)."""
+    steps_per_execution: int = 1
+    """Training steps in one call of the compiled function, which must divide those of an epoch: fewer returns to Python
+    between small steps, above all on a TPU. Checkpoints are then taken after whole calls."""
     deterministic: bool = False
     """Operations that give the same bits in each run, on GPUs too; may cost speed there. TensorFlow keeps
     this on until the process ends."""

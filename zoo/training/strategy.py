@@ -137,6 +137,11 @@ def check_together(strategy, config):
         config.diagnose.find_lr or config.diagnose.overfit_batch
     ):
         raise checks.InputError("find_lr and overfit_batch are for one worker: run them there.")
+    if workers.place(strategy).count > 1 and config.run.steps_per_execution > 1:
+        raise checks.InputError(
+            f"steps_per_execution={config.run.steps_per_execution} on several workers fails inside TensorFlow (their "
+            "all-reduce cannot be in a loop of its graph). Leave it out."
+        )
     if replicas == 1:
         return
     if config.run.jit == "on":
