@@ -139,7 +139,13 @@ def test_serving_takes_images_of_any_size_and_returns_named_outputs(export):
     np.testing.assert_array_equal(outputs["label"], np.array(model.labels)[outputs["class_id"]])
     np.testing.assert_allclose(outputs["probabilities"].sum(-1), 1, rtol=1e-6)
     assert model.embed(np.zeros((2, 8, 8), "uint8")).shape[0] == 2
-    assert set(model.signatures) == {"serve", "serving_default", "embed"}
+    assert set(model.signatures) == {
+        "serve",
+        "serving_default",
+        "serving_bytes",
+        "tensors",
+        "embed",
+    }
 
 
 def test_serving_prepares_inputs_as_training_did(digits_run):
@@ -327,6 +333,26 @@ def test_publishing_makes_versions_a_table_and_scores_over_seeds(in_tmp):
     assert not list(Path("saved_models/wines").glob(".staged*"))
 
 
+def test_a_published_model_is_exported_again(in_tmp, monkeypatch):
+    shutil.copytree(SHIPPED / "wine_dense", "saved_models/wine_dense")
+    old = Path(store.find("saved_models/wine_dense"))
+    path = Path(zoo.renew("wine_dense"))
+    assert path.parent == old.parent
+    assert path.name == str(int(old.name) + 1)
+    assert cards.read(path)["runs"] == cards.read(old)["runs"]
+    for name in ("variables/variables.data-00000-of-00001", "assets.extra/golden.npz"):
+        assert (path / name).stat().st_size > 0
+    splits = zoo.load_dataset("wine")
+    rows = dict(zip(splits.info.columns, splits.pick("test", range(30)).T))
+    for name, values in zoo.load(old).predict(rows).items():
+        np.testing.assert_array_equal(values, zoo.load(path).predict(rows)[name])
+    other = zoo.load_dataset("wine", limit=100)  # fewer training rows: other statistics
+    monkeypatch.setattr("zoo.saving.renew.load_dataset", lambda **_: other)
+    with pytest.raises(zoo.InputError, match="cannot be exported again: its .* would differ"):
+        zoo.renew("wine_dense")
+    assert len(files.versions("saved_models/wine_dense")) == 2
+
+
 def test_weights_go_on_training_with_another_number_of_classes(digits_run):
     same, other = zoo.build(weights=digits_run), zoo.build(weights=digits_run, num_classes=4)
     assert same.output_shape == (None, 10)
@@ -349,10 +375,7 @@ def test_a_users_own_model_is_loaded_not_rebuilt(in_tmp):
     )
     x = np.random.default_rng(0).normal(size=(50, 3))
     trained = zoo.train(own, (x, x[:, 0] > 0), epochs=1, batch_size=8, quiet=True)
-    assert set(zoo.load(trained.export).signatures) == {
-        "serve",
-        "serving_default",
-    }  # no dense layer last: no embed
+    assert "embed" not in zoo.load(trained.export).signatures  # no dense layer last
     with pytest.raises(zoo.InputError, match="its maker's own"):
         zoo.build(weights=trained.export)
 

@@ -17,7 +17,7 @@ from zoo.saving import store, trained
 from zoo.saving.export import export_model
 from zoo.training import fits
 from zoo.training.compile import compile_model
-from zoo.training.config import AUTO, OWN, TrainConfig
+from zoo.training.config import AUTO, OWN, TrainConfig, data_options
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import Report, evaluate_model
 from zoo.training.fit import fit_model
@@ -218,12 +218,6 @@ def _check_own(model, config):
         raise checks.InputError(
             f"precision={config.run.precision!r} cannot reach a model that is already built: pass a builder function."
         )
-
-
-def data_options(config):
-    """The arguments of `load_dataset` that a `TrainConfig` holds."""
-    options = dataclasses.asdict(config.data) | dataclasses.asdict(config.series)
-    return {"name": options.pop("dataset"), "seed": config.run.seed, **options}
 
 
 def _own_splits(config, data, **parts):

@@ -96,6 +96,13 @@ def _add_verbs_of_trained_models(verbs):
     )
     add.set_defaults(run=_publish)
 
+    add = verbs.add_parser(
+        "renew",
+        help="export a published model's weights again, with the signatures of this version",
+    )
+    add.add_argument("names", nargs="+", metavar="NAME", help="models in saved_models/")
+    add.set_defaults(run=_renew)
+
 
 def _add_launch(verbs):
     add = verbs.add_parser(
@@ -276,6 +283,13 @@ def _publish(options):
     import zoo
 
     print(f"published {zoo.publish(options.folder, options.name, also=options.also)}")
+
+
+def _renew(options):
+    import zoo
+
+    for name in options.names:
+        print(f"published {zoo.renew(name)}", flush=True)
 
 
 if __name__ == "__main__":

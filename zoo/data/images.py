@@ -11,6 +11,7 @@ from zoo.data import sources
 from zoo.models import checks
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+CHANNELS = (1, 3)  # of images from files
 _LARGEST = 128  # pixels of the longer side, where the caller names no size
 
 
@@ -91,11 +92,23 @@ def stream_of(paths, ids, size, channels):
     """A `Stream` of (uint8 [*size, channels], int64) read from files in the given order."""
 
     def load(path, label):
-        pixels = tf.io.decode_image(tf.io.read_file(path), channels=0, expand_animations=False)
-        return tf.ensure_shape(resize(_in_graph(pixels, channels), size), (*size, channels)), label
+        return _decode_in_graph(tf.io.read_file(path), size, channels), label
 
     files = tf.data.Dataset.from_tensor_slices((list(map(str, paths)), np.array(ids, "int64")))
     return sources.Stream(files, len(paths), load)
+
+
+def decode_all(contents, size, channels):
+    """Decodes and resizes the contents of files, string `[B]`, to uint8 `[B, *size, channels]`."""
+    spec = tf.TensorSpec((*size, channels), tf.uint8)
+    return tf.map_fn(
+        lambda c: _decode_in_graph(c, size, channels), contents, fn_output_signature=spec
+    )
+
+
+def _decode_in_graph(content, size, channels):
+    pixels = tf.io.decode_image(content, channels=0, expand_animations=False)
+    return tf.ensure_shape(resize(_in_graph(pixels, channels), size), (*size, channels))
 
 
 def _in_graph(pixels, channels):

@@ -33,10 +33,10 @@ def generate(
     Args:
         model: From `build_seq2seq`, trained.
         source: int32 `[B, S]`, 0 for padding at the end.
-        max_length: Tokens of the longest answer, with its end.
+        max_length: Tokens of the longest answer, with its end; a whole number, or on TensorFlow also a scalar tensor.
         method: `"greedy"`: always the likeliest token; `"beam"`: the best of `beam_width` partial answers, of which
             those that have ended stay; `"sample"`: tokens drawn by their probabilities.
-        beam_width: Beams; one is the greedy method.
+        beam_width: Beams, likewise; one is the greedy method.
         length_penalty: Answers are compared by log-probability / ((5 + tokens) / 6) ** length_penalty; with 0 by the
             log-probability, which favours short ones.
         temperature: For sampling: logits are divided by it first; the lower, the surer.
@@ -67,7 +67,7 @@ def generate(
     batch, beams = ops.shape(source)[0], beam_width if method == "beam" else 1
 
     def penalty(lengths):
-        return ((5.0 + lengths) / 6.0) ** length_penalty
+        return ((5.0 + ops.cast(lengths, "float32")) / 6.0) ** length_penalty
 
     if method == "sample":
         noise = keras.random.uniform((batch, max_length), seed=seed)
@@ -127,7 +127,7 @@ def _search(step, caches, choose, penalty, sizes, max_length):
         total = ops.reshape(total, (batch, beams * vocabulary))
         log_p = ops.reshape(ops.take_along_axis(total, chosen, axis=1), (-1,))
         tokens = ops.reshape(chosen % vocabulary, (-1, 1))
-        if beams > 1:
+        if not (isinstance(beams, int) and beams == 1):
             parents = ops.reshape(ops.arange(batch)[:, None] * beams + chosen // vocabulary, (-1,))
             ids, lengths, ended = (ops.take(x, parents, axis=0) for x in (ids, lengths, ended))
             caches = [ops.take(cache, parents, axis=1) for cache in caches]
@@ -209,9 +209,10 @@ def _check_model(model):
 
 
 def _check_arguments(max_length, method, beam_width, length_penalty):
-    checks.positive_int("max_length", max_length)
     checks.one_of("method", method, METHODS)
-    checks.positive_int("beam_width", beam_width)
+    for name, value in (("max_length", max_length), ("beam_width", beam_width)):
+        if not ops.is_tensor(value):
+            checks.positive_int(name, value)
     checks.not_negative("length_penalty", length_penalty)
 
 

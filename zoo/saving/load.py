@@ -89,7 +89,25 @@ class LoadedModel:
         numbers = {"count": np.int32(count), "seed": np.int32(seed)}
         return self._run("sample", numbers)["image"].numpy()
 
-    def _in_batches(self, signature, inputs, batch_size):
+    def generate(self, texts, *, beam_width=4, max_length=64, batch_size=256):
+        """Answers to texts, of a translation; `predict` answers with the beam width of the test.
+
+        Args:
+            texts: A list of texts.
+            beam_width: Partial answers that are followed side by side; 1 is greedy.
+            max_length: Words or characters of the longest answer, and its end.
+            batch_size: Texts at a time.
+
+        Returns:
+            A dict of NumPy arrays: `answer` str `[N]` and `score` float32 `[N]`.
+        """
+        checks.one_of("signature", "generate", self.signatures)
+        settings = {"beam_width": beam_width, "max_length": max_length}
+        for name, value in settings.items():
+            checks.positive_int(name, value)
+        return self._in_batches("generate", texts, batch_size, **settings)
+
+    def _in_batches(self, signature, inputs, batch_size, **settings):
         checks.positive_int("batch_size", batch_size)
         inputs = self._check(inputs)
         count = len(next(iter(inputs.values())))
@@ -98,7 +116,8 @@ class LoadedModel:
         parts = []
         for start in range(0, count, batch_size):
             outputs = self._run(
-                signature, {k: v[start : start + batch_size] for k, v in inputs.items()}
+                signature,
+                {k: v[start : start + batch_size] for k, v in inputs.items()} | settings,
             )
             parts.append({k: v.numpy() for k, v in outputs.items()})
         merged = {k: np.concatenate([part[k] for part in parts]) for k in sorted(parts[0])}

@@ -87,7 +87,6 @@ def publish(run, name, *, also=(), folder="saved_models"):
     source = find(run)
     manifest.check(source)
     card = cards.read(source)
-    card["name"] = name
     for other in also:
         other_card = cards.read(find(other))
         if _without_seed(other_card["config"]) != _without_seed(card["config"]):
@@ -98,9 +97,14 @@ def publish(run, name, *, also=(), folder="saved_models"):
     seeds = [entry["seed"] for entry in card["runs"]]
     if len(set(seeds)) < len(seeds):
         raise checks.InputError(f"The runs repeat a seed: {seeds}.")
+    return add_version(source, card, name, folder)
+
+
+def add_version(source, card, name, folder):
+    """Copies an export into a folder of models as the next version of a model, with a card; returns its path."""
     with files.new_version(Path(folder) / name) as staged:
         shutil.copytree(source, staged["folder"], dirs_exist_ok=True)
-        cards.write(staged["folder"], card)
+        cards.write(staged["folder"], {**card, "name": name})
         manifest.write(staged["folder"])
     write_table(folder)
     return staged["path"]

@@ -8,7 +8,7 @@ from zoo import families
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import manifest, store
-from zoo.saving.export import raw_inputs
+from zoo.saving.endpoints import raw_inputs
 from zoo.saving.load import load, load_weights
 
 

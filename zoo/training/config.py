@@ -217,6 +217,12 @@ class TrainConfig:
         return _from_dict(cls, content, str(path)).check()
 
 
+def data_options(config):
+    """The arguments of `load_dataset` that a `TrainConfig` holds."""
+    options = dataclasses.asdict(config.data) | dataclasses.asdict(config.series)
+    return {"name": options.pop("dataset"), "seed": config.run.seed, **options}
+
+
 _PARTS = {
     "data": DataConfig,
     "series": SeriesConfig,

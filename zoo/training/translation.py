@@ -6,6 +6,7 @@ length.
 
 import csv
 import dataclasses
+import functools
 import io
 
 import numpy as np
@@ -20,29 +21,27 @@ FILE = "answers.csv"
 TOGETHER = 512  # sources that are answered at once: each step of decoding is many small operations
 
 
-def answerer(model, preparation, beam_width):
-    """Returns a function from prepared sources `[B, S]` to answers, strings `[B]`, and their scores `[B]`."""
+def answerer(model, preparation):
+    """Returns a function (prepared sources `[B, S]`, beam width, longest answer) → answers' ids `[B, T]`, scores `[B]`."""
 
-    def answer(source):
-        ids, score = decoding.generate(
-            model,
-            source,
-            max_length=preparation.answers.max_length,
-            method="beam",
-            beam_width=beam_width,
+    def answer(source, beam_width, max_length=preparation.answers.max_length):
+        return decoding.generate(
+            model, source, max_length=max_length, method="beam", beam_width=beam_width
         )
-        return preparation.answers.texts(ids), score
 
     return answer
 
 
 def outputs(model, splits, preparation, run):
     """The outputs for the test split, float64 `[N, 3]`; writes all answers into the run's folder."""
-    answer = tf.function(
-        answerer(model, preparation, run.config.report.beam_width), reduce_retracing=True
-    )
+    answer = answerer(model, preparation)
+
+    @functools.partial(tf.function, reduce_retracing=True)
+    def texts(source):
+        return preparation.answers.texts(answer(source, run.config.report.beam_width)[0])
+
     batches = dataclasses.replace(splits, batch_size=max(splits.batch_size, TOGETHER)).test
-    given = [text for inputs, _ in batches for text in answer(inputs["source"])[0].numpy()]
+    given = [text for inputs, _ in batches for text in texts(inputs["source"]).numpy()]
     given = [text.decode() for text in given]
     targets, unit = splits.targets("test"), splits.info.target_unit
     rows = [judge(text, target, unit) for text, target in zip(given, targets, strict=True)]
