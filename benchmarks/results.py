@@ -129,6 +129,14 @@ def is_finished(run):
     return (run / "score.json").exists() and any((run / "export").glob("[0-9]*"))
 
 
+def check_command(run, row, seed):
+    """Exits where a run's folder was begun by another command than the row's."""
+    if (run / "config.yaml").exists():
+        begun = yaml.safe_load((run / "config.yaml").read_text())["made_by"]["command"]
+        if begun != f"{row.command} --seed {seed}":
+            sys.exit(f"{run} was begun by `{begun}`, which is not the row's command: remove it.")
+
+
 def record(name, seed):
     """The file of what a finished run reached."""
     return RECORDS / f"{name}-{seed}.json"
@@ -145,6 +153,7 @@ def records(name, row):
 def train(name, row, seed, until):
     """Trains a seed, or goes on with it, until it is finished or the time is up; returns whether it is finished."""
     run = folder(name, seed)
+    check_command(run, row, seed)
     if is_finished(run):
         return True
     RUNS.mkdir(parents=True, exist_ok=True)

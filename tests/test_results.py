@@ -51,3 +51,17 @@ def test_a_row_that_is_not_finished_is_not_written(tmp_path, monkeypatch):
     assert not results.is_finished(run)
     (run / "score.json").write_text("{}")
     assert results.is_finished(run)
+
+
+def test_a_run_of_another_command_is_not_taken_for_the_row_s(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RUNS", tmp_path)
+    run, row = results.folder("mnist_cnn", 1), results.ROWS["mnist_cnn"]
+    (run / "export" / "1").mkdir(parents=True)
+    (run / "score.json").write_text("{}")
+    for command, is_own in ((f"{row.command} --seed 1", True), (f"{row.command} --seed 2", False)):
+        (run / "config.yaml").write_text(f"made_by:\n  command: {command}\n")
+        if is_own:
+            assert results.train("mnist_cnn", row, 1, None)
+        else:
+            with pytest.raises(SystemExit, match="was begun by .* --seed 2"):
+                results.train("mnist_cnn", row, 1, None)

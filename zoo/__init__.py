@@ -24,6 +24,7 @@ _HOMES = {
     "build_vae": "zoo.models.vae",
     "build_vit": "zoo.models.vit",
     "compile_model": "zoo.training.compile",
+    "convert": "zoo.saving.convert",
     "data_options": "zoo.training.config",
     "diagnose": "zoo.training.diagnose",
     "enable_lora": "zoo.models.lora",

@@ -17,13 +17,11 @@ from zoo.saving import store, trained
 from zoo.saving.export import export_model
 from zoo.training import fits
 from zoo.training.compile import compile_model
-from zoo.training.config import AUTO, OWN, TrainConfig, data_options
+from zoo.training.config import AUTO, OWN, OWN_DATA, TrainConfig, data_options
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import Report, evaluate_model
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
-
-OWN_DATA = "own_data"  # what a run's config calls data that came from Python
 
 
 def build(model=None, *, size=None, weights=None, **arguments):

@@ -103,6 +103,17 @@ def _add_verbs_of_trained_models(verbs):
     add.add_argument("names", nargs="+", metavar="NAME", help="models in saved_models/")
     add.set_defaults(run=_renew)
 
+    add = verbs.add_parser(
+        "convert", help="convert a trained model for LiteRT, ONNX Runtime or OpenVINO, and compare"
+    )
+    add.add_argument(
+        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
+    )
+    add.add_argument("--to", required=True, metavar="RUNTIME", help="litert, onnx or openvino")
+    add.add_argument("--quantize", metavar="HOW", help="dynamic, int8 or float16")
+    add.add_argument("--out", metavar="FOLDER", help="default: converted/MODEL-RUNTIME[-HOW]")
+    add.set_defaults(run=_convert)
+
 
 def _add_launch(verbs):
     add = verbs.add_parser(
@@ -283,6 +294,19 @@ def _publish(options):
     import zoo
 
     print(f"published {zoo.publish(options.folder, options.name, also=options.also)}")
+
+
+def _convert(options):
+    import zoo
+
+    convert = zoo.import_quietly("zoo.saving.convert")
+    folder = convert.convert(options.model, options.to, quantize=options.quantize, out=options.out)
+    described = zoo.import_quietly("zoo.saving.runtimes").describe(folder)
+    size = sum(path.stat().st_size for path in folder.iterdir()) / 1024
+    print(
+        f"converted to {folder}: {size:,.0f} KiB; golden outputs differ by at most {described['largest_difference']:.1e}, "
+        f"{described['same_answers']:.0%} of the answers are the same"
+    )
 
 
 def _renew(options):

@@ -53,7 +53,7 @@ def make(model, info, preparation, examples, *, temperature=1.0, beam_width=4):
     specs, raw = _raw_specs(info), raw_inputs(examples, info)
     endpoints = {
         "serve": Endpoint(lambda given: answers(features(given), given), specs),
-        **_tensors(info, preparation, answers, raw),
+        **_tensors(info, preparation, answers, examples),
     }
     if info.kind == "image" and info.input_shape[-1] in images.CHANNELS:
         endpoints["serving_bytes"] = _of_bytes(info, endpoints["serve"], examples)
@@ -153,28 +153,27 @@ def _answers(model, info, preparation, temperature, beam_width):
     return predict
 
 
-def _tensors(info, preparation, answers, raw):
-    """The endpoint without texts: raw numbers where the inputs are such, otherwise what the model takes."""
+def as_numbers(examples, info, preparation):
+    """Raw examples as the endpoint `tensors` takes them, by name: numbers as they come, otherwise what the model takes."""
     if info.kind == "text":
-        name, shape, dtype, prepare = "ids", (None,), "int32", preparation.inputs
-    elif info.column_kinds:
-        name, dtype, prepare = "features", "float32", preparation.inputs
-        shape = preparation.builder_arguments["input_shape"]
-    else:
-        name = "features" if info.kind == "table" else info.kind
-        shape, dtype, prepare = info.input_shape, "float32", None
+        return {"ids": preparation.inputs(examples).numpy().astype("int32")}
+    if info.column_kinds:
+        return {"features": preparation.inputs(examples).numpy()}
+    return {"features" if info.kind == "table" else info.kind: examples.astype("float32")}
+
+
+def _tensors(info, preparation, answers, examples):
+    """The endpoint without texts."""
+    ((name, values),) = as_numbers(examples, info, preparation).items()
+    is_prepared = info.kind == "text" or info.column_kinds
+    shape = (None,) if info.kind == "text" else values.shape[1:]
 
     def run(given):
-        features = given[name] if prepare else preparation.inputs(given[name])
+        features = given[name] if is_prepared else preparation.inputs(given[name])
         return answers(features, given, in_words=False)
 
-    if prepare:
-        values = raw if info.column_kinds else raw[info.kind]
-        golden = keras.ops.convert_to_numpy(prepare(values))
-    else:
-        golden = np.stack(list(raw.values()), -1) if info.kind == "table" else raw[info.kind]
-    spec = tf.TensorSpec((None, *shape), dtype, name=name)
-    return {"tensors": Endpoint(run, {name: spec}, {name: np.asarray(golden, dtype)})}
+    spec = tf.TensorSpec((None, *shape), values.dtype, name=name)
+    return {"tensors": Endpoint(run, {name: spec}, {name: values})}
 
 
 def _of_bytes(info, serve, examples):

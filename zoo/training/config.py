@@ -23,6 +23,7 @@ from zoo.training.settings import (
 
 AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
+OWN_DATA = "own_data"  # what a run's config calls data that came from Python
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,7 +215,16 @@ class TrainConfig:
                 f"The config {path} must hold a mapping with keys such as `model` and `data`."
             )
         content.pop("made_by", None)
-        return _from_dict(cls, content, str(path)).check()
+        return cls.from_mapping(content, str(path))
+
+    @classmethod
+    def from_mapping(cls, content, where):
+        """Makes a config of a mapping such as a card holds; `where` it was found goes into messages.
+
+        Raises:
+            InputError: It has a key or a value that a config has not.
+        """
+        return _from_dict(cls, content, where).check()
 
 
 def data_options(config):

@@ -1,0 +1,129 @@
+"""Converting a SavedModel for other runtimes, each compared with the SavedModel before it is kept."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from zoo import files
+from zoo.data.pipeline import load_dataset
+from zoo.data.prepare import prepare
+from zoo.models import checks
+from zoo.saving import card as cards
+from zoo.saving import endpoints, manifest, runtimes, store
+from zoo.training.config import OWN_DATA, TrainConfig, data_options
+
+QUANTIZE = {"litert": ("dynamic", "int8", "float16"), "onnx": ("dynamic", "int8", "float16"), "openvino": ("float16",)}  # fmt: skip
+CALIBRATION = 100  # training examples that int8 looks at
+
+
+def convert(name_or_path, to, *, quantize=None, out=None):
+    """Converts a SavedModel's signature `tensors` for another runtime.
+
+    The converter runs in a process of its own. What it wrote is loaded by the runtime, answers the golden inputs, and is
+    kept only when its outputs are those of the SavedModel.
+
+    Args:
+        name_or_path: As in `zoo.load`.
+        to: `"litert"`, `"onnx"` or `"openvino"`.
+        quantize: `"dynamic"`: weights in 8 bits; `"int8"`: weights and activations, whose ranges training examples
+            tell; `"float16"`: weights in 16 bits; `None`: as they are.
+        out: Folder to write, which must not exist; default: `converted/NAME-RUNTIME[-QUANTIZE]`.
+
+    Returns:
+        The folder: the model, `conversion.json`, and for a model of texts `vocabulary.json`.
+
+    Raises:
+        InputError: There is no such model, it cannot be converted so, a package is missing, or the converted model
+            answers differently.
+    """
+    checks.one_of("runtime", to, runtimes.FILES)
+    if quantize is not None:
+        checks.one_of(f"quantization for {to}", quantize, QUANTIZE[to])
+    source = store.find(name_or_path)
+    manifest.check(source)
+    card = cards.read(source)
+    options = {"to": to, "quantize": quantize, **_plan(card, to), "model": card["name"]}
+    runtimes.need(to)
+    name = "-".join([card["name"], to, *([quantize] if quantize else [])])
+    out = files.claim_folder(out or Path("converted") / name)
+    try:
+        return _convert(source, card, options, out)
+    except BaseException:
+        shutil.rmtree(out)
+        raise
+
+
+def _plan(card, to):
+    """How a model is converted; raises `InputError` for one that is known not to be."""
+    if "tensors" not in card["signatures"]:
+        raise checks.InputError(
+            f"{card['name']} has no signature 'tensors': export it again, with zoo renew or by another run."
+        )
+    if card["task"] == "translation":
+        raise checks.InputError(
+            f"{card['name']} writes its answers in a loop of changing shapes, which no converter takes: LiteRT's and tf2onnx's "
+            "fail on it, and OpenVINO's, too. Serve it with TensorFlow."
+        )
+    family = (card["builder"] or {}).get("family")
+    loops = to == "litert" and family == "recurrent"
+    if loops and card["input_kind"] not in ("image", "text"):
+        raise checks.InputError(
+            f"{card['name']} is a recurrent model of {card['input_kind']}: LiteRT needs its loop traced for one example, "
+            "which is done for images and texts only. Use onnx or openvino."
+        )
+    single = loops or (to == "litert" and card["input_kind"] == "text")
+    return {"batch": 1 if single else None, "retrace": loops}
+
+
+def _convert(source, card, options, out):
+    with tempfile.TemporaryDirectory() as place:
+        if options["quantize"] == "int8":
+            options["examples"] = f"{place}/examples.npz"
+            np.savez(options["examples"], **examples_of(card, "train", CALIBRATION))
+        command = [sys.executable, "-P", "-m", "zoo.saving.converters", source, out, json.dumps(options)]  # fmt: skip
+        child = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    if child.returncode:
+        reason = next(
+            (line for line in reversed(child.stderr.splitlines()) if "error" in line.lower()),
+            f"its process ended with {child.returncode}",
+        )
+        raise checks.InputError(
+            f"{card['name']} cannot be converted to {options['to']}: {reason.removeprefix('error: ')[:500]}"
+        )
+    options.pop("examples", None)
+    described = {**options, **json.loads(child.stdout.splitlines()[-1])}
+    text = (source / manifest.PATH).read_text(encoding="utf-8")
+    described["manifest_sha256"] = json.loads(text)["sha256"]
+    described["signature"] = card["signatures"]["tensors"]
+    files.write_atomic(out / runtimes.DESCRIPTION, json.dumps(described, indent=1) + "\n")
+    vocabulary = source / manifest.EXTRA / "vocabulary.json"
+    if vocabulary.exists():
+        shutil.copyfile(vocabulary, out / vocabulary.name)
+    return out
+
+
+def examples_of(card, split, count=None):
+    """Examples of the data that a model was trained on, as its signature `tensors` takes them.
+
+    Args:
+        card: The model's card.
+        split: `"train"`, `"validation"` or `"test"`.
+        count: How many; default: all.
+
+    Raises:
+        InputError: The model was trained on data of its maker's own.
+    """
+    config = TrainConfig.from_mapping(card["config"], card["name"])
+    if config.data.dataset == OWN_DATA:
+        raise checks.InputError(
+            f"{card['name']} was trained on data from memory, which are needed here and cannot be read again."
+        )
+    splits = load_dataset(**data_options(config))
+    total = len(splits.examples[split])
+    numbers = np.linspace(0, total - 1, min(count or total, total)).round().astype(int)
+    return endpoints.as_numbers(splits.pick(split, numbers), splits.info, prepare(splits))
