@@ -85,7 +85,10 @@ class MaskedMaxPooling1D(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs, mask=None):
-        pooled = self._pool(_fill(inputs, mask, float("-inf")))
+        # Finite: other runtimes write a choice as a sum of products, and 0 times infinity is NaN.
+        is_half = keras.backend.standardize_dtype(inputs.dtype) == "float16"
+        lowest = -6e4 if is_half else -3e38
+        pooled = self._pool(_fill(inputs, mask, lowest))
         return pooled if mask is None else _fill(pooled, self._pool_mask(mask), 0.0)
 
     def compute_mask(self, inputs, mask=None):

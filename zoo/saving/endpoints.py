@@ -125,12 +125,15 @@ def _answers(model, info, preparation, temperature, beam_width):
 
         return translate
     if info.task == "generation":
-        finish = _pixels_of(model)
+        finish, decoder = _pixels_of(model), model.get_layer("decoder")
+        layers = {name: model.get_layer(name).output for name in ("mean", "log_variance")}
+        encoder = keras.Model(model.inputs, layers)  # without the layer that draws samples
 
         def encode(features, raw, in_words=True):
-            outputs = model(features, training=False)
-            moments = {key: tf.cast(outputs[key], tf.float32) for key in ("mean", "log_variance")}
-            return {"reconstruction": finish(outputs["logits"]), **moments}
+            moments = encoder(features, training=False)
+            decoded = finish(decoder(moments["mean"], training=False))
+            moments = {name: tf.cast(values, tf.float32) for name, values in moments.items()}
+            return {"reconstruction": decoded, **moments}
 
         return encode
 
