@@ -27,6 +27,7 @@ ORDER = [
     "zoo.launch",
     "zoo.schedulers",
     "zoo.api",
+    "zoo.shrinking",
     "zoo.cli",
 ]
 FILES = sorted((ROOT / "zoo").rglob("*.py"))

@@ -40,6 +40,7 @@ _HOMES = {
     "command": "zoo.cli",
     "publish": "zoo.saving.store",
     "renew": "zoo.saving.renew",
+    "shrink": "zoo.shrinking",
     "start_run": "zoo.training.run",
     "teacher": "zoo.saving.trained",
     "train": "zoo.api",

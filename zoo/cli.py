@@ -19,6 +19,7 @@ def main(arguments=None):
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     _add_verbs_of_families(verbs)
     _add_verbs_of_trained_models(verbs)
+    _add_verbs_that_make_models(verbs)
     _add_launch(verbs)
     with _clean_exit():
         options, rest = parser.parse_known_args(arguments)
@@ -86,6 +87,8 @@ def _add_verbs_of_trained_models(verbs):
     add.add_argument("--all", action="store_true", help="every model that ships")
     add.set_defaults(run=_verify)
 
+
+def _add_verbs_that_make_models(verbs):
     add = verbs.add_parser(
         "publish", help="copy a run's export into saved_models/ as the next version of a model"
     )
@@ -113,6 +116,21 @@ def _add_verbs_of_trained_models(verbs):
     add.add_argument("--quantize", metavar="HOW", help="dynamic, int8 or float16")
     add.add_argument("--out", metavar="FOLDER", help="default: converted/MODEL-RUNTIME[-HOW]")
     add.set_defaults(run=_convert)
+
+    add = verbs.add_parser(
+        "shrink", help="make a smaller model of a trained one: pruned, quantized or distilled"
+    )
+    add.add_argument(
+        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
+    )
+    add.add_argument("--prune", type=float, metavar="SHARE", help="share of zeros, for example 0.8")
+    add.add_argument(
+        "--fine-tune", type=int, default=0, metavar="EPOCHS", help="with --prune: train so long"
+    )
+    add.add_argument("--quantize", metavar="MODE", help="int8 or int4")
+    add.add_argument("--distill", metavar="SIZE", help="teach this size of the family")
+    add.add_argument("--out", metavar="FOLDER", help="the run's folder, which must not exist")
+    add.set_defaults(run=_shrink)
 
 
 def _add_launch(verbs):
@@ -307,6 +325,17 @@ def _convert(options):
         f"converted to {folder}: {size:,.0f} KiB; golden outputs differ by at most {described['largest_difference']:.1e}, "
         f"{described['same_answers']:.0%} of the answers are the same"
     )
+
+
+def _shrink(options):
+    import zoo
+
+    given = {
+        key: getattr(options, key) for key in ("prune", "fine_tune", "quantize", "distill", "out")
+    }
+    report, path = zoo.shrink(options.model, **given)
+    print(report)
+    print(f"exported {path}")
 
 
 def _renew(options):

@@ -62,6 +62,12 @@ def make(info, preparation, builder, run_folder, signatures, counts):
     }
 
 
+def _shrunk(shrunk):
+    if shrunk["prune"] is not None:
+        return f"pruned: {shrunk['prune']:.0%} of the elements of each kernel of {shrunk['from']} are zero"
+    return f"quantized: weights of dense layers and embeddings of {shrunk['from']} in {shrunk['quantize']}"
+
+
 def _calibration(score):
     temperature = score.get("temperature", 1.0)
     if temperature == 1.0:
@@ -130,6 +136,8 @@ def render(card):
     if card["labels"]:
         shown = ", ".join(card["labels"][:20]) + (", ..." if len(card["labels"]) > 20 else "")
         lines.append(f"- classes: {shown}")
+    if shrunk := card["runs"][0].get("shrunk"):
+        lines.append(f"- {_shrunk(shrunk)}")
     lines += [
         f"- limits: {card['limits']}",
         "",

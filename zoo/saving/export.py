@@ -72,9 +72,10 @@ def export_model(model, splits, preparation, run):
             _write_vocabulary(folder, preparation)
         counts = {name: len(data) for name, data in splits.examples.items()}
         signatures = {name: _describe_signature(function) for name, function in concrete.items()}
-        card = cards.make(
-            info, preparation, _builder(run.config, preparation), run.folder, signatures, counts
-        )
+        builder = _builder(run.config, preparation)
+        if mode := score.get("shrunk", {}).get("quantize"):
+            builder["quantize"] = mode
+        card = cards.make(info, preparation, builder, run.folder, signatures, counts)
         cards.write(folder, card)
         manifest.write(folder)
     return Path(staged["path"])

@@ -114,6 +114,11 @@ def _without_seed(config):
     return {**config, "run": {**config["run"], "seed": None, "out": None, "quiet": None}}
 
 
+def weights_size(path):
+    """Bytes of the weights of a SavedModel."""
+    return sum(file.stat().st_size for file in (path / "variables").iterdir())
+
+
 def write_table(folder="saved_models"):
     """Writes `README.md` of a folder of models from their cards."""
     files.write_atomic(Path(folder) / "README.md", render_table(folder))
@@ -136,7 +141,7 @@ def render_table(folder):
             continue  # no model of this project
         newest = path / str(versions[-1])
         card = cards.read(newest)
-        size = sum(file.stat().st_size for file in (newest / "variables").iterdir()) / 1024
+        size = weights_size(newest) / 1024
         lines.append(
             f"| [{path.name}]({path.name}/{versions[-1]}/{manifest.EXTRA}/card.md) "
             f"| {', '.join(map(str, versions))} | {cards.describe_model(card)} | {card['data']['name']} "

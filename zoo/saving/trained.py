@@ -34,10 +34,18 @@ def build_trained(model, size, weights, arguments):
         checks.one_of("argument together with weights", key, ("num_classes", "name"))
     saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder["arguments"].items()}
     built = families.family(builder["family"]).build(**{**saved, **arguments})
+    if mode := builder.get("quantize"):
+        built.quantize(mode, filters=is_quantized)
     classes = saved.get("num_classes")
     new_head = arguments.get("num_classes", classes) != classes
     load_weights(built, weights, skip=("logits",) if new_head else ())
     return built
+
+
+def is_quantized(layer):
+    """Whether Keras can quantize a layer's weights; it warns of each other layer."""
+    kinds = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Embedding)
+    return isinstance(layer, kinds)
 
 
 def from_weights(config):

@@ -1,0 +1,130 @@
+"""Smaller models: the zeros are where they should be, in the file too, and what cannot be is refused."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import shrinking
+from zoo.saving import store
+
+
+class Watch(keras.callbacks.Callback):
+    """The share of zeros after each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.shares = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.shares.append(
+            [np.mean(weight.numpy() == 0) for weight in shrinking.kernels(self.model)]
+        )
+
+
+def small_model():
+    keras.utils.set_random_seed(0)
+    model = zoo.build("dense:tiny", input_shape=(6,), num_classes=2)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def fit(model, callbacks, epochs=2):
+    x = np.random.default_rng(0).normal(size=(80, 6)).astype("float32")
+    model.fit(x, x[:, 0] > 0, batch_size=8, epochs=epochs, callbacks=callbacks, verbose=0)
+
+
+def test_zeros_rise_by_the_cubic_schedule_and_stay():
+    model, watch = small_model(), Watch()
+    fit(model, [shrinking.Pruning(0.75, 10), watch])
+    shares = np.array(watch.shares)  # [20 steps, kernels]
+    wanted = 0.75 * (1 - (1 - np.minimum(np.arange(1, 21) / 10, 1)) ** 3)
+    sizes = [np.prod(weight.shape) for weight in shrinking.kernels(model)]
+    for column, size in zip(shares.T, sizes):
+        np.testing.assert_allclose(column, wanted, atol=0.5 / size + 1e-9)
+    assert all(np.all(bias.numpy() != 0) for bias in model.trainable_weights if len(bias.shape) < 2)
+
+
+def test_the_smallest_weights_go():
+    weight = keras.Variable(np.array([[0.1, -3.0], [0.2, 1.0]]))
+    np.testing.assert_array_equal(shrinking.smallest(weight, 0.5), [[True, False], [True, False]])
+    assert not shrinking.smallest(weight, 0.0).any()
+
+
+def test_masks_come_back_when_a_run_goes_on():
+    """A callback of a resumed run has no masks: those that it makes hold the zeros that are there."""
+    model = small_model()
+    fit(model, [shrinking.Pruning(0.5, 10)])
+    zeros = [weight.numpy() == 0 for weight in shrinking.kernels(model)]
+    fit(model, [shrinking.Pruning(0.5, 10)], epochs=1)  # the optimizer has counted 20 steps
+    for before, weight in zip(zeros, shrinking.kernels(model), strict=True):
+        np.testing.assert_array_equal(weight.numpy() == 0, before)
+
+
+@pytest.mark.parametrize("fine_tune", [0, pytest.param(8, marks=pytest.mark.slow)])
+def test_a_pruned_export_has_its_zeros_and_its_score(fine_tune, in_tmp):
+    report, path = zoo.shrink("wine_dense", prune=0.5, fine_tune=fine_tune, quiet=True)
+    assert shrinking.sparsity(path) == pytest.approx((0.5, 0.5), abs=0.01)
+    zoo.verify(path)
+    model, splits = zoo.load(path), zoo.load_dataset("wine")
+    columns = dict(zip(splits.info.columns, splits.pick("test", range(report.num_test)).T))
+    right = model.predict(columns)["class_id"] == splits.targets("test")
+    assert report.scores["accuracy"] == pytest.approx(np.mean(right))
+    assert model.card["runs"][0]["shrunk"]["prune"] == 0.5
+    assert "50% of the elements of each kernel of wine_dense" in (path / "assets.extra/card.md").read_text()  # fmt: skip
+    if fine_tune:
+        assert report.scores["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("mode", ["int8", pytest.param("int4", marks=pytest.mark.slow)])
+def test_a_quantized_export_is_smaller_and_is_rebuilt(mode, in_tmp):
+    report, path = zoo.shrink("wine_dense", quantize=mode, quiet=True)
+    assert report.scores["accuracy"] > 0.9
+    before, after = (store.weights_size(p) for p in (store.find("wine_dense"), path))
+    assert after < 0.5 * before
+    assert zoo.verify(path)["largest_difference"] < 1e-5
+    splits = zoo.load_dataset("wine")
+    rows = splits.pick("test", range(10))
+    rebuilt = zoo.build(weights=path)(zoo.prepare(splits).inputs(rows))
+    served = zoo.load(path).predict(dict(zip(splits.info.columns, rows.T)))["probabilities"]
+    np.testing.assert_allclose(keras.ops.softmax(rebuilt), served, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_smaller_size_learns_from_the_model(in_tmp):
+    report, path = zoo.shrink("digits_cnn", distill="tiny", epochs=3, quiet=True)
+    card = zoo.load(path).card
+    assert (card["builder"]["family"], card["builder"]["size"]) == ("cnn", "tiny")
+    assert card["config"]["distill"]["teacher"].endswith(str(store.find("digits_cnn")))
+    assert report.scores["accuracy"] > 0.2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "Ask for one of prune, quantize and distill. Received: none of them"),
+        ({"prune": 0.5, "quantize": "int8"}, "Received: prune, quantize"),
+        ({"prune": 1.0}, "prune"),
+        ({"quantize": "int3"}, "Unknown quantize 'int3'"),
+        ({"quantize": "int8", "fine_tune": 3}, "fine_tune is for prune"),
+        ({"distill": "huge"}, "Unknown size of dense 'huge'"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(options, message, in_tmp):
+    with pytest.raises(zoo.InputError, match=message):
+        zoo.shrink("wine_dense", **options)
+    assert not Path("runs").exists()
+
+
+def test_a_model_of_other_data_is_refused(in_tmp):
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    trained = zoo.train("dense:tiny", (x, x[:, 0] > 0), epochs=1, batch_size=8, quiet=True)
+    with pytest.raises(zoo.InputError, match="data of its maker's own"):
+        zoo.shrink(trained.export, prune=0.5)
+
+
+def test_too_few_zeros_in_the_file_are_noticed(in_tmp):
+    with pytest.raises(zoo.InputError, match="asked for were 50.0%"):
+        shrinking._check_sparsity(store.find("wine_dense"), 0.5)
