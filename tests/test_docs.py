@@ -1,11 +1,16 @@
 """Every example in the README and in docstrings is run; the README's numbers are those of the cards."""
 
+import ast
+import base64
 import doctest
 import importlib
+import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import zoo
 from zoo import families, summary
@@ -13,8 +18,12 @@ from zoo.saving import card as cards
 from zoo.saving import store
 
 ROOT = Path(zoo.__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from benchmarks import serving_page  # noqa: E402
+
 README = (ROOT / "README.md").read_text()
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.S)
+PAGES = README + (ROOT / "docs" / "saved_models.md").read_text()
+SNIPPETS = re.findall(r"```python\n(.*?)```", PAGES, re.S)
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     for path in (ROOT / "zoo").rglob("*.py")
@@ -36,6 +45,7 @@ MODULES = sorted(
 def test_readme_examples_run(snippet, in_tmp):
     if "load_breast_cancer" in snippet:
         pytest.importorskip("pandas")
+    (in_tmp / "saved_models").symlink_to(ROOT / "saved_models")
     exec(compile(snippet, "README.md", "exec"), {})
 
 
@@ -95,3 +105,28 @@ def test_the_page_of_families_lists_every_size():
         (line,) = [line for line in part.splitlines() if line.startswith("| tiny |")]
         assert line.endswith(f"| {tiny.count_params():,} | {summary.count_flops(tiny):,} | "
                              f"{summary.count_activations(tiny) / 1024:,.0f} |")  # fmt: skip
+
+
+def test_the_requests_for_serving_are_answered():
+    """As TensorFlow Serving reads them: base64 to bytes, each instance's values stacked."""
+    page = (ROOT / "docs" / "serving.md").read_text()
+    assert page == serving_page.page(), "python -m benchmarks.serving_page > docs/serving.md"
+    requests = re.findall(r"models/(\w+):predict -d '(.*)'\n```\n\nAnswer: (.*)\.", page)
+    assert [name for name, *_ in requests] == sorted(store.names())
+    for name, text, answer in requests:
+        body = json.loads(text)
+        model = zoo.load(name)
+        signature = model.signatures[body.get("signature_name", "serving_default")]
+        specs = signature.structured_input_signature[1]
+        given = {}
+        for key, spec in specs.items():
+            values = [instance[key] for instance in body["instances"]]
+            values = [base64.b64decode(v["b64"]) if isinstance(v, dict) else v for v in values]
+            given[key] = tf.constant(values, spec.dtype)
+        outputs = signature(**given)
+        for key, value in re.findall(r"`(\w+)` ('.*?'|[-0-9.e]+)", answer):
+            found = outputs[key][0].numpy()
+            found = found.decode() if isinstance(found, bytes) else found
+            wanted = ast.literal_eval(value)
+            same = wanted if isinstance(wanted, str) else pytest.approx(wanted, rel=1e-4)
+            assert found == same

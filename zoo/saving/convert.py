@@ -118,12 +118,17 @@ def examples_of(card, split, count=None):
     Raises:
         InputError: The model was trained on data of its maker's own.
     """
+    splits = splits_of(card)
+    total = len(splits.examples[split])
+    numbers = np.linspace(0, total - 1, min(count or total, total)).round().astype(int)
+    return endpoints.as_numbers(splits.pick(split, numbers), splits.info, prepare(splits))
+
+
+def splits_of(card):
+    """The data that a model was trained on; raises `InputError` where they have no name."""
     config = TrainConfig.from_mapping(card["config"], card["name"])
     if config.data.dataset == OWN_DATA:
         raise checks.InputError(
             f"{card['name']} was trained on data from memory, which are needed here and cannot be read again."
         )
-    splits = load_dataset(**data_options(config))
-    total = len(splits.examples[split])
-    numbers = np.linspace(0, total - 1, min(count or total, total)).round().astype(int)
-    return endpoints.as_numbers(splits.pick(split, numbers), splits.info, prepare(splits))
+    return load_dataset(**data_options(config))

@@ -1,0 +1,181 @@
+"""Trained models through TensorFlow, LiteRT, ONNX Runtime and OpenVINO: size, score, agreement, latency, throughput.
+
+    python -m benchmarks.serving > docs/runtimes.md         # all shipped models
+    python -m benchmarks.serving mnist_cnn --rounds 3       # one of them
+
+Every model is converted in every way that `zoo convert` knows. Then the runtimes take turns, round by round, in one process
+with as many threads as there are cores; the whole test set tells score and agreement. Nothing else should run meanwhile.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+import zoo
+from zoo.saving import convert, runtimes, store
+
+WAYS = [(to, how) for to, known in convert.QUANTIZE.items() for how in (None, *known)]
+SINGLE, TOGETHER, BATCH = 50, 5, 256  # calls of one example, of a batch, and its size, in a round
+COLD = {
+    "tensorflow": "import tensorflow as tf; m = tf.saved_model.load(path)\n"
+    "f = m.signatures['tensors']; f(**{k: tf.constant(v) for k, v in x.items()})",
+    "litert": "from zoo.saving import runtimes; runtimes.open_converted(path)(x)",
+}
+COLD |= {"onnx": COLD["litert"], "openvino": COLD["litert"]}
+
+
+def size_of(folder, pattern):
+    return sum(file.stat().st_size for file in folder.glob(pattern))
+
+
+def candidates(name, place):
+    """Name of a way → (call, bytes, folder), and name → reason for those that cannot be."""
+    path = store.find(name)
+    loaded = tf.saved_model.load(path)
+
+    def call(inputs):
+        outputs = loaded.signatures["tensors"](**inputs)
+        return {key: value.numpy() for key, value in outputs.items()}
+
+    size = store.weights_size(path) + size_of(path, "*.pb")
+    found, refused = {"tensorflow": (call, size, path)}, {}
+    for to, how in WAYS:
+        label = f"{to} {how}" if how else to
+        try:
+            folder = zoo.convert(name, to, quantize=how, out=f"{place}/{name}-{to}-{how}")
+        except zoo.InputError as error:
+            refused[label] = str(error)
+            continue
+        call = runtimes.open_converted(folder, threads=os.cpu_count())
+        found[label] = (call, size_of(folder, "model.*"), folder)
+    return found, refused
+
+
+def in_batches(call, inputs):
+    """The outputs for any number of examples."""
+    count = len(next(iter(inputs.values())))
+    parts = [
+        call({key: values[i : i + BATCH] for key, values in inputs.items()})
+        for i in range(0, count, BATCH)
+    ]
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+def measure(found, inputs, rounds):
+    """Way → (milliseconds of single calls, examples per second of batches), the ways taking turns."""
+    one = {key: values[:1] for key, values in inputs.items()}
+    many = {key: np.resize(values, (BATCH, *values.shape[1:])) for key, values in inputs.items()}
+    times = {label: ([], []) for label in found}
+    for _ in range(rounds):
+        for label, (call, *_) in found.items():
+            for given, count, kept in ((one, SINGLE, 0), (many, TOGETHER, 1)):
+                call(given)  # once to warm up: shapes change
+                for _ in range(count):
+                    start = time.perf_counter()
+                    call(given)
+                    times[label][kept].append(time.perf_counter() - start)
+    return {
+        label: ([1000 * t for t in single], [BATCH / t for t in batches])
+        for label, (single, batches) in times.items()
+    }
+
+
+def predict_overhead(name, rounds):
+    """Milliseconds of `zoo.load(name).predict` and of the bare signature on one example, taking turns: medians."""
+    model = zoo.load(name)
+    golden = np.load(model.path / "assets.extra/golden.npz")
+    raw = {k.partition("/")[2]: golden[k][:1] for k in golden if k.startswith("inputs/")}
+    given = raw if model.card["input_kind"] == "table" else next(iter(raw.values()))
+    tensors = {key: tf.constant(values) for key, values in raw.items()}
+    bare, whole = [], []
+    for _ in range(rounds * SINGLE):
+        start = time.perf_counter()
+        {k: v.numpy() for k, v in model.signatures["serving_default"](**tensors).items()}
+        middle = time.perf_counter()
+        model.predict(given)
+        bare.append(middle - start)
+        whole.append(time.perf_counter() - middle)
+    return 1000 * statistics.median(bare), 1000 * statistics.median(whole)
+
+
+def cold(label, folder, inputs):
+    """Seconds until a fresh process has answered once, imports included."""
+    with tempfile.TemporaryDirectory() as place:
+        np.savez(f"{place}/x.npz", **{key: values[:1] for key, values in inputs.items()})
+        script = f"import numpy as np; x = dict(np.load('{place}/x.npz')); path = {str(folder)!r}\n"
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", script + COLD[label.split()[0]]], check=True, capture_output=True)  # fmt: skip
+        return time.perf_counter() - start
+
+
+def rows_of(name, rounds, place):
+    """The table's rows of a model, and the conversions that cannot be."""
+    card = zoo.load(name).card
+    inputs = convert.examples_of(card, "test")
+    found, refused = candidates(name, place)
+    answers = {label: in_batches(call, inputs) for label, (call, *_) in found.items()}
+    times, rows = measure(found, inputs, rounds), []
+    targets = convert.splits_of(card).targets("test") if card["task"] == "classification" else None
+    for label, (_, size, folder) in found.items():
+        single, batches = times[label]
+        mine, wanted = answers[label], answers["tensorflow"]
+        key = "class_id" if "class_id" in mine else next(iter(mine))
+        same = np.mean(mine[key] == wanted[key]) if key == "class_id" else np.nan
+        score = np.nan if targets is None else np.mean(mine["class_id"] == targets)
+        rows.append(
+            (name, label, size / 1024, score, same, statistics.median(single), np.quantile(single, 0.99),
+             statistics.median(batches), cold(label, folder, inputs))
+        )  # fmt: skip
+    return rows, refused
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", help="default: all that ship")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    names = options.models or [path.name for path in sorted(Path("saved_models").iterdir()) if path.is_dir()]  # fmt: skip
+    rows, refused, overheads = [], {}, {}
+    with tempfile.TemporaryDirectory() as place:
+        for name in names:
+            made, not_made = rows_of(name, options.rounds, place)
+            rows += made
+            refused |= {(name, label): reason for label, reason in not_made.items()}
+            overheads[name] = predict_overhead(name, options.rounds)
+            print(f"{name}: {len(made)} ways", file=sys.stderr, flush=True)
+    print_page(rows, refused, overheads, options.rounds)
+
+
+def print_page(rows, refused, overheads, rounds):
+    print("# The same model in other runtimes\n")
+    print(
+        f"Printed by `python -m benchmarks.serving`: {rounds} rounds in which the runtimes take turns, {os.cpu_count()} "
+        "threads, the signature `tensors`. Score and agreement (the same class as TensorFlow's answer) are those of the "
+        "whole test split; the first answer of a fresh process includes all imports.\n"
+    )
+    print("| model | runtime | KiB | score | agreement | 1 example, p50 ms | p99 ms | batch of 256, examples/s | first answer, s |")  # fmt: skip
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for name, label, size, score, same, median, slowest, rate, first in rows:
+        shown = ["-" if np.isnan(value) else f"{value:.4f}" for value in (score, same)]
+        print(f"| {name} | {label} | {size:,.0f} | {' | '.join(shown)} | {median:.3f} | {slowest:.3f} | {rate:,.0f} | {first:.1f} |")  # fmt: skip
+    print("\n## `zoo.load(...).predict` and the bare signature\n")
+    print("| model | signature, ms | predict, ms |\n| --- | --- | --- |")
+    for name, (bare, whole) in overheads.items():
+        print(f"| {name} | {bare:.3f} | {whole:.3f} |")
+    if refused:
+        print("\n## What is refused\n\n| model | runtime | reason |\n| --- | --- | --- |")
+        for (name, label), reason in refused.items():
+            print(f"| {name} | {label} | {' '.join(reason.split())} |")
+
+
+if __name__ == "__main__":
+    main()
