@@ -1,0 +1,102 @@
+"""What `sandbox.py` starts: gives up rights, then loads a model and predicts. Run as a script, with a request on stdin.
+
+The limits come first, before NumPy or TensorFlow start threads: a thread keeps the rights that it was started with.
+Prints one JSON object a line: `{"missing": [...]}` (limits that this machine does not offer), then `{"row": ...}` for each
+example, or `{"error": ...}`.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import struct
+import sys
+import tempfile
+
+NEW_USER, NEW_NETWORK, NEW_IPC = 0x10000000, 0x40000000, 0x08000000
+SET_DUMPABLE, NO_NEW_PRIVILEGES = 4, 38
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # Landlock's system calls, on every processor
+READ = 1 << 2 | 1 << 3  # files and folders
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def limit(request):
+    """Limits this process; returns what the machine does not offer, in words."""
+    memory, seconds = request["memory"], request["seconds"]
+    for kind, value in {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_FSIZE: 0,  # what is written to a file fails; pipes go on
+        resource.RLIMIT_DATA: memory,
+        resource.RLIMIT_CPU: seconds * (os.cpu_count() or 1),
+    }.items():
+        resource.setrlimit(kind, (value, value))
+    missing = []
+    if LIBC.unshare(NEW_USER | NEW_NETWORK | NEW_IPC) != 0 and LIBC.unshare(NEW_NETWORK) != 0:
+        missing.append(f"no network (unshare: {os.strerror(ctypes.get_errno())})")
+    LIBC.prctl(SET_DUMPABLE, 0, 0, 0, 0)
+    if LIBC.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0 or not restrict_files(request["readable"]):
+        missing.append(f"no other files, no programs (Landlock: {os.strerror(ctypes.get_errno())})")
+    return missing
+
+
+def restrict_files(readable):
+    """Leaves nothing but reading in some folders and files, by Landlock; returns whether the kernel did."""
+    version = LIBC.syscall(CREATE_RULESET, None, 0, 1)
+    if version < 1:
+        return False
+    rights = (1 << (13 + (version >= 2) + (version >= 3))) - 1 | (1 << 15 if version >= 5 else 0)
+    network = 3 if version >= 4 else 0  # TCP: bind and connect
+    scoped = 3 if version >= 6 else 0  # abstract sockets and signals of other processes
+    attributes = struct.pack("QQQ", rights, network, scoped)[: 8 if version < 4 else 16 if version < 6 else 24]  # fmt: skip
+    rules = LIBC.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
+    if rules < 0:
+        return False
+    for path in readable:
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_PATH)
+            allowed = READ if os.path.isdir(path) else 1 << 2
+            rule = struct.pack("=Qi", allowed, descriptor)
+            if LIBC.syscall(ADD_RULE, rules, 1, rule, 0) != 0:
+                return False
+            os.close(descriptor)
+    restricted = LIBC.syscall(RESTRICT_SELF, rules, 0) == 0
+    os.close(rules)
+    return restricted
+
+
+def main():
+    request = json.load(sys.stdin)
+    answers = os.fdopen(os.dup(1), "w")
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)  # what TensorFlow or the model prints is no answer
+
+    def say(**message):
+        print(json.dumps(message), file=answers, flush=True)
+
+    sys.excepthook = lambda kind, error, _: say(error=f"{kind.__name__}: {error}")
+    missing = limit(request)
+    say(missing=missing)
+    if missing and not request["partial"]:
+        return
+    sys.path[:] = [*request["path"], *sys.path]
+    sys.modules["matplotlib"] = None  # Keras looks for it, and it for a folder that it may write to
+    tempfile.tempdir = os.getcwd()  # which nobody can write to, but who looks for one asks for nothing else
+    from zoo.models import checks
+    from zoo.saving import foreign, inputs, load, manifest
+
+    try:
+        folder = request["folder"]
+        if os.path.exists(os.path.join(folder, manifest.PATH)):
+            rows = inputs.predict_files(load.LoadedModel(request["shown"], folder), request["inputs"])
+        else:
+            rows = foreign.predict_files(foreign.ForeignModel(request["shown"], folder), request["inputs"])  # fmt: skip
+        for row in rows:
+            say(row=row)
+    except checks.InputError as error:
+        say(error=str(error))
+
+
+if __name__ == "__main__":
+    main()
