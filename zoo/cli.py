@@ -77,6 +77,17 @@ def _add_verbs_of_trained_models(verbs):
     )
     add.add_argument("--out", metavar="CSV", help="write a CSV file instead of printing")
     add.add_argument("--json", action="store_true", help="print one JSON object per example")
+    _add_trust(add)
+    add.add_argument(
+        "--sandbox",
+        action="store_true",
+        help="run the model in a process without network, file writes and other rights",
+    )
+    add.add_argument("--seconds", type=int, default=120, help="with --sandbox: its time")
+    add.add_argument("--memory-mb", type=int, default=4096, help="with --sandbox: its memory")
+    add.add_argument(
+        "--partial", action="store_true", help="with --sandbox: go on where a limit is missing"
+    )
     add.set_defaults(run=_predict)
 
     add = verbs.add_parser(
@@ -84,7 +95,14 @@ def _add_verbs_of_trained_models(verbs):
     )
     add.add_argument("models", nargs="*", help="names or folders")
     add.add_argument("--all", action="store_true", help="every model that ships")
+    _add_trust(add)
+    add.add_argument("--key", metavar="PEM", help="the public key that must have signed them")
     add.set_defaults(run=_verify)
+
+    add = verbs.add_parser("sign", help="sign a model with a private key (needs the extra `sign`)")
+    add.add_argument("model", help="a name or a folder")
+    add.add_argument("--key", metavar="PEM", required=True, help="the private key")
+    add.set_defaults(run=_sign)
 
     add = verbs.add_parser(
         "publish", help="copy a run's export into saved_models/ as the next version of a model"
@@ -95,6 +113,17 @@ def _add_verbs_of_trained_models(verbs):
         "--also", nargs="+", default=[], metavar="RUN", help="runs with other seeds, for the scores"
     )
     add.set_defaults(run=_publish)
+
+
+def _add_trust(add):
+    add.add_argument(
+        "--foreign", action="store_true", help="also without card and manifest: made by others"
+    )
+    add.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="load it unchecked, whatever it may do on this machine",
+    )
 
 
 def _add_launch(verbs):
@@ -223,8 +252,14 @@ def _predict(options):
     import zoo
 
     inputs = zoo.import_quietly("zoo.saving.inputs")
-    model = zoo.load(options.model)
-    rows = inputs.predict_files(model, options.inputs)
+    trust = {"foreign": options.foreign, "unsafe": options.unsafe}
+    if options.sandbox:
+        limits = {"seconds": options.seconds, "memory_mb": options.memory_mb}
+        rows = zoo.predict_sandboxed(
+            options.model, options.inputs, **trust, **limits, partial=options.partial
+        )
+    else:
+        rows = inputs.predict_files(zoo.load(options.model, **trust), options.inputs)
     if options.out:
         count = inputs.write_csv(rows, options.out)
         print(f"{count} predictions in {options.out}")
@@ -243,15 +278,25 @@ def _verify(options):
     failed = []
     for name in names:
         try:
-            result = zoo.verify(name)
-            print(
-                f"ok      {name}: largest difference {result['largest_difference']:.1e}, {', '.join(result['signatures'])}"
+            result = zoo.verify(
+                name, foreign=options.foreign, unsafe=options.unsafe, key=options.key
             )
+            difference = result["largest_difference"]
+            shown = (
+                "no golden pair" if difference is None else f"largest difference {difference:.1e}"
+            )
+            print(f"ok      {name}: {shown}, {', '.join(result['signatures'])}")
         except checks.InputError as error:
             failed.append(name)
             print(f"FAILED  {name}: {error}")
     if failed:
         raise checks.InputError(f"{len(failed)} of {len(names)} models failed: {', '.join(failed)}")
+
+
+def _sign(options):
+    import zoo
+
+    print(f"signed: {zoo.sign(options.model, options.key)}")
 
 
 def _launch(options):

@@ -46,9 +46,7 @@ class ForeignModel:
             try:
                 tensors[name] = tf.constant(inputs[name], spec.dtype)
             except (ValueError, TypeError) as error:
-                raise checks.InputError(
-                    f"{name} must be {spec.dtype.name}, but {error}"
-                ) from None
+                raise checks.InputError(f"{name} must be {spec.dtype.name}, but {error}") from None
             if not spec.shape.is_compatible_with(tensors[name].shape):
                 raise checks.InputError(
                     f"{name} must have shape {spec.shape}. Received: {tensors[name].shape}"
@@ -93,4 +91,7 @@ def predict_files(model, given):
             raise checks.InputError(
                 f"{path} cannot be read: a model without a card takes .npz files of named arrays (np.savez)."
             ) from error
-        yield {"input": path, **{name: values.numpy().tolist() for name, values in model(inputs).items()}}
+        yield {
+            "input": path,
+            **{name: values.numpy().tolist() for name, values in model(inputs).items()},
+        }

@@ -144,7 +144,9 @@ def _copy_file(folder, entry, name, target, budget, links):
         raise graph_check.Refusal(f"{name} is an asset; a vocabulary belongs into the graph")
     if limit is None:
         raise graph_check.Refusal(f"{name} does not belong there")
-    _check_file(entry.stat(follow_symlinks=False), name, limit, links)  # not opened before: a pipe waits
+    _check_file(
+        entry.stat(follow_symlinks=False), name, limit, links
+    )  # not opened before: a pipe waits
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
     with open(os.open(entry.name, flags, dir_fd=folder), "rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -153,7 +155,9 @@ def _copy_file(folder, entry, name, target, budget, links):
         if budget["bytes"] < 0:
             raise graph_check.Refusal(f"its files are larger than {TOTAL_LIMIT // MIB:,} MiB")
         with open(target, "xb") as copy:
-            while size > 0 and (part := file.read(min(size, MIB))):  # no more, if it grows meanwhile
+            while size > 0 and (
+                part := file.read(min(size, MIB))
+            ):  # no more, if it grows meanwhile
                 copy.write(part)
                 size -= len(part)
 

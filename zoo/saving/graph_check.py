@@ -18,10 +18,10 @@ LISTS = tuple(Path(__file__).with_name(f"{name}.txt") for name in ("operations",
 CONSTANT_LIMIT = 2**28  # elements: a constant may be one value that the graph says to repeat
 
 # What saves and restores the variables, in functions that nothing but a saver calls.
-SAVER_OPERATIONS = frozenset(
-    "AssignVariableOp Const DisableCopyOnRead Identity MergeV2Checkpoints NoOp Pack ReadVariableOp RestoreV2 SaveV2 Select "
-    "ShardedFilename StaticRegexFullMatch StringJoin".split()
-)
+_SAVER_OPERATIONS = {
+    *("AssignVariableOp", "Const", "DisableCopyOnRead", "Identity", "MergeV2Checkpoints", "NoOp", "Pack", "ReadVariableOp"),
+    *("RestoreV2", "SaveV2", "Select", "ShardedFilename", "StaticRegexFullMatch", "StringJoin"),
+}  # fmt: skip
 _SAVER = re.compile(r"__inference__traced_(save|restore)_\d+")
 _NAMING = {"Const", "Identity", "Pack", "Select", "ShardedFilename", "StaticRegexFullMatch", "StringJoin"}  # fmt: skip
 _PART = re.compile(rb"_temp(_[0-9a-f]+)?/part|\.part")  # what a saver adds to its file prefix
@@ -69,7 +69,9 @@ def check_model(model):
         raise Refusal("it has no object graph: TensorFlow 1 wrote it, or somebody took it out")
     if meta.asset_file_def:
         name = meta.asset_file_def[0].filename
-        raise Refusal(f"it reads the file {name!r} as an asset; a vocabulary belongs into the graph")
+        raise Refusal(
+            f"it reads the file {name!r} as an asset; a vocabulary belongs into the graph"
+        )
     for name in meta.collection_def:
         if name != "saved_model_main_op":
             raise Refusal(f"it holds a collection {name!r}, which TensorFlow 2 does not write")
@@ -133,7 +135,7 @@ def _check_function(function, functions):
     if function.signature.attr:
         raise Refusal(f"the function {name!r} has attributes of its own")
     saves = is_saver(name)
-    operations = SAVER_OPERATIONS if saves else allowed_operations()
+    operations = _SAVER_OPERATIONS if saves else allowed_operations()
     for node in function.node_def:
         _check_node(node, f"the node {node.name!r} of the function {name!r}", operations, functions)
     for key, value in function.attr.items():
@@ -144,7 +146,9 @@ def _check_function(function, functions):
 
 def _check_node(node, where, operations, functions):
     if node.op not in operations:
-        raise Refusal(f"{where} is the operation {node.op!r}, which is not on the list of operations")
+        raise Refusal(
+            f"{where} is the operation {node.op!r}, which is not on the list of operations"
+        )
     _check_device(node.device, where)
     for key, value in node.attr.items():
         _check_value(key, value, where, functions)
@@ -231,7 +235,9 @@ def _check_objects(objects, graph, functions):
     for node in objects.nodes:
         kind = node.WhichOneof("kind")
         if kind not in _KINDS:
-            raise Refusal(f"an object is of the kind {kind!r}, expected {', '.join(sorted(_KINDS))}")
+            raise Refusal(
+                f"an object is of the kind {kind!r}, expected {', '.join(sorted(_KINDS))}"
+            )
         if node.registered_name not in _REGISTERED or node.registered_saver:
             raise Refusal(
                 f"an object asks for the class {node.registered_name or node.registered_saver!r} of the process that loads it"
@@ -262,7 +268,9 @@ def _check_kind(kind, node, objects, constants):
     }.get(kind, ())
     for name in names:
         if name not in objects.concrete_functions:
-            raise Refusal(f"an object is the function {name!r}, which the object graph does not list")
+            raise Refusal(
+                f"an object is the function {name!r}, which the object graph does not list"
+            )
 
 
 def _check_child(name, node, count):

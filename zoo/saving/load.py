@@ -142,8 +142,13 @@ def load(name_or_path, *, foreign=False, unsafe=False):
     """
     path = store.find(name_or_path)
     with gate.checked(path, foreign=foreign, unsafe=unsafe) as folder:
-        has_card = (folder / manifest.PATH).exists()
-        return LoadedModel(path, folder) if has_card else ForeignModel(path, folder)
+        return open_checked(path, folder)
+
+
+def open_checked(path, folder):
+    """Loads the checked copy `folder` of the model in `path`, with or without a card."""
+    has_card = (Path(folder) / manifest.PATH).exists()
+    return LoadedModel(path, folder) if has_card else ForeignModel(path, folder)
 
 
 def run_alone(script, *arguments):

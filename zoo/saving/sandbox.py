@@ -22,10 +22,12 @@ from zoo.saving import gate, store
 
 log = logging.getLogger("zoo")
 
-MEMORY_MB = 6 * 1024  # TensorFlow's threads and libraries ask for about 2 GiB of it
+MEMORY_MB = (
+    4 * 1024
+)  # TensorFlow alone takes less than 512; all of its address space would be many times as much
 ANSWER_LIMIT = 256 * 2**20  # bytes
 # What Python and TensorFlow read when they start. No home folders, no /etc but the linker's, no /tmp.
-_SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom")  # fmt: skip
+_SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom")  # fmt: skip
 
 
 class SandboxError(checks.InputError):
@@ -97,7 +99,9 @@ def _existing(path):
 
 def _run(request, empty):
     script = Path(__file__).with_name("sandboxed.py")
-    kept = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH", "LANG") if key in os.environ}
+    kept = {
+        key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH", "LANG") if key in os.environ
+    }
     home = {"HOME": empty, "TMPDIR": empty, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # fmt: skip
     child = subprocess.Popen(
         [sys.executable, "-P", "-B", script],

@@ -16,7 +16,11 @@ import tempfile
 
 NEW_USER, NEW_NETWORK, NEW_IPC = 0x10000000, 0x40000000, 0x08000000
 SET_DUMPABLE, NO_NEW_PRIVILEGES = 4, 38
-CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # Landlock's system calls, on every processor
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = (
+    444,
+    445,
+    446,
+)  # Landlock's system calls, on every processor
 READ = 1 << 2 | 1 << 3  # files and folders
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -82,17 +86,15 @@ def main():
         return
     sys.path[:] = [*request["path"], *sys.path]
     sys.modules["matplotlib"] = None  # Keras looks for it, and it for a folder that it may write to
-    tempfile.tempdir = os.getcwd()  # which nobody can write to, but who looks for one asks for nothing else
+    tempfile.tempdir = (
+        os.getcwd()
+    )  # which nobody can write to, but who looks for one asks for nothing else
     from zoo.models import checks
-    from zoo.saving import foreign, inputs, load, manifest
+    from zoo.saving import inputs, load
 
     try:
-        folder = request["folder"]
-        if os.path.exists(os.path.join(folder, manifest.PATH)):
-            rows = inputs.predict_files(load.LoadedModel(request["shown"], folder), request["inputs"])
-        else:
-            rows = foreign.predict_files(foreign.ForeignModel(request["shown"], folder), request["inputs"])  # fmt: skip
-        for row in rows:
+        model = load.open_checked(request["shown"], request["folder"])
+        for row in inputs.predict_files(model, request["inputs"]):
             say(row=row)
     except checks.InputError as error:
         say(error=str(error))
