@@ -19,24 +19,16 @@ READ, OPENED, NONBLOCK = 0x1, 0x20, 0o4000
 
 
 class Watch:
-    """Notices who reads the bait's files, writes into its folder, removes its work or connects to its port."""
+    """Notices who reads the bait's files or writes into its folder."""
 
     def __init__(self, folder):
-        self._folder, self.connected = Path(folder), []
+        self._folder = Path(folder)
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._inotify = self._libc.inotify_init1(NONBLOCK)
         for path in self._folder.glob("secret*"):
             watched = self._libc.inotify_add_watch(self._inotify, os.fsencode(path), READ | OPENED)
             assert watched > 0, os.strerror(ctypes.get_errno())
         self._before = self._state()
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self):
-        with contextlib.suppress(OSError):
-            while True:
-                self.connected.append(self._socket.accept())
 
     def _state(self):
         return sorted(
@@ -53,11 +45,30 @@ class Watch:
                 found.add("read")
         if self._state() != self._before:
             found.add("written")
-        if self.connected:
-            found.add("connected")
         os.close(self._inotify)
-        self._socket.close()
         return found
+
+
+class listening:
+    """A port of this machine, and who connected to it."""
+
+    def __enter__(self):
+        self.connected = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+        return self
+
+    def _listen(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.connected.append(self._socket.accept())
+
+    def __exit__(self, *_):
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
 
 
 def run(folder, bait):

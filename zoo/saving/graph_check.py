@@ -21,6 +21,7 @@ CONSTANT_LIMIT = 2**28  # elements: a constant may be one value that the graph s
 _SAVER_OPERATIONS = {
     *("AssignVariableOp", "Const", "DisableCopyOnRead", "Identity", "MergeV2Checkpoints", "NoOp", "Pack", "ReadVariableOp"),
     *("RestoreV2", "SaveV2", "Select", "ShardedFilename", "StaticRegexFullMatch", "StringJoin"),
+    *("LookupTableExportV2", "LookupTableImportV2"),
 }  # fmt: skip
 _SAVER = re.compile(r"__inference__traced_(save|restore)_\d+")
 _NAMING = {"Const", "Identity", "Pack", "Select", "ShardedFilename", "StaticRegexFullMatch", "StringJoin"}  # fmt: skip
