@@ -1,6 +1,6 @@
 """A table of SavedModels that do harm, and the command that prints it with what the gate answers.
 
-    python tests/malicious.py > table.md
+    python tests/malicious.py > docs/malicious.md
 
 Each row makes a model in a folder; `harm` is what plain TensorFlow lets it do, which `test_gate.py` sees done once and then
 prevented. A model gets a `Bait`: a secret to read, an empty folder to write into, a port to connect to.
@@ -178,9 +178,14 @@ class Resource(tf.saved_model.experimental.TrackableResource):
         self._actions = actions
 
     def _act(self, moment):
-        done = self._actions[moment]() if moment in self._actions else None
+        if moment not in self._actions:
+            return
+        done = self._actions[moment]()
         if getattr(done, "dtype", None) == tf.string:  # so that nobody optimizes it away
             tf.raw_ops.Assert(condition=tf.strings.length(done) >= 0, data=["x"])
+        elif isinstance(done, tf.Operation):
+            with tf.control_dependencies([done]):
+                tf.raw_ops.Assert(condition=tf.identity(True), data=["x"])
 
     def _create_resource(self):
         self._act("create")
@@ -428,6 +433,11 @@ def process_class(model, bait):
     next(node for node in objects if node.HasField("variable")).registered_name = "Custom.Evil"
 
 
+def with_asset_elsewhere(folder, bait):
+    with_vocabulary(folder, bait)
+    next((folder / "assets").iterdir()).unlink()
+
+
 def asset_outside(model, bait):
     relative = os.path.relpath(bait.secret, "/")
     model.meta_graphs[0].asset_file_def[0].filename = "../" * 30 + relative
@@ -659,7 +669,7 @@ ATTACKS = [
     Attack("at destruction", "a destroyer reads a file", with_resource("destroy", read), op("ReadFile"), "read"),
     Attack("reading at load", "an initializer reads a file", with_resource("initialize", read), op("ReadFile"), "read"),
     Attack("reading at load", "an initializer fills a table from a file", with_resource("initialize", lambda bait: table_from(str(bait.secret))), op("InitializeTableFromTextFileV2"), "read"),
-    Attack("asset paths", "an asset path leads out of the folder", edited(asset_outside, with_vocabulary), "as an asset|is an asset", "read"),
+    Attack("asset paths", "an asset path leads out of the folder", edited(asset_outside, with_asset_elsewhere), "secret.txt' as an asset", "read"),
     Attack("asset paths", "an asset is a link out of the folder", filed(link_asset, with_vocabulary), "is a symbolic link", "read"),
     Attack("reading at call", "serving_default answers with a file", answers(read), op("ReadFile"), "read"),
     Attack("reading at call", "serving_default lists a folder", answers(list_files), op("MatchingFiles"), "answered"),
@@ -687,7 +697,7 @@ ATTACKS = [
     Attack("Python", "a class that the process registered", edited(process_class), "class 'Custom.Evil'", "called"),
     Attack("network", "serving_default calls another machine", calls(call_far_away), op("RpcClient"), "connected"),
     Attack("network", "serving_default reports to a debugger", calls(debug_identity("grpc://127.0.0.1:{port}")), op("DebugIdentityV3"), "connected"),
-    Attack("network", "serving_default asks a data service", calls(data_service), op("DataServiceDatasetV4|DummyIterationCounter"), "connected"),
+    Attack("network", "serving_default asks a data service", calls(data_service), op("DataServiceDatasetV4|DummyIterationCounter|UncompressElement"), "connected"),
     Attack("the process", "serving_default ends the process", calls(abort), op("Abort"), "died"),
     Attack("the process", "a constant of 2^44 elements", edited(huge_constant, lambda f, _: _with_constant(f)), "is a constant of more than", "exhausted"),
     Attack("tampered", "the card says another score", tampered(change_card(runs=[{"scores": {"accuracy": 1.0}}])), "card.json has changed", "loaded", own=True),
@@ -724,17 +734,26 @@ def refusal(attack, bait, folder):
     return None
 
 
-def main():
-    lines = ["| kind | what it does | with plain TensorFlow | what `zoo.load` says |", "| --- | --- | --- | --- |"]  # fmt: skip
+def page():
+    """The text of docs/malicious.md."""
+    lines = [
+        "# SavedModels that do harm, and the answer",
+        "",
+        f"Printed by `python tests/malicious.py`: {len(ATTACKS)} models. The third column is what happens where plain TensorFlow loads and",
+        "calls them; the gate refuses each, and nothing happens. [Security](security.md) says what is checked.",
+        "",
+        "| kind | what it does | with plain TensorFlow | what `zoo.load` says |",
+        "| --- | --- | --- | --- |",
+    ]
     for attack in ATTACKS:
         with tempfile.TemporaryDirectory() as scratch:
             bait, folder = Bait(Path(scratch) / "bait", 1).lay(), Path(scratch) / "model"
             made(attack, bait, folder)
             said = refusal(attack, bait, folder).partition(". If you trust")[0]
-        said = re.sub(r"_\d+'", "'", said).replace("|", "\\|").splitlines()[0]
+        said = re.sub(r"_\d+(?=[', ])", "", said).replace("|", "\\|").splitlines()[0]
         lines.append(f"| {attack.kind} | {attack.what} | {attack.harm} | {said} |")
-    print("\n".join(lines))
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    main()
+    print(page(), end="")

@@ -79,6 +79,15 @@ def test_there_are_enough_attacks():
     )
 
 
+def test_the_page_lists_them():
+    page = (SHIPPED.parent / "docs" / "malicious.md").read_text()
+    rows = [row.split(" | ") for row in page.splitlines()[7:]]
+    listed = [[f"| {attack.kind}", attack.what, attack.harm] for attack in malicious.ATTACKS]
+    assert [row[:3] for row in rows] == listed, "run: python tests/malicious.py > docs/malicious.md"
+    for row, attack in zip(rows, malicious.ATTACKS, strict=True):
+        assert re.search(attack.words, row[3])
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_malicious_model_is_refused_and_does_nothing(attack, bait, tmp_path, monkeypatch):
     scratch = tmp_path / "scratch"
@@ -500,7 +509,7 @@ def sandbox_or_skip():
 def sandboxed_limits():
     code = (
         "import sys, json; sys.path.insert(0, sys.argv[1]); import sandboxed\n"
-        "print(json.dumps(sandboxed.limit({'memory': 2**32, 'seconds': 9, 'readable': []})))"
+        "print(json.dumps(sandboxed.limit({'memory': 2**32, 'seconds': 9, 'readable': [], 'listable': []})))"
     )
     where = str(Path(sandboxed.__file__).parent)
     child = subprocess.run(

@@ -72,8 +72,12 @@ def _calibration(score):
     return [f"logits divided by {temperature:.4g}, a temperature fitted on the validation split"]
 
 
-def read(folder):
+def read(folder, *, shown=None):
     """Reads the card of a SavedModel folder.
+
+    Args:
+        folder: The folder of a version.
+        shown: The folder that messages name, where `folder` is a copy of it.
 
     Raises:
         DamagedModelError: It is no card, or lacks an entry; the message names it.
@@ -81,13 +85,17 @@ def read(folder):
     try:
         card = json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DamagedModelError(f"{folder}: {EXTRA}/card.json cannot be read: {error}") from None
+        raise DamagedModelError(
+            f"{shown or folder}: {EXTRA}/card.json cannot be read: {error}"
+        ) from None
     card = card if isinstance(card, dict) else {}
     usable = {key: isinstance(card.get(key), kind) for key, kind in _ENTRIES.items()}
     usable["builder"] = card.get("builder") is None or _is_builder(card["builder"])
     for key, is_usable in usable.items():
         if not is_usable:
-            raise DamagedModelError(f"{folder}: {EXTRA}/card.json has no usable entry {key!r}.")
+            raise DamagedModelError(
+                f"{shown or folder}: {EXTRA}/card.json has no usable entry {key!r}."
+            )
     return card
 
 

@@ -31,7 +31,7 @@ class LoadedModel:
     def __init__(self, path, folder):
         """Loads the checked copy `folder` of the model in `path`."""
         self.path = Path(path)
-        self.card = cards.read(folder)
+        self.card = cards.read(folder, shown=path)
         self.labels = tuple(self.card["labels"])
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
         self.signatures = dict(self._loaded.signatures)
@@ -179,6 +179,8 @@ def verify(name_or_path, *, foreign=False, unsafe=False, key=None):
     """
     path = store.find(name_or_path)
     with gate.checked(path, foreign=foreign, unsafe=unsafe, key=key) as folder:
+        if (folder / manifest.PATH).exists():
+            cards.read(folder, shown=path)
         child = run_alone(Path(__file__).with_name("golden_check.py"), folder)
     if child.returncode != 0:
         raise manifest.DamagedModelError(

@@ -5,6 +5,7 @@ wrong on purpose; a model that reads what it may (its own files, the inputs, Pyt
 into its answers; and, within the limits, the use of time and memory.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -22,9 +23,7 @@ from zoo.saving import gate, store
 
 log = logging.getLogger("zoo")
 
-MEMORY_MB = (
-    4 * 1024
-)  # TensorFlow alone takes less than 512; all of its address space would be many times as much
+MEMORY_MB = 4096  # data alone, of which TensorFlow takes less than 512; its address space is many times as large
 ANSWER_LIMIT = 256 * 2**20  # bytes
 # What Python and TensorFlow read when they start. No home folders, no /etc but the linker's, no /tmp.
 _SYSTEM = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self", "/sys/devices/system/cpu", "/dev/null", "/dev/urandom")  # fmt: skip
@@ -74,14 +73,18 @@ def predict_sandboxed(
         tempfile.TemporaryDirectory(prefix="zoo-") as empty,
     ):
         folder = folder.resolve()
-        modules = [entry for entry in sys.path if entry and os.path.isdir(entry)]
+        modules = [
+            entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages")
+        ]
         python = [sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), *modules]
+        own = Path(zoo.__file__).parent
         request = {
             "folder": str(folder),
             "shown": str(path),
             "inputs": paths,
-            "path": [str(Path(zoo.__file__).parents[1]), *modules],
-            "readable": [*_SYSTEM, *python, str(Path(zoo.__file__).parent), str(folder), *paths],
+            "path": [str(own.parent), *modules],
+            "readable": [*_SYSTEM, *python, str(own), str(folder), *paths],
+            "listable": [str(own.parent)],  # Python looks for modules there
             "seconds": seconds,
             "memory": memory_mb * 2**20,
             "partial": partial,
@@ -116,8 +119,9 @@ def _run(request, empty):
     stop.start()
     try:
         with child:
-            child.stdin.write(json.dumps(request).encode())
-            child.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it has ended already; its code says why
+                child.stdin.write(json.dumps(request).encode())
+                child.stdin.close()
             said = child.stdout.read(ANSWER_LIMIT)
             is_whole = not child.stdout.read(1)
             if not is_whole:
@@ -134,9 +138,13 @@ def _run(request, empty):
 
 
 def _read(request, said, code):
-    """The rows that the process printed, none of which is trusted to be more than JSON."""
-    messages = [json.loads(line) for line in said.splitlines() if line.startswith(b"{") and line.endswith(b"}")]  # fmt: skip
-    missing = [what for message in messages for what in message.get("missing", ())]
+    """The rows that the process printed; none of it is trusted but the first line, which comes before the model."""
+    messages = []
+    for line in said.splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            message = json.loads(line)
+            messages += [message] if isinstance(message, dict) else []
+    missing = messages[0].get("missing", ()) if messages else ()
     if missing and not request["partial"]:
         raise SandboxError(
             f"This machine cannot keep a process from everything: {'; '.join(missing)} is missing. Use one that can, or pass "
@@ -146,7 +154,7 @@ def _read(request, said, code):
         log.warning("the process of %s runs without: %s", request["shown"], "; ".join(missing))
     for message in messages:
         if "error" in message:
-            raise checks.InputError(f"{request['shown']}: {message['error']:.2000}")
+            raise checks.InputError(f"{request['shown']}: {str(message['error'])[:2000]}")
     if code != 0:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise SandboxError(

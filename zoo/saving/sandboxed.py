@@ -21,7 +21,7 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = (
     445,
     446,
 )  # Landlock's system calls, on every processor
-READ = 1 << 2 | 1 << 3  # files and folders
+READ, LIST = 1 << 2, 1 << 3
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -40,13 +40,13 @@ def limit(request):
     if LIBC.unshare(NEW_USER | NEW_NETWORK | NEW_IPC) != 0 and LIBC.unshare(NEW_NETWORK) != 0:
         missing.append(f"no network (unshare: {os.strerror(ctypes.get_errno())})")
     LIBC.prctl(SET_DUMPABLE, 0, 0, 0, 0)
-    if LIBC.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0 or not restrict_files(request["readable"]):
+    if LIBC.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0) != 0 or not restrict_files(request):
         missing.append(f"no other files, no programs (Landlock: {os.strerror(ctypes.get_errno())})")
     return missing
 
 
-def restrict_files(readable):
-    """Leaves nothing but reading in some folders and files, by Landlock; returns whether the kernel did."""
+def restrict_files(request):
+    """Leaves nothing but reading and listing some folders and files, by Landlock; returns whether the kernel did."""
     version = LIBC.syscall(CREATE_RULESET, None, 0, 1)
     if version < 1:
         return False
@@ -57,11 +57,12 @@ def restrict_files(readable):
     rules = LIBC.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     if rules < 0:
         return False
-    for path in readable:
+    allowed = dict.fromkeys(request["listable"], LIST)
+    allowed |= {path: READ | LIST if os.path.isdir(path) else READ for path in request["readable"]}
+    for path, right in allowed.items():
         with contextlib.suppress(FileNotFoundError):
             descriptor = os.open(path, os.O_PATH)
-            allowed = READ if os.path.isdir(path) else 1 << 2
-            rule = struct.pack("=Qi", allowed, descriptor)
+            rule = struct.pack("=Qi", right, descriptor)
             if LIBC.syscall(ADD_RULE, rules, 1, rule, 0) != 0:
                 return False
             os.close(descriptor)

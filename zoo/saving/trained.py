@@ -20,7 +20,7 @@ def build_trained(model, size, weights, arguments):
 
 
 def _build(path, folder, model, size, weights, arguments):
-    card = cards.read(folder)
+    card = cards.read(folder, shown=path)
     builder = card["builder"]
     if builder is None:
         raise checks.InputError(
@@ -64,8 +64,9 @@ def from_weights(config):
     """
     if config.weights is None:
         return config
-    with gate.checked(store.find(config.weights)) as folder:
-        card = cards.read(folder)
+    path = store.find(config.weights)
+    with gate.checked(path) as folder:
+        card = cards.read(folder, shown=path)
     builder, kind = card["builder"], card["input_kind"]
     if builder is None or kind == "text":
         why = (
