@@ -632,6 +632,7 @@ def add(name, content="import os\n"):
     return lambda folder, bait: (folder / name).write_text(content)
 
 
+DATASETS = r"\w*Dataset\w*"  # any of them: a library's functions come in any order
 LISTED = r"'({})', which is not on the list"
 
 
@@ -655,15 +656,15 @@ ATTACKS = [
     Attack("writing at call", "serving_default writes events for TensorBoard", calls(write_summary), op("(Create)?Summary(File)?Writer"), "written"),
     Attack("writing at call", "serving_default dumps a tensor for a debugger", calls(debug_identity("file://{target}")), op("DebugIdentityV3"), "written"),
     Attack("writing at call", "serving_default removes another's checkpoint", calls(merge_checkpoints), op("MergeV2Checkpoints"), "written"),
-    Attack("writing at call", "a data set writes a cache", calls(lambda bait: reduced(numbers().cache(bait.file))), op("RangeDataset|CacheDatasetV2"), "written"),
-    Attack("writing at call", "a data set writes a snapshot", calls(lambda bait: reduced(numbers().snapshot(bait.file))), op("RangeDataset|SnapshotDatasetV2"), "written"),
+    Attack("writing at call", "a data set writes a cache", calls(lambda bait: reduced(numbers().cache(bait.file))), op(DATASETS), "written"),
+    Attack("writing at call", "a data set writes a snapshot", calls(lambda bait: reduced(numbers().snapshot(bait.file))), op(DATASETS), "written"),
     Attack("hidden writing", "in a signature that is not the default", elsewhere("others", write), op("WriteFile"), "written"),
     Attack("hidden writing", "in a function without a signature", elsewhere("hidden", write), op("WriteFile"), "written"),
     Attack("hidden writing", "three functions deep", within(nested, write), op("WriteFile"), "written"),
     Attack("hidden writing", "in the body of a loop", within(lambda act, x: tf.while_loop(lambda i, _: i < 1, lambda i, z: (i + 1, act(z)), (0, x))[1], write), op("WriteFile"), "written"),
     Attack("hidden writing", "in a branch", within(lambda act, x: tf.cond(tf.size(x) < 9, lambda: act(x), lambda: x), write), op("WriteFile"), "written"),
     Attack("hidden writing", "in a branch of several", within(lambda act, x: tf.switch_case(tf.constant(1), [lambda: x, lambda: act(x)]), write), op("WriteFile"), "written"),
-    Attack("hidden writing", "in a function mapped over a data set", calls(map_writes), op("RangeDataset|MapDataset|WriteFile"), "written"),
+    Attack("hidden writing", "in a function mapped over a data set", calls(map_writes), op(f"{DATASETS}|WriteFile"), "written"),
     Attack("hidden writing", "in a gradient", in_gradient(write), op("WriteFile"), "written"),
     Attack("at destruction", "a destroyer writes a file", with_resource("destroy", write), op("WriteFile"), "written"),
     Attack("at destruction", "a destroyer reads a file", with_resource("destroy", read), op("ReadFile"), "read"),
@@ -674,9 +675,9 @@ ATTACKS = [
     Attack("reading at call", "serving_default answers with a file", answers(read), op("ReadFile"), "read"),
     Attack("reading at call", "serving_default lists a folder", answers(list_files), op("MatchingFiles"), "answered"),
     Attack("reading at call", "serving_default reads a checkpoint", answers(restore), op("RestoreV2"), "read"),
-    Attack("reading at call", "serving_default reads lines", answers(read_lines), op("TextLineDataset|TensorSliceDataset"), "read"),
-    Attack("reading at call", "serving_default reads records", answers(read_records), op("TFRecordDataset(V2)?|TensorSliceDataset"), "read"),
-    Attack("reading at call", "serving_default reads blocks", answers(read_blocks), op("FixedLengthRecordDatasetV2|TensorSliceDataset"), "read"),
+    Attack("reading at call", "serving_default reads lines", answers(read_lines), op(DATASETS), "read"),
+    Attack("reading at call", "serving_default reads records", answers(read_records), op(DATASETS), "read"),
+    Attack("reading at call", "serving_default reads blocks", answers(read_blocks), op(DATASETS), "read"),
     Attack("reading at call", "serving_default maps a file as a constant", answers(map_file), op("ImmutableConst"), "read"),
     Attack("reading at call", "serving_default reads a description of a protobuf", answers(describe), op("DecodeProtoV2"), "read"),
     Attack("reading at call", "serving_default compares two vocabularies", answers(remap), op("GenerateVocabRemapping"), "read"),
@@ -692,12 +693,12 @@ ATTACKS = [
     Attack("Python", "a function of the process, by its number", calls(python("EagerPyFunc")), op("EagerPyFunc"), "called"),
     Attack("Python", "the same, in graphs", calls(python("PyFunc")), op("PyFunc"), "called"),
     Attack("Python", "the same, said to have no state", answers(python("PyFuncStateless")), op("PyFuncStateless"), "called"),
-    Attack("Python", "the same, mapped over a data set", calls(map_python), op("RangeDataset|MapDataset|PyFunc"), "called"),
+    Attack("Python", "the same, mapped over a data set", calls(map_python), op(f"{DATASETS}|PyFunc"), "called"),
     Attack("Python", "a gradient that the process registered", edited(process_gradient), "gradient of 'Evil'", "called"),
     Attack("Python", "a class that the process registered", edited(process_class), "class 'Custom.Evil'", "called"),
     Attack("network", "serving_default calls another machine", calls(call_far_away), op("RpcClient"), "connected"),
     Attack("network", "serving_default reports to a debugger", calls(debug_identity("grpc://127.0.0.1:{port}")), op("DebugIdentityV3"), "connected"),
-    Attack("network", "serving_default asks a data service", calls(data_service), op("DataServiceDatasetV4|DummyIterationCounter|UncompressElement"), "connected"),
+    Attack("network", "serving_default asks a data service", calls(data_service), op(f"{DATASETS}|DummyIterationCounter|UncompressElement"), "connected"),
     Attack("the process", "serving_default ends the process", calls(abort), op("Abort"), "died"),
     Attack("the process", "a constant of 2^44 elements", edited(huge_constant, lambda f, _: _with_constant(f)), "is a constant of more than", "exhausted"),
     Attack("tampered", "the card says another score", tampered(change_card(runs=[{"scores": {"accuracy": 1.0}}])), "card.json has changed", "loaded", own=True),
