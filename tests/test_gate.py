@@ -58,6 +58,11 @@ def plain(tmp_path_factory):
     return folder
 
 
+def act(what):
+    """The attack that does so."""
+    return next(attack for attack in malicious.ATTACKS if attack.what == what)
+
+
 def graph_of(folder):
     return saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
 
@@ -355,6 +360,13 @@ def test_every_way_to_a_model_leads_through_the_gate(use, wine):
         use(wine)
 
 
+def test_a_model_of_this_project_has_a_golden_pair(wine):
+    (wine / "assets.extra" / "golden.npz").unlink()
+    manifest.write(wine)
+    with pytest.raises(manifest.DamagedModelError, match="has no golden pair"):
+        zoo.verify(wine)
+
+
 def test_hashes_come_before_parsing(wine, monkeypatch):
     monkeypatch.setattr(graph_check, "check", lambda _: pytest.fail("parsed"))
     (wine / "saved_model.pb").write_bytes(b"other")
@@ -446,7 +458,7 @@ def test_a_model_of_others_is_called_by_the_names_of_its_tensors(plain, caplog, 
 
 
 def test_an_unsafe_load_is_asked_for_and_logged(bait, tmp_path, caplog):
-    attack = next(a for a in malicious.ATTACKS if a.what == "serving_default lists a folder")
+    attack = act("serving_default lists a folder")
     malicious.made(attack, bait, tmp_path / "model")
     with caplog.at_level("WARNING", "zoo"):
         model = zoo.load(tmp_path / "model", foreign=True, unsafe=True)
@@ -464,9 +476,11 @@ def test_commands(plain, bait, in_tmp, capsys):
     np.savez("x.npz", x=np.ones(2, "float32"))
     cli.main(["verify", "--foreign", str(plain)])
     assert "no golden pair, serving_default" in capsys.readouterr().out
-    cli.main(["predict", "--foreign", str(plain), "x.npz"])
-    assert json.loads(capsys.readouterr().out) == {"input": "x.npz", "y": [2.0, 2.0]}
-    attack = next(a for a in malicious.ATTACKS if a.what == "serving_default lists a folder")
+    cli.main(["predict", "--foreign", "--json", str(plain), "x.npz"])
+    assert json.loads(capsys.readouterr().out) == {"input": "x.npz", "outputs": {"y": [2.0, 2.0]}}
+    cli.main(["predict", "--foreign", str(plain), "x.npz", "--out", "out.csv"])
+    assert "x.npz" in Path("out.csv").read_text()
+    attack = act("serving_default lists a folder")
     malicious.made(attack, bait, in_tmp / "model")
     with pytest.raises(SystemExit):
         cli.main(["verify", "--foreign", "model"])
@@ -516,10 +530,6 @@ def sandboxed_limits():
         [sys.executable, "-c", code, where], capture_output=True, text=True, check=True
     )
     return json.loads(child.stdout)
-
-
-def act(what):
-    return next(a for a in malicious.ATTACKS if a.what == what)
 
 
 HARM = {

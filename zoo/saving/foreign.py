@@ -78,7 +78,7 @@ def predict_files(model, given):
         given: `.npz` files that hold an array for each input.
 
     Yields:
-        A dict per file: `input`, then the outputs.
+        A dict per file: `input` and `outputs`, a dict.
 
     Raises:
         InputError: A file is no `.npz`, or holds other arrays than the model takes.
@@ -91,7 +91,5 @@ def predict_files(model, given):
             raise checks.InputError(
                 f"{path} cannot be read: a model without a card takes .npz files of named arrays (np.savez)."
             ) from error
-        yield {
-            "input": path,
-            **{name: values.numpy().tolist() for name, values in model(inputs).items()},
-        }
+        outputs = {name: values.numpy().tolist() for name, values in model(inputs).items()}
+        yield {"input": path, "outputs": outputs}

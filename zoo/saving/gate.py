@@ -108,7 +108,9 @@ def _copy(source, target):
         links = store.PACKAGED in Path(source).resolve().parents  # installers link files
         _copy_folder(root, "", target, budget, links)
     except OSError as error:
-        raise manifest.DamagedModelError(f"Cannot copy {source}: {error.strerror}.") from error
+        raise manifest.DamagedModelError(
+            f"Cannot copy {source} to {target}: {error.strerror}."
+        ) from error
     finally:
         os.close(root)
     for name in ("saved_model.pb", "variables/variables.index"):

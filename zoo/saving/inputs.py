@@ -43,8 +43,8 @@ def predict_files(model, given):
 
 def as_text(row):
     """One example's prediction as a line for a person."""
-    if "probabilities" not in row and not {"prediction", "answer", "forecast", "reconstruction"} & set(row):  # fmt: skip
-        return json.dumps(row)  # of a model without a card
+    if "outputs" in row:  # of a model without a card
+        return f"{row['input']}: {json.dumps(row['outputs'])}"
     if "prediction" in row:
         return f"{row['input']}: {row['prediction']:.6g}"
     if "answer" in row:
@@ -63,7 +63,9 @@ def write_csv(rows, path):
     text, count, writer = io.StringIO(), 0, None
     for row in rows:
         flat = {key: value for key, value in row.items() if not isinstance(value, list)}
-        if "answer" in row:
+        if "outputs" in row:
+            flat["outputs"] = json.dumps(row["outputs"])
+        elif "answer" in row:
             pass
         elif "forecast" in row:
             flat |= {f"step_{i}": value for i, value in enumerate(row["forecast"], 1)}

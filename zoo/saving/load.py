@@ -179,7 +179,8 @@ def verify(name_or_path, *, foreign=False, unsafe=False, key=None):
     """
     path = store.find(name_or_path)
     with gate.checked(path, foreign=foreign, unsafe=unsafe, key=key) as folder:
-        if (folder / manifest.PATH).exists():
+        is_own = (folder / manifest.PATH).exists()
+        if is_own:
             cards.read(folder, shown=path)
         child = run_alone(Path(__file__).with_name("golden_check.py"), folder)
     if child.returncode != 0:
@@ -187,6 +188,8 @@ def verify(name_or_path, *, foreign=False, unsafe=False, key=None):
             f"{path} does not load with TensorFlow alone:\n{child.stderr[-2000:]}"
         )
     result = json.loads(child.stdout.strip().splitlines()[-1])
+    if is_own and result["largest_difference"] is None:
+        raise manifest.DamagedModelError(f"{path} has no golden pair, {manifest.EXTRA}/golden.npz.")
     if result["problems"]:
         raise manifest.DamagedModelError(f"{path}: " + "; ".join(result["problems"]))
     return {"path": str(path), **result}

@@ -114,7 +114,8 @@ def publish(run, name, *, also=(), folder="saved_models"):
     if len(set(seeds)) < len(seeds):
         raise checks.InputError(f"The runs repeat a seed: {seeds}.")
     with files.new_version(Path(folder) / name) as staged:
-        shutil.copytree(source, staged["folder"], dirs_exist_ok=True)
+        unsigned = shutil.ignore_patterns(Path(manifest.SIGNATURE).name)  # of another card
+        shutil.copytree(source, staged["folder"], dirs_exist_ok=True, ignore=unsigned)
         cards.write(staged["folder"], card)
         manifest.write(staged["folder"])
     write_table(folder)
