@@ -79,6 +79,8 @@ def registered():
 
 def test_there_are_enough_attacks():
     assert len(malicious.ATTACKS) >= 40
+    page = (SHIPPED.parent / "docs" / "security.md").read_text()
+    assert f"(`tests/ordinary.py`, {len(ordinary.ORDINARY)} of them)" in page
     assert len({(attack.kind, attack.what) for attack in malicious.ATTACKS}) == len(
         malicious.ATTACKS
     )
