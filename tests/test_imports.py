@@ -28,6 +28,7 @@ ORDER = [
     "zoo.schedulers",
     "zoo.api",
     "zoo.shrinking",
+    "zoo.cli_models",
     "zoo.cli",
 ]
 FILES = sorted((ROOT / "zoo").rglob("*.py"))

@@ -12,6 +12,8 @@ import zoo
 
 ROOT = Path(zoo.__file__).parents[1]
 DISTRIBUTIONS = {
+    "google": "protobuf",
+    "model_signing": "model-signing",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "tensorflow_datasets": "tensorflow-datasets",
@@ -22,7 +24,8 @@ def declared():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     lines = setup["options"]["install_requires"].splitlines()
-    lines += setup["options.extras_require"]["series"].splitlines()
+    for extra in ("series", "sign"):
+        lines += setup["options.extras_require"][extra].splitlines()
     return {line.split(" ")[0] for line in lines if line and not line.startswith("#")}
 
 

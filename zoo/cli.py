@@ -4,10 +4,10 @@ Imports TensorFlow inside the verbs only, so that `zoo --help` answers at once.
 """
 
 import argparse
-import json
 import os
 import sys
 
+from zoo import cli_models
 from zoo.models import checks
 
 
@@ -18,8 +18,8 @@ def main(arguments=None):
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     _add_verbs_of_families(verbs)
-    _add_verbs_of_trained_models(verbs)
-    _add_verbs_that_make_models(verbs)
+    cli_models.add_verbs_that_use(verbs)
+    cli_models.add_verbs_that_make(verbs)
     _add_launch(verbs)
     with _clean_exit():
         options, rest = parser.parse_known_args(arguments)
@@ -62,75 +62,6 @@ def _add_verbs_of_families(verbs):
         add_help=False,
     )
     add.set_defaults(run=_train)
-
-
-def _add_verbs_of_trained_models(verbs):
-    add = verbs.add_parser(
-        "predict", help="predict images, texts, CSV rows or arrays with a trained model"
-    )
-    add.add_argument(
-        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
-    )
-    add.add_argument(
-        "inputs",
-        nargs="+",
-        help="images, texts, folders of them, .csv, .npy, or - for standard input",
-    )
-    add.add_argument("--out", metavar="CSV", help="write a CSV file instead of printing")
-    add.add_argument("--json", action="store_true", help="print one JSON object per example")
-    add.set_defaults(run=_predict)
-
-    add = verbs.add_parser(
-        "verify", help="prove models: hashes, signatures, golden outputs with TensorFlow alone"
-    )
-    add.add_argument("models", nargs="*", help="names or folders")
-    add.add_argument("--all", action="store_true", help="every model that ships")
-    add.set_defaults(run=_verify)
-
-
-def _add_verbs_that_make_models(verbs):
-    add = verbs.add_parser(
-        "publish", help="copy a run's export into saved_models/ as the next version of a model"
-    )
-    add.add_argument("folder", metavar="RUN", help="the run's folder")
-    add.add_argument("name", help="the model's name")
-    add.add_argument(
-        "--also", nargs="+", default=[], metavar="RUN", help="runs with other seeds, for the scores"
-    )
-    add.set_defaults(run=_publish)
-
-    add = verbs.add_parser(
-        "renew",
-        help="export a published model's weights again, with the signatures of this version",
-    )
-    add.add_argument("names", nargs="+", metavar="NAME", help="models in saved_models/")
-    add.set_defaults(run=_renew)
-
-    add = verbs.add_parser(
-        "convert", help="convert a trained model for LiteRT, ONNX Runtime or OpenVINO, and compare"
-    )
-    add.add_argument(
-        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
-    )
-    add.add_argument("--to", required=True, metavar="RUNTIME", help="litert, onnx or openvino")
-    add.add_argument("--quantize", metavar="HOW", help="dynamic, int8 or float16")
-    add.add_argument("--out", metavar="FOLDER", help="default: converted/MODEL-RUNTIME[-HOW]")
-    add.set_defaults(run=_convert)
-
-    add = verbs.add_parser(
-        "shrink", help="make a smaller model of a trained one: pruned, quantized or distilled"
-    )
-    add.add_argument(
-        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
-    )
-    add.add_argument("--prune", type=float, metavar="SHARE", help="share of zeros, for example 0.8")
-    add.add_argument(
-        "--fine-tune", type=int, default=0, metavar="EPOCHS", help="with --prune: train so long"
-    )
-    add.add_argument("--quantize", metavar="MODE", help="int8 or int4")
-    add.add_argument("--distill", metavar="SIZE", help="teach this size of the family")
-    add.add_argument("--out", metavar="FOLDER", help="the run's folder, which must not exist")
-    add.set_defaults(run=_shrink)
 
 
 def _add_launch(verbs):
@@ -255,41 +186,6 @@ def _train(options):
         print(f"exported {trained.export}")
 
 
-def _predict(options):
-    import zoo
-
-    inputs = zoo.import_quietly("zoo.saving.inputs")
-    model = zoo.load(options.model)
-    rows = inputs.predict_files(model, options.inputs)
-    if options.out:
-        count = inputs.write_csv(rows, options.out)
-        print(f"{count} predictions in {options.out}")
-        return
-    for row in rows:
-        print(json.dumps(row) if options.json else inputs.as_text(row), flush=True)
-
-
-def _verify(options):
-    import zoo
-
-    store = zoo.import_quietly("zoo.saving.store")
-    names = list(store.names()) if options.all else options.models
-    if not names:
-        raise checks.InputError("Name the models to verify, or pass --all.")
-    failed = []
-    for name in names:
-        try:
-            result = zoo.verify(name)
-            print(
-                f"ok      {name}: largest difference {result['largest_difference']:.1e}, {', '.join(result['signatures'])}"
-            )
-        except checks.InputError as error:
-            failed.append(name)
-            print(f"FAILED  {name}: {error}")
-    if failed:
-        raise checks.InputError(f"{len(failed)} of {len(names)} models failed: {', '.join(failed)}")
-
-
 def _launch(options):
     from zoo import launch, schedulers
 
@@ -306,43 +202,6 @@ def _launch(options):
     if options.index is None:
         raise checks.InputError("--hosts needs --index: which of them this worker is.")
     launch.run_one(parts, options.hosts.split(","), options.index)
-
-
-def _publish(options):
-    import zoo
-
-    print(f"published {zoo.publish(options.folder, options.name, also=options.also)}")
-
-
-def _convert(options):
-    import zoo
-
-    convert = zoo.import_quietly("zoo.saving.convert")
-    folder = convert.convert(options.model, options.to, quantize=options.quantize, out=options.out)
-    described = zoo.import_quietly("zoo.saving.runtimes").describe(folder)
-    size = sum(path.stat().st_size for path in folder.iterdir()) / 1024
-    print(
-        f"converted to {folder}: {size:,.0f} KiB; golden outputs differ by at most {described['largest_difference']:.1e}, "
-        f"{described['same_answers']:.0%} of the answers are the same"
-    )
-
-
-def _shrink(options):
-    import zoo
-
-    given = {
-        key: getattr(options, key) for key in ("prune", "fine_tune", "quantize", "distill", "out")
-    }
-    report, path = zoo.shrink(options.model, **given)
-    print(report)
-    print(f"exported {path}")
-
-
-def _renew(options):
-    import zoo
-
-    for name in options.names:
-        print(f"published {zoo.renew(name)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from zoo.data.pipeline import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import export, load, manifest, store, trained
+from zoo.saving import export, gate, load, store, trained
 from zoo.training.compile import compile_model
 from zoo.training.config import OWN_DATA, TrainConfig, data_options
 from zoo.training.evaluate import evaluate_model
@@ -108,8 +108,8 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
     if fine_tune and prune is None:
         raise checks.InputError("fine_tune is for prune: leave it out.")
     source = store.find(name_or_path)
-    manifest.check(source)
-    card = cards.read(source)
+    with gate.checked(source) as folder:
+        card = cards.read(folder, shown=source)
     config = _config(card, source, distill, fine_tune, options)
     if distill is not None:
         taught = api.train(config.model, config=config)

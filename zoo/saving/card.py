@@ -8,8 +8,11 @@ from pathlib import Path
 import yaml
 
 from zoo import files
-from zoo.saving.manifest import EXTRA
+from zoo.saving.manifest import EXTRA, DamagedModelError
 
+_TEXTS, _LISTS, _DICTS = ("name", "task", "input_kind"), ("input_shape", "preprocessing", "labels", "columns", "runs"), ("data", "signatures", "config")  # fmt: skip
+# What every card holds; a card may come from anybody.
+_ENTRIES = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_LISTS, list), **dict.fromkeys(_DICTS, dict)}  # fmt: skip
 INPUT_MEANINGS = {
     "image": "pixels 0..255, any height and width (resized in the graph to {height}x{width}), {channels} channel(s)",
     "table": "one unscaled column each; a gap in a column of numbers is NaN, in one of texts an empty text",
@@ -75,9 +78,47 @@ def _calibration(score):
     return [f"logits divided by {temperature:.4g}, a temperature fitted on the validation split"]
 
 
-def read(folder):
-    """Reads the card of a SavedModel folder."""
-    return json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
+def read(folder, *, shown=None):
+    """Reads the card of a SavedModel folder.
+
+    Args:
+        folder: The folder of a version.
+        shown: The folder that messages name, where `folder` is a copy of it.
+
+    Raises:
+        DamagedModelError: It is no card, or lacks an entry; the message names it.
+    """
+    try:
+        card = json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedModelError(
+            f"{shown or folder}: {EXTRA}/card.json cannot be read: {error}"
+        ) from None
+    card = card if isinstance(card, dict) else {}
+    usable = {key: isinstance(card.get(key), kind) for key, kind in _ENTRIES.items()}
+    usable["builder"] = card.get("builder") is None or _is_builder(card["builder"])
+    for key, is_usable in usable.items():
+        if not is_usable:
+            raise DamagedModelError(
+                f"{shown or folder}: {EXTRA}/card.json has no usable entry {key!r}."
+            )
+    return card
+
+
+def _is_builder(value):
+    """Whether it names a family and a size, and gives plain arguments: of a dict Keras makes whatever object it names."""
+    parts = [value.get(key) for key in ("family", "size")] if isinstance(value, dict) else [None]
+    arguments = value.get("arguments") if isinstance(value, dict) else None
+    if not all(isinstance(part, str) for part in parts) or not isinstance(arguments, dict):
+        return False
+    waiting = list(arguments.values())
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list):
+            waiting += found
+        elif not isinstance(found, (int, float, str, type(None))):
+            return False
+    return True
 
 
 def write(folder, card):

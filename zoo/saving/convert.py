@@ -14,7 +14,7 @@ from zoo.data.pipeline import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import endpoints, manifest, runtimes, store
+from zoo.saving import endpoints, gate, manifest, runtimes, store
 from zoo.training.config import OWN_DATA, TrainConfig, data_options
 
 QUANTIZE = {"litert": ("dynamic", "int8", "float16"), "onnx": ("dynamic", "int8", "float16"), "openvino": ("float16",)}  # fmt: skip
@@ -45,14 +45,18 @@ def convert(name_or_path, to, *, quantize=None, out=None):
     if quantize is not None:
         checks.one_of(f"quantization for {to}", quantize, QUANTIZE[to])
     source = store.find(name_or_path)
-    manifest.check(source)
-    card = cards.read(source)
+    with gate.checked(source) as folder:
+        return _convert_checked(source, folder, to, quantize, out)
+
+
+def _convert_checked(source, folder, to, quantize, out):
+    card = cards.read(folder, shown=source)
     options = {"to": to, "quantize": quantize, **_plan(card, to), "model": card["name"]}
     runtimes.need(to)
     name = "-".join([card["name"], to, *([quantize] if quantize else [])])
     out = files.claim_folder(out or Path("converted") / name)
     try:
-        return _convert(source, card, options, out)
+        return _convert(folder, card, options, out)
     except BaseException:
         shutil.rmtree(out)
         raise

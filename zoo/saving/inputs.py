@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import tensorflow as tf
 from zoo import files
 from zoo.data import images, paths
 from zoo.models import checks
-from zoo.saving import raw
+from zoo.saving import foreign, raw
 
 FILES = (*images.ENDINGS, ".txt")
 
@@ -21,7 +22,7 @@ def predict_files(model, given):
     """Predicts files one after the other.
 
     Args:
-        model: A `LoadedModel`.
+        model: A `LoadedModel`, or a `ForeignModel` with `.npz` files of named arrays.
         given: Images, texts, folders of them, `.csv` with a header, `.npy`, or `-` for standard input.
 
     Yields:
@@ -30,6 +31,9 @@ def predict_files(model, given):
     Raises:
         InputError: A file is missing, unreadable or of a kind that the model does not take.
     """
+    if model.card is None:
+        yield from foreign.predict_files(model, given)
+        return
     for path in _expand(given):
         for names, examples in _read(model, path):
             outputs = model.predict(examples)
@@ -39,6 +43,8 @@ def predict_files(model, given):
 
 def as_text(row):
     """One example's prediction as a line for a person."""
+    if "outputs" in row:  # of a model without a card
+        return f"{row['input']}: {json.dumps(row['outputs'])}"
     if "prediction" in row:
         return f"{row['input']}: {row['prediction']:.6g}"
     if "answer" in row:
@@ -57,7 +63,9 @@ def write_csv(rows, path):
     text, count, writer = io.StringIO(), 0, None
     for row in rows:
         flat = {key: value for key, value in row.items() if not isinstance(value, list)}
-        if "answer" in row:
+        if "outputs" in row:
+            flat["outputs"] = json.dumps(row["outputs"])
+        elif "answer" in row:
             pass
         elif "forecast" in row:
             flat |= {f"step_{i}": value for i, value in enumerate(row["forecast"], 1)}

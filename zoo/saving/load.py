@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import manifest, raw, store
+from zoo.saving import gate, manifest, raw, store
+from zoo.saving.foreign import ForeignModel
 
 log = logging.getLogger("zoo")
 
@@ -27,11 +28,12 @@ class LoadedModel:
         signatures: Name → TensorFlow function.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, folder):
+        """Loads the checked copy `folder` of the model in `path`."""
         self.path = Path(path)
-        self.card = cards.read(path)
+        self.card = cards.read(folder, shown=path)
         self.labels = tuple(self.card["labels"])
-        self._loaded = tf.saved_model.load(os.fspath(path))  # kept: its variables die with it
+        self._loaded = gate.load(folder, path)  # kept: its variables die with it
         self.signatures = dict(self._loaded.signatures)
 
     def __call__(self, inputs):
@@ -132,18 +134,22 @@ class LoadedModel:
         return raw.check(inputs, self.card)
 
 
-def load(name_or_path):
-    """Loads a SavedModel by name or path, after checking every file against its manifest.
+def load(name_or_path, *, foreign=False, unsafe=False):
+    """Loads a SavedModel by name or path, after every file was checked against its manifest, and its graph for harm.
 
-    A SavedModel is a program: load models of people you trust.
+    A SavedModel is a program. The check keeps it from files, network and Python; it cannot keep it from using up memory or
+    time, or from answering wrongly. `docs/security.md` says more.
 
     Args:
         name_or_path: The name of a shipped model, or a path to a version, to a folder of versions or to a run.
+        foreign: Whether the model may be without card and manifest, as plain Keras and TensorFlow write it.
+        unsafe: Skips the check of the graph: for models of people you trust.
 
     Returns:
-        A `LoadedModel`.
+        A `LoadedModel`; without a card a `ForeignModel`.
 
     Raises:
+        RefusedModelError: The model could do harm, or nobody can tell; the message says by what.
         DamagedModelError: A file is missing, added or changed; the message names it.
         InputError: There is no such model; the message lists the nearest names.
 
@@ -154,8 +160,14 @@ def load(name_or_path):
     ('class_0', 'class_1', 'class_2')
     """
     path = store.find(name_or_path)
-    manifest.check(path)
-    return LoadedModel(path)
+    with gate.checked(path, foreign=foreign, unsafe=unsafe) as folder:
+        return open_checked(path, folder)
+
+
+def open_checked(path, folder):
+    """Loads the checked copy `folder` of the model in `path`, with or without a card."""
+    has_card = (Path(folder) / manifest.PATH).exists()
+    return LoadedModel(path, folder) if has_card else ForeignModel(path, folder)
 
 
 def run_alone(script, *arguments):
@@ -169,26 +181,34 @@ def run_alone(script, *arguments):
     )
 
 
-def verify(name_or_path):
-    """Proves a SavedModel: its files' hashes, its signatures and its golden pair, with TensorFlow alone.
+def verify(name_or_path, *, foreign=False, unsafe=False, key=None):
+    """Proves a SavedModel: its files' hashes, its operations, its signatures and its golden pair, with TensorFlow alone.
 
     Args:
         name_or_path: As in `load`.
+        foreign: As in `load`; a model without a card has no golden pair.
+        unsafe: As in `load`.
+        key: A file with the public key that must have signed the model (`zoo sign`).
 
     Returns:
-        A dict: `path`, `signatures`, `largest_difference` from the golden outputs (relative above 1).
+        A dict: `path`, `signatures`, `largest_difference` from the golden outputs (relative above 1; `None` without any).
 
     Raises:
-        DamagedModelError: Names the file or the output that differs.
+        DamagedModelError: Names the file, the operation or the output.
     """
     path = store.find(name_or_path)
-    manifest.check(path)
-    child = run_alone(Path(__file__).with_name("golden_check.py"), path)
+    with gate.checked(path, foreign=foreign, unsafe=unsafe, key=key) as folder:
+        is_own = (folder / manifest.PATH).exists()
+        if is_own:
+            cards.read(folder, shown=path)
+        child = run_alone(Path(__file__).with_name("golden_check.py"), folder)
     if child.returncode != 0:
         raise manifest.DamagedModelError(
             f"{path} does not load with TensorFlow alone:\n{child.stderr[-2000:]}"
         )
     result = json.loads(child.stdout.strip().splitlines()[-1])
+    if is_own and result["largest_difference"] is None:
+        raise manifest.DamagedModelError(f"{path} has no golden pair, {manifest.EXTRA}/golden.npz.")
     if result["problems"]:
         raise manifest.DamagedModelError(f"{path}: " + "; ".join(result["problems"]))
     return {"path": str(path), **result}
@@ -209,8 +229,13 @@ def load_weights(model, name_or_path, *, skip=()):
         InputError: A weight that is not skipped is missing or has another shape.
     """
     path = store.find(name_or_path)
-    manifest.check(path)
-    loaded = tf.saved_model.load(os.fspath(path))
+    with gate.checked(path) as folder:
+        return copy_weights(model, folder, path, skip)
+
+
+def copy_weights(model, folder, path, skip):
+    """Does what `load_weights` says with the checked copy `folder` of the model in `path`."""
+    loaded = gate.load(folder, path)
     saved = {variable.name.partition(":")[0]: variable for variable in loaded.variables}
     left = []
     for weight in model.weights:

@@ -10,6 +10,7 @@ from zoo.models import checks
 
 EXTRA = "assets.extra"  # the SavedModel format's own place for files that TensorFlow does not read
 PATH = f"{EXTRA}/manifest.json"
+SIGNATURE = f"{EXTRA}/signature.json"  # signs the manifest, too
 
 
 class DamagedModelError(checks.InputError):
@@ -33,32 +34,37 @@ def _describe(folder):
         for name in names:
             path = Path(directory) / name
             relative = path.relative_to(folder).as_posix()
-            if relative != PATH:
+            if relative not in (PATH, SIGNATURE):
                 with open(path, "rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
                 entries[relative] = {"sha256": digest, "size": path.stat().st_size}
     return entries
 
 
-def check(folder):
+def check(folder, *, shown=None):
     """Compares every file with the manifest.
+
+    Args:
+        folder: The folder of a version.
+        shown: The folder that messages name, where `folder` is a copy of it.
 
     Raises:
         DamagedModelError: Names the first file that is missing, added or changed.
     """
-    path = Path(folder) / PATH
+    path, found = Path(folder) / PATH, _describe(folder)
+    folder = shown or folder
     try:
         text = path.read_text(encoding="utf-8")
-        expected = json.loads(text)["files"]
+        expected = dict(json.loads(text)["files"])
     except FileNotFoundError:
         raise DamagedModelError(
-            f"{folder} has no {PATH}: it is not a SavedModel of this project."
+            f"{folder} has no {PATH}: it is not a SavedModel of this project. For one that plain Keras or TensorFlow made "
+            "pass foreign=True (zoo verify --foreign)."
         ) from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise DamagedModelError(f"{folder}: {PATH} is damaged.") from None
     if text != _render(expected):
         raise DamagedModelError(f"{folder}: {PATH} has changed.")
-    found = _describe(folder)
     for name in sorted(set(expected) | set(found)):
         if name not in found:
             raise DamagedModelError(f"{folder}: {name} is missing.")

@@ -11,7 +11,7 @@ from zoo.data.pipeline import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import golden_check, manifest, store, trained
+from zoo.saving import gate, golden_check, manifest, store, trained
 from zoo.saving.export import export_model
 from zoo.training.config import TrainConfig, data_options
 from zoo.training.run import Run
@@ -33,25 +33,24 @@ def renew(name, *, folder="saved_models"):
             of has changed since, so that its answers would, too.
     """
     old = store.find(Path(folder) / name)
-    manifest.check(old)
-    card = cards.read(old)
-    with tempfile.TemporaryDirectory() as place:
+    with gate.checked(old) as checked, tempfile.TemporaryDirectory() as place:
+        card = cards.read(checked, shown=old)
         run_folder = Path(place)
         settings = card["config"] | {"made_by": card["made_by"]}
         (run_folder / "config.yaml").write_text(yaml.safe_dump(settings))
         (run_folder / "score.json").write_text(json.dumps(card["runs"][0]))
         config = TrainConfig.from_yaml(run_folder / "config.yaml")
         splits = load_dataset(**data_options(config))
-        model = trained.build_trained(None, None, old, {})
+        model = trained.build_trained(None, None, checked, {})
         run = Run(config, run_folder, make_strategy("one"))
         new = export_model(model, splits, prepare(splits), run)
-        _check_same(old, new)
+        _check_same(old, checked, new)
         return store.add_version(new, cards.read(new) | {"runs": card["runs"]}, name, folder)
 
 
-def _check_same(old, new):
+def _check_same(old, checked, new):
     """Raises `InputError` unless a new export gives the golden outputs of the old one, where both have them."""
-    before, after = (np.load(path / manifest.EXTRA / "golden.npz") for path in (old, new))
+    before, after = (np.load(path / manifest.EXTRA / "golden.npz") for path in (checked, new))
     for key in sorted(set(before) & set(after)):
         if not _is_same(after[key], before[key]):
             raise checks.InputError(

@@ -50,9 +50,12 @@ def find(name_or_path):
                 return base
             if files.versions(base):
                 return base / str(files.versions(base)[-1])
+        for other in (*path.glob("saved_model.*"), *path.glob("*.keras"), *path.glob("*.h5")):
+            _refuse_other_formats(other)
         raise checks.InputError(
             f"{path} holds no SavedModel: expected saved_model.pb, or versions such as {path}/1."
         )
+    _refuse_other_formats(path)
     known = names()
     if str(name_or_path) not in known:
         if not known:
@@ -63,6 +66,18 @@ def find(name_or_path):
         checks.one_of("model", str(name_or_path), known)
     base = known[str(name_or_path)]
     return base / str(files.versions(base)[-1])
+
+
+def _refuse_other_formats(path):
+    if path.suffix in (".keras", ".h5", ".hdf5", ".pkl", ".pickle", ".pt"):
+        raise checks.InputError(
+            f"{path} is not loaded: a {path.suffix} file can run code of whoever made it. Have it exported as a "
+            "SavedModel (model.export), which can be checked, and load that with foreign=True."
+        )
+    if path.suffix in (".pb", ".pbtxt", ".cpb"):
+        raise checks.InputError(
+            f"{path} is no folder of a SavedModel with saved_model.pb; text and chunked forms are not read."
+        )
 
 
 def publish(run, name, *, also=(), folder="saved_models"):
@@ -103,7 +118,8 @@ def publish(run, name, *, also=(), folder="saved_models"):
 def add_version(source, card, name, folder):
     """Copies an export into a folder of models as the next version of a model, with a card; returns its path."""
     with files.new_version(Path(folder) / name) as staged:
-        shutil.copytree(source, staged["folder"], dirs_exist_ok=True)
+        unsigned = shutil.ignore_patterns(Path(manifest.SIGNATURE).name)  # of another card
+        shutil.copytree(source, staged["folder"], dirs_exist_ok=True, ignore=unsigned)
         cards.write(staged["folder"], {**card, "name": name})
         manifest.write(staged["folder"])
     write_table(folder)

@@ -7,16 +7,20 @@ import tensorflow as tf
 from zoo import families
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import manifest, store
+from zoo.saving import gate, store
 from zoo.saving.endpoints import raw_inputs
-from zoo.saving.load import load, load_weights
+from zoo.saving.load import copy_weights, load
 
 
 def build_trained(model, size, weights, arguments):
     """Rebuilds a trained model, as `zoo.build(model, size=size, weights=weights, **arguments)` says."""
     path = store.find(weights)
-    manifest.check(path)
-    card = cards.read(path)
+    with gate.checked(path) as folder:
+        return _build(path, folder, model, size, weights, arguments)
+
+
+def _build(path, folder, model, size, weights, arguments):
+    card = cards.read(folder, shown=path)
     builder = card["builder"]
     if builder is None:
         raise checks.InputError(
@@ -38,7 +42,7 @@ def build_trained(model, size, weights, arguments):
         built.quantize(mode, filters=is_quantized)
     classes = saved.get("num_classes")
     new_head = arguments.get("num_classes", classes) != classes
-    load_weights(built, weights, skip=("logits",) if new_head else ())
+    copy_weights(built, folder, path, ("logits",) if new_head else ())
     return built
 
 
@@ -69,8 +73,8 @@ def from_weights(config):
     if config.weights is None:
         return config
     path = store.find(config.weights)
-    manifest.check(path)
-    card = cards.read(path)
+    with gate.checked(path) as folder:
+        card = cards.read(folder, shown=path)
     builder, kind = card["builder"], card["input_kind"]
     if builder is None or kind == "text":
         why = (

@@ -1,0 +1,95 @@
+"""A SavedModel that plain Keras or TensorFlow made: without a card, so called by the names of its own tensors."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.models import checks
+from zoo.saving import gate
+
+
+class ForeignModel:
+    """A SavedModel without a card.
+
+    Attributes:
+        path: The folder of the version.
+        card: `None`.
+        labels: Empty.
+        signatures: Name → TensorFlow function.
+    """
+
+    card, labels = None, ()
+
+    def __init__(self, path, folder):
+        """Loads the checked copy `folder` of the model in `path`."""
+        self.path = Path(path)
+        self._loaded = gate.load(folder, path)  # kept: its variables die with it
+        self.signatures = dict(self._loaded.signatures)
+
+    def __call__(self, inputs, signature="serving_default"):
+        """The outputs of a signature for a dict of arrays by the names of its inputs, as a dict of tensors.
+
+        Raises:
+            InputError: An input is missing, unknown or no array of the dtype and shape that the signature takes.
+        """
+        checks.one_of("signature", signature, self.signatures)
+        specs = self._specs(signature)
+        if not hasattr(inputs, "keys") or set(inputs.keys()) != set(specs):
+            given = sorted(inputs.keys()) if hasattr(inputs, "keys") else type(inputs).__name__
+            raise checks.InputError(
+                f"{signature} of {self.path} takes a dict of arrays: {self._describe(signature)}. Received: {given}"
+            )
+        tensors = {}
+        for name, spec in specs.items():
+            try:
+                tensors[name] = tf.constant(inputs[name], spec.dtype)
+            except (ValueError, TypeError) as error:
+                raise checks.InputError(f"{name} must be {spec.dtype.name}, but {error}") from None
+            if not spec.shape.is_compatible_with(tensors[name].shape):
+                raise checks.InputError(
+                    f"{name} must have shape {spec.shape}. Received: {tensors[name].shape}"
+                )
+        return self.signatures[signature](**tensors)
+
+    def predict(self, *_, **__):
+        """Raises `InputError`: nobody said what this model's raw inputs are."""
+        raise checks.InputError(
+            f"{self.path} was not made by this project: it has no card that says what its raw inputs are and how its "
+            f"outputs are named. Call it with tensors: model(inputs), a dict of {self._describe('serving_default')}."
+        )
+
+    def _specs(self, signature):
+        return self.signatures[signature].structured_input_signature[1]
+
+    def _describe(self, signature):
+        if signature not in self.signatures:
+            return f"no signature {signature!r}; it has {', '.join(self.signatures) or 'none'}"
+        specs = self._specs(signature).items()
+        return ", ".join(f"{name!r} ({spec.dtype.name} {spec.shape})" for name, spec in specs)
+
+
+def predict_files(model, given):
+    """Runs `serving_default` on files of named arrays.
+
+    Args:
+        model: A `ForeignModel`.
+        given: `.npz` files that hold an array for each input.
+
+    Yields:
+        A dict per file: `input` and `outputs`, a dict.
+
+    Raises:
+        InputError: A file is no `.npz`, or holds other arrays than the model takes.
+    """
+    for path in given:
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                inputs = dict(arrays)
+        except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:  # fmt: skip
+            raise checks.InputError(
+                f"{path} cannot be read: a model without a card takes .npz files of named arrays (np.savez)."
+            ) from error
+        outputs = {name: values.numpy().tolist() for name, values in model(inputs).items()}
+        yield {"input": path, "outputs": outputs}

@@ -1,0 +1,290 @@
+"""The rules that a SavedModel's graph keeps, checked before TensorFlow loads it: an allow-list of operations, and structure.
+
+A SavedModel is a program, and parts of it run while it is loaded. Every node of the graph and of every function of its
+library is looked at: those of initializers, destroyers, gradients and signatures that nobody calls, too. `operations.txt`
+holds the operations that the zoo's own exports need (`tests/operations.py` writes it), `operations_reviewed.txt` more of the
+same kind that people's models need; neither holds one that reads or writes files, opens connections or runs Python.
+"""
+
+import functools
+import re
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2
+
+LISTS = tuple(Path(__file__).with_name(f"{name}.txt") for name in ("operations", "operations_reviewed"))  # fmt: skip
+CONSTANT_LIMIT = 2**28  # elements: a constant may be one value that the graph says to repeat
+
+# What saves and restores the variables, in functions that nothing but a saver calls.
+_SAVER_OPERATIONS = {
+    *("AssignVariableOp", "Const", "DisableCopyOnRead", "Identity", "MergeV2Checkpoints", "NoOp", "Pack", "ReadVariableOp"),
+    *("RestoreV2", "SaveV2", "Select", "ShardedFilename", "StaticRegexFullMatch", "StringJoin"),
+    *("LookupTableExportV2", "LookupTableImportV2"),
+}  # fmt: skip
+_SAVER = re.compile(r"__inference__traced_(save|restore)_\d+")
+_NAMING = {"Const", "Identity", "Pack", "Select", "ShardedFilename", "StaticRegexFullMatch", "StringJoin"}  # fmt: skip
+_PART = re.compile(rb"_temp(_[0-9a-f]+)?/part|\.part")  # what a saver adds to its file prefix
+
+_DEVICE = re.compile(r"(/job:localhost)?(/replica:0)?(/task:0)?(/device:|/)?((cpu|gpu):[\d*]+)?", re.I)  # fmt: skip
+_GRADIENT = re.compile(r"(CustomGradient|PartitionedCall|StatefulPartitionedCall)-\d+")
+_OBJECTS = {"_generic_user_object", "signature_map", "trackable_dict_wrapper", "trackable_list_wrapper", "trackable_tuple_wrapper"}  # fmt: skip
+_REGISTERED = {"", "tf.StaticHashTable", "tf.TrackableConstant"}
+_KINDS = {"user_object", "function", "bare_concrete_function", "variable", "constant", "resource", "captured_tensor"}  # fmt: skip
+_HANDLES = {types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT}
+
+
+class Refusal(Exception):
+    """Why a graph is refused, in words."""
+
+
+@functools.cache
+def allowed_operations():
+    """The names of the operations that a graph may use."""
+    lines = [line for path in LISTS for line in path.read_text(encoding="utf-8").splitlines()]
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def check(content):
+    """Checks the bytes of a `saved_model.pb`.
+
+    Raises:
+        Refusal: The first rule that it breaks.
+    """
+    try:
+        model = saved_model_pb2.SavedModel.FromString(content)
+    except DecodeError:
+        raise Refusal("saved_model.pb is damaged") from None
+    check_model(model)
+
+
+def check_model(model):
+    """Checks a `SavedModel` message, as `check` does."""
+    if len(model.meta_graphs) != 1:
+        raise Refusal(f"it holds {len(model.meta_graphs)} graphs, expected one")
+    meta = model.meta_graphs[0]
+    if list(meta.meta_info_def.tags) != ["serve"]:
+        raise Refusal(f"its graph has the tags {list(meta.meta_info_def.tags)}, expected 'serve'")
+    if not meta.HasField("object_graph_def"):
+        raise Refusal("it has no object graph: TensorFlow 1 wrote it, or somebody took it out")
+    if meta.asset_file_def:
+        name = meta.asset_file_def[0].filename
+        raise Refusal(
+            f"it reads the file {name!r} as an asset; a vocabulary belongs into the graph"
+        )
+    for name in meta.collection_def:
+        if name != "saved_model_main_op":
+            raise Refusal(f"it holds a collection {name!r}, which TensorFlow 2 does not write")
+    functions = _functions(meta.graph_def.library)
+    _check_graph(meta.graph_def, functions)
+    for function in meta.graph_def.library.function:
+        _check_function(function, functions)
+    _check_objects(meta.object_graph_def, meta.graph_def, functions)
+
+
+def is_saver(name):
+    """Whether a function saves or restores the variables, by its name."""
+    return bool(_SAVER.fullmatch(name))
+
+
+def _functions(library):
+    """The names of the functions that nodes and objects may use: all but the saver's."""
+    names = [function.signature.name for function in library.function]
+    for name in names:
+        if name in allowed_operations():
+            raise Refusal(f"a function has the name of the operation {name}")
+    if len(set(names)) < len(names):
+        raise Refusal("two functions have the same name")
+    functions = {name for name in names if not is_saver(name)}
+    for gradient in library.gradient:
+        _check_called(gradient.function_name, functions, "a gradient")
+        _check_called(gradient.gradient_func, functions, "a gradient")
+    for gradient in library.registered_gradients:
+        _check_called(gradient.gradient_func, functions, "a gradient")
+        _check_gradient_type(gradient.registered_op_type, "the library")
+    return functions
+
+
+def _check_called(name, functions, where):
+    if name in functions:
+        return
+    if is_saver(name):
+        raise Refusal(f"{where} calls {name}, which reads or writes files, as a saver alone may")
+    raise Refusal(f"{where} calls the function {name!r}, which is not the model's own")
+
+
+def _check_gradient_type(name, where):
+    if not _GRADIENT.fullmatch(name):
+        raise Refusal(f"{where} takes the gradient of {name!r} from the process that loads it")
+
+
+def _check_graph(graph, functions):
+    placeholders = {node.name for node in graph.node if node.op == "Placeholder"}
+    for node in graph.node:
+        where = f"the node {node.name!r} of the graph"
+        known = functions
+        if node.op.endswith("PartitionedCall") and is_saver(node.attr["f"].func.name):
+            if not node.input or node.input[0] not in placeholders:
+                raise Refusal(f"{where} reads or writes a file that it names itself")
+            known = {*functions, node.attr["f"].func.name}
+        _check_node(node, where, allowed_operations(), known)
+
+
+def _check_function(function, functions):
+    name = function.signature.name
+    if function.signature.attr:
+        raise Refusal(f"the function {name!r} has attributes of its own")
+    saves = is_saver(name)
+    operations = _SAVER_OPERATIONS if saves else allowed_operations()
+    for node in function.node_def:
+        _check_node(node, f"the node {node.name!r} of the function {name!r}", operations, functions)
+    for key, value in function.attr.items():
+        _check_value(key, value, f"the function {name!r}", functions)
+    if saves:
+        _check_file_prefix(function)
+
+
+def _check_node(node, where, operations, functions):
+    if node.op not in operations:
+        raise Refusal(
+            f"{where} is the operation {node.op!r}, which is not on the list of operations"
+        )
+    _check_device(node.device, where)
+    for key, value in node.attr.items():
+        _check_value(key, value, where, functions)
+
+
+def _check_device(device, where):
+    if not _DEVICE.fullmatch(device):
+        raise Refusal(f"{where} is meant for the device {device!r}, expected one of this machine")
+
+
+def _check_value(key, value, where, functions):
+    kind = value.WhichOneof("value")
+    if kind == "placeholder":
+        raise Refusal(f"{where} has an attribute {key!r} without a value")
+    called = [value.func] if kind == "func" else value.list.func if kind == "list" else ()
+    for function in called:
+        _check_called(function.name, functions, where)
+        for inner, nested in function.attr.items():
+            if nested.HasField("func") or nested.list.func:
+                raise Refusal(f"{where} passes a function to a function in {inner!r}")
+            _check_value(inner, nested, where, functions)
+    tensors = [value.tensor] if kind == "tensor" else value.list.tensor if kind == "list" else ()
+    for tensor in tensors:
+        _check_constant(tensor, where)
+    if key == "_gradient_op_type":
+        _check_gradient_type(value.s.decode(errors="replace"), where)
+    elif key == "config_proto":
+        _check_config(value.s, where)
+
+
+def _check_constant(tensor, where):
+    if tensor.dtype in _HANDLES or tensor.resource_handle_val or tensor.variant_val:
+        raise Refusal(f"{where} holds a handle of the process that loads it as a constant")
+    size = 1
+    for dim in tensor.tensor_shape.dim:
+        size *= dim.size
+        if not 0 <= size <= CONSTANT_LIMIT:
+            raise Refusal(f"{where} is a constant of more than {CONSTANT_LIMIT:,} elements")
+
+
+def _check_config(content, where):
+    try:
+        config = config_pb2.ConfigProto.FromString(content)
+    except DecodeError:
+        raise Refusal(f"{where} has damaged settings") from None
+    if config.graph_options.rewrite_options.custom_optimizers or config.cluster_def.job:
+        raise Refusal(f"{where} has settings that change the process that loads it")
+
+
+def _check_file_prefix(function):
+    """A saver reads and writes the files that its first argument names, and those that it derives from it alone."""
+    name, arguments = function.signature.name, function.signature.input_arg
+    prefix = arguments[0].name if arguments else None
+    nodes = {node.name: node for node in function.node_def}
+    naming = []  # tensors that name files
+    for node in function.node_def:
+        inputs = [tensor for tensor in node.input if not tensor.startswith("^")]
+        if node.op == "RestoreV2" and inputs[:1] != [prefix]:
+            raise Refusal(f"the function {name!r} reads a file that is not its argument")
+        if node.op == "MergeV2Checkpoints" and inputs[1:] != [prefix]:
+            raise Refusal(f"the function {name!r} writes a file that is not its argument")
+        if node.op in ("SaveV2", "ShardedFilename", "MergeV2Checkpoints"):
+            naming += inputs[:1]
+    seen = {prefix}
+    while naming:
+        source = naming.pop().partition(":")[0]
+        if source in seen:
+            continue
+        seen.add(source)
+        if source not in nodes or nodes[source].op not in _NAMING:
+            raise Refusal(f"the function {name!r} names a file by {source!r}, not by its argument")
+        text = nodes[source].attr["value"].tensor
+        strange = [part for part in text.string_val if not _PART.fullmatch(part)]
+        if strange or (text.dtype == types_pb2.DT_STRING and text.tensor_content):
+            raise Refusal(f"the function {name!r} names a file by {strange or 'packed text'}")
+        naming += [tensor for tensor in nodes[source].input if not tensor.startswith("^")]
+
+
+def _check_objects(objects, graph, functions):
+    constants = {node.name for node in graph.node if node.op == "Const"}
+    for name, function in objects.concrete_functions.items():
+        _check_called(name, functions, "the object graph")
+        _check_ids(function.bound_inputs, objects)
+    for node in objects.nodes:
+        kind = node.WhichOneof("kind")
+        if kind not in _KINDS:
+            raise Refusal(
+                f"an object is of the kind {kind!r}, expected {', '.join(sorted(_KINDS))}"
+            )
+        if node.registered_name not in _REGISTERED or node.registered_saver:
+            raise Refusal(
+                f"an object asks for the class {node.registered_name or node.registered_saver!r} of the process that loads it"
+            )
+        for child in node.children:
+            _check_child(child.local_name, node, len(objects.nodes))
+        if node.slot_variables:
+            raise Refusal("it holds an optimizer's variables: export it for serving")
+        _check_ids([child.node_id for child in (*node.children, *node.dependencies)], objects)
+        for saver in node.saveable_objects.values():
+            _check_ids((saver.save_function, saver.restore_function), objects)
+        _check_kind(kind, node, objects, constants)
+
+
+def _check_kind(kind, node, objects, constants):
+    if kind == "user_object":
+        identifier = node.user_object.identifier
+        if identifier not in _OBJECTS and not identifier.startswith("_tf_keras_"):
+            raise Refusal(f"an object is a {identifier!r} of the process that loads it")
+    elif kind in ("resource", "variable"):
+        _check_device(getattr(node, kind).device, f"a {kind}")
+    elif kind == "constant" and node.constant.operation not in constants:
+        raise Refusal(f"an object is the constant {node.constant.operation!r}, which is not there")
+    names = {
+        "function": node.function.concrete_functions,
+        "bare_concrete_function": [node.bare_concrete_function.concrete_function_name],
+        "captured_tensor": [node.captured_tensor.concrete_function],
+    }.get(kind, ())
+    for name in names:
+        if name not in objects.concrete_functions:
+            raise Refusal(
+                f"an object is the function {name!r}, which the object graph does not list"
+            )
+
+
+def _check_child(name, node, count):
+    """Objects get their parts by `setattr`, lists by index."""
+    if name.startswith("__") and name != "__call__":
+        raise Refusal(f"an object sets the attribute {name!r}")
+    if node.user_object.identifier == "trackable_list_wrapper" and not (
+        name.isascii() and name.isdecimal() and int(name) < count
+    ):
+        raise Refusal(f"a list has an element {name!r}, but the model has {count} objects")
+
+
+def _check_ids(ids, objects):
+    for number in ids:
+        if not 0 <= number < len(objects.nodes):
+            raise Refusal(f"it names the object {number} of {len(objects.nodes)}")
