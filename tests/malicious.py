@@ -21,7 +21,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.distribute.experimental.rpc.kernels import gen_rpc_ops
 
 import zoo
-from zoo.saving import manifest
+from zoo.saving import manifest, store
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
 SPEC = tf.TensorSpec([None], tf.float32, name="x")
@@ -576,7 +576,7 @@ def tampered(change, renew=False):
     """A model of this project, changed; perhaps with a manifest that agrees."""
 
     def make(folder, bait):
-        shutil.copytree(SHIPPED / "wine_dense" / "1", folder, dirs_exist_ok=True)
+        shutil.copytree(store.find(SHIPPED / "wine_dense"), folder, dirs_exist_ok=True)
         change(folder, bait)
         if renew:
             manifest.write(folder)
@@ -611,7 +611,7 @@ def other_weights(folder, bait):
 
 
 def other_graph(folder, bait):
-    shutil.copy(SHIPPED / "digits_dense" / "1" / "saved_model.pb", folder / "fingerprint.pb")
+    shutil.copy(store.find(SHIPPED / "digits_dense") / "saved_model.pb", folder / "fingerprint.pb")
 
 
 def manifest_outside(folder, bait):

@@ -27,7 +27,7 @@ from zoo.saving import gate, graph_check, manifest, sandbox, sandboxed, store
 from zoo.saving.load import load_weights
 
 SHIPPED = malicious.SHIPPED
-WINE = SHIPPED / "wine_dense" / "1"
+WINE = store.find(SHIPPED / "wine_dense")
 KINDS = {attack.kind: i for i, attack in reversed([*enumerate(malicious.ATTACKS)])}
 ATTACKS = [
     pytest.param(
@@ -286,7 +286,7 @@ def test_a_swap_after_the_check_has_no_effect(wine, monkeypatch):
     def check_then_swap(content):
         check(content)
         shutil.rmtree(wine)
-        shutil.copytree(SHIPPED / "digits_dense" / "1", wine)
+        shutil.copytree(store.find(SHIPPED / "digits_dense"), wine)
 
     monkeypatch.setattr(graph_check, "check", check_then_swap)
     swapped = zoo.load(wine)
@@ -303,7 +303,7 @@ def test_a_swap_while_files_are_copied_is_noticed(wine, moment, monkeypatch):
         copy_file(folder, entry, name, *rest)
         copied.append(name)
         if len(copied) == moment:
-            shutil.copytree(SHIPPED / "digits_dense" / "1", wine, dirs_exist_ok=True)
+            shutil.copytree(store.find(SHIPPED / "digits_dense"), wine, dirs_exist_ok=True)
 
     monkeypatch.setattr(gate, "_copy_file", copy_then_swap)
     if moment == 0:
