@@ -78,6 +78,7 @@ class TrainConfig:
         checks.positive_int("batch_size", self.data.batch_size)
         checks.positive_int("epochs", self.run.epochs)
         checks.fraction("validation_fraction", self.data.validation_fraction)
+        checks.share("augment_share", self.data.augment_share)
         checks.positive("learning_rate", self.optimizer.learning_rate)
         checks.positive("checkpoint_minutes", self.checkpoints.checkpoint_minutes)
         checks.fraction("warmup", self.optimizer.warmup)
@@ -131,6 +132,12 @@ class TrainConfig:
                 f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
             )
         self._check_choices()
+        led = self.run.patience is not None or self.optimizer.schedule == "plateau"
+        if self.data.use_validation and (led or self.report.calibrate):
+            raise checks.InputError(
+                "use_validation leaves no examples aside that patience, schedule='plateau' or calibrate could go by: leave "
+                "them out."
+            )
         if self.checkpoints.resume == AUTO and self.run.out is None:
             raise checks.InputError("resume='auto' needs the run's folder: pass out=... (--out).")
         return self
