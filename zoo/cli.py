@@ -18,11 +18,12 @@ def main(arguments=None):
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     _add_verbs_of_families(verbs)
+    _add_tune(verbs)
     _add_verbs_of_trained_models(verbs)
     _add_launch(verbs)
     with _clean_exit():
         options, rest = parser.parse_known_args(arguments)
-        if options.verb == "train":
+        if options.verb in ("train", "tune"):
             options.rest = rest
         elif rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -61,6 +62,43 @@ def _add_verbs_of_families(verbs):
         add_help=False,
     )
     add.set_defaults(run=_train)
+
+
+def _add_tune(verbs):
+    add = verbs.add_parser(
+        "tune",
+        help="search the settings that train a model best, with KerasTuner",
+        description="Search the settings that train a model best. Every option of `zoo train` can be added; what differs "
+        "from its default is kept, not searched. The same command goes on with a search that was stopped.",
+        allow_abbrev=False,
+    )
+    add.add_argument("model", help="family and perhaps size: cnn, cnn:small")
+    add.add_argument("--tuner", default="hyperband", help="hyperband, random, grid or bayesian")
+    add.add_argument("--trials", type=int, metavar="N", help="how many at most")
+    add.add_argument("--objective", metavar="NAME", help="for example val_accuracy or val_nll")
+    add.add_argument(
+        "--fix", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="dropout=0.2"
+    )
+    add.add_argument(
+        "--space",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=RANGE",
+        help="num_layers=2..6, or single values: cell=lstm,gru",
+    )
+    add.add_argument("--max-params", type=int, metavar="N", help="parameters of a model")
+    add.add_argument("--max-latency-ms", type=float, metavar="MS", help="of one example, measured")
+    add.add_argument("--max-minutes", type=float, metavar="M", help="when the search ends")
+    add.add_argument(
+        "--no-prune", dest="prune", action="store_false", help="let trials without hope go on"
+    )
+    add.add_argument(
+        "--retrain",
+        action="store_true",
+        help="train the best settings on train + validation with three seeds, and export",
+    )
+    add.set_defaults(run=_tune)
 
 
 def _add_verbs_of_trained_models(verbs):
@@ -123,6 +161,11 @@ def _add_launch(verbs):
     )
     add.add_argument("--image", metavar="IMAGE", help="with --print kubernetes: the container's")
     add.add_argument("--gpus", type=int, default=0, metavar="N", help="with --print: of a machine")
+    add.add_argument(
+        "--tuner",
+        action="store_true",
+        help="the workers run trials that one more process proposes; the command is `zoo tune ...`",
+    )
     add.add_argument("command", nargs=argparse.REMAINDER, help="for example: -- python recipes/...")
     add.set_defaults(run=_launch)
 
@@ -219,6 +262,26 @@ def _train(options):
         print(f"exported {trained.export}")
 
 
+def _tune(options):
+    import zoo
+    from zoo.training.command_line import from_command_line
+    from zoo.training.config import TrainConfig
+
+    spaces = zoo.import_quietly("zoo.tuning.spaces")
+    config = from_command_line(TrainConfig(), "Options of `zoo train`.", options.rest)
+    keys = ("tuner", "trials", "objective", "max_params", "max_latency_ms", "max_minutes", "prune")
+    tuned = zoo.tune(
+        options.model,
+        config=config,
+        fix=spaces.parse(options.fix),
+        space=spaces.parse(options.space, ranges=True),
+        retrain=options.retrain,
+        **{key: getattr(options, key) for key in keys},
+    )
+    if tuned is not None:  # a worker's chief has it
+        print(tuned)
+
+
 def _predict(options):
     import zoo
 
@@ -265,6 +328,8 @@ def _launch(options):
         given |= {"max_restarts": options.max_restarts, "gpus": options.gpus}
         print(schedulers.render(options.scheduler, parts, options.workers, **given), end="")
         return
+    if options.tuner:
+        sys.exit(launch.launch_tuner(parts, options.workers, max_restarts=options.max_restarts))
     if options.hosts is None:
         sys.exit(launch.launch(parts, options.workers, max_restarts=options.max_restarts))
     if options.index is None:

@@ -31,18 +31,28 @@ class Objective:
         """1 where more is better, otherwise -1."""
         return 1 if self.mode == "max" else -1
 
+    def rank(self, row):
+        """The better a trial, the higher; of equally good ones that with the lower validation loss."""
+        return self.sign * row["score"], -row["loss"]
+
     def judge(self, model, splits, preparation, run, history):
-        """The score of a trained model, and the number of its best epoch, from 0; of equal ones the later."""
+        """What a trained model is worth: `score`, the number of its `best_epoch`, from 0, and the `loss` of that epoch.
+
+        Of epochs that are equally good the one with the lowest validation loss is the best.
+        """
+        losses = [float(value) for value in history.history["val_loss"]]
         if not self.is_scored:
             values = [float(value) for value in history.history[self.name]]
-            best = max(range(len(values)), key=lambda epoch: (self.sign * values[epoch], epoch))
-            return values[best], best
+            best = max(range(len(values)), key=lambda i: (self.sign * values[i], -losses[i]))
+            return {"score": values[best], "best_epoch": best, "loss": losses[best]}
         held = {**splits.examples, "test": splits.examples["validation"]}
         judged = dataclasses.replace(splits, examples=held)
         task = tasks.task(splits.info.task)
         outputs = task.outputs(model, judged, preparation, run)
         scores = task.score(judged.targets("test"), outputs)
-        return scores[self.name.removeprefix("val_")], history.best_epoch
+        best = history.best_epoch
+        score = scores[self.name.removeprefix("val_")]
+        return {"score": score, "best_epoch": best, "loss": losses[best]}
 
 
 def choices(task_name):

@@ -52,6 +52,7 @@ def _csv(rows, names):
 
 def _pictures(problem, hp, sound, names):
     folder, name = problem.folder, problem.objective.name
+    sound = sorted(sound, key=problem.objective.rank, reverse=True)
     scores = np.array([row["score"] for row in sound])
     lines = []
     if names:
@@ -74,8 +75,7 @@ def _pictures(problem, hp, sound, names):
         ]
     else:
         lines += [f"Fewer than {ENOUGH} trials that ended well: too few to say which hyperparameter mattered.", ""]  # fmt: skip
-    order = np.argsort(-problem.objective.sign * scores, kind="stable")[:BEST]
-    top = [sound[i] for i in order]
+    top = sound[:BEST]
     monitor = "val_loss" if problem.objective.is_scored else name
     drawn = [results.curve(folder / f"trial_{row['trial']}", monitor) for row in top]
     captions = [f"trial {row['trial']}: {row['score']:.4g}" for row in top]
@@ -112,10 +112,9 @@ def importance(hp, rows, names):
 
 def _table(problem, rows, names):
     """The trials, the best first, then those that failed."""
-    sign = problem.objective.sign
-    ordered = sorted(
-        rows, key=lambda r: (r["reason"] is not None, 0 if r["reason"] else -sign * r["score"])
-    )
+    sound = [row for row in rows if row["reason"] is None]
+    ordered = sorted(sound, key=problem.objective.rank, reverse=True)
+    ordered += [row for row in rows if row["reason"] is not None]
     heads = ["trial", problem.objective.name, "epochs", "seconds", "parameters", *names, "note"]
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for row in ordered:

@@ -22,6 +22,7 @@ class Result:
         reason: Why it failed; `None` where it did not.
         score: The objective at its best epoch.
         best_epoch: That epoch's number, from 0.
+        loss: The validation loss of that epoch, which decides between equal scores.
         epochs: Epochs that were trained.
         pruned: Whether it was ended as one without hope.
         seconds: Wall time.
@@ -34,6 +35,7 @@ class Result:
     reason: str | None = None
     score: float | None = None
     best_epoch: int | None = None
+    loss: float | None = None
     epochs: int = 0
     pruned: bool = False
     seconds: float = 0.0
@@ -59,10 +61,16 @@ def write(folder, result):
     files.write_atomic(Path(folder) / NAME, text + "\n")
 
 
+def epochs(run):
+    """What a run logged: for each epoch, name → value as text."""
+    with open(Path(run) / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{name: row[name] for name in row if name != "epoch"} for row in rows]
+
+
 def curve(folder, name):
     """A logged value of a trial, epoch by epoch."""
-    with open(Path(folder) / "run" / "metrics.csv", newline="") as file:
-        return [float(row[name]) for row in csv.DictReader(file)]
+    return [float(row[name]) for row in epochs(Path(folder) / "run")]
 
 
 def curves(search, name):

@@ -326,7 +326,7 @@ def _conclude(problem, oracle):
         if result is not None:
             rows.append({"trial": trial_id, **dataclasses.asdict(result)})
     sound = [row for row in rows if row["reason"] is None]
-    best = max(sound, key=lambda row: problem.objective.sign * row["score"], default=None)
+    best = max(sound, key=problem.objective.rank, default=None)
     report.write(problem, oracle.hyperparameters, rows, best)
     if best is None:
         raise checks.InputError(

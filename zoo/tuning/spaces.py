@@ -174,7 +174,7 @@ def already_said(config):
     return {key: value for key, value in config.flat().items() if value != default[key]}
 
 
-def parse(pairs, *, ranges):
+def parse(pairs, *, ranges=False):
     """Reads `name=value` from a command line: with `ranges` also `name=2..6` and `name=a,b,c`.
 
     >>> parse(["num_layers=2..6", "cell=lstm,gru"], ranges=True)

@@ -24,7 +24,7 @@ from zoo.training import strategy as strategies
 from zoo.training.config import AUTO, TrainConfig
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
-from zoo.tuning import results, spaces, stops
+from zoo.tuning import boards, results, spaces, stops
 from zoo.tuning.objectives import Objective
 
 STARTS = 5  # of a trial, without a step forward, before it counts as one that ends the process
@@ -154,7 +154,11 @@ def _run(problem, folder, hp, epochs, parent, deadline):
         facts |= {"reason": _reason(error), "trace": traceback.format_exc()}
     facts["seconds"] = time.monotonic() - begun
     result = results.Result(**facts)
+    if result.reason is None:
+        boards.write(folder, problem.objective, result)
     results.write(folder, result)
+    if epochs is None:  # no other trial goes on from this one
+        shutil.rmtree(folder / "run" / "checkpoints", ignore_errors=True)
     return result
 
 
@@ -177,11 +181,11 @@ def _train(problem, folder, hp, epochs, deadline, facts):
             extra_callbacks=callbacks,
             draw=False,
         )
-        score, best = problem.objective.judge(built, splits, problem.preparation, run, history)
-    if not np.isfinite(score):
-        raise checks.InputError(f"{problem.objective.name} is {score}")
+        judged = problem.objective.judge(built, splits, problem.preparation, run, history)
+    if not np.isfinite(judged["score"]):
+        raise checks.InputError(f"{problem.objective.name} is {judged['score']}")
     pruned = any(getattr(callback, "pruned", False) for callback in callbacks)
-    return {"score": score, "best_epoch": best, "epochs": len(history.epoch), "pruned": pruned}
+    return {**judged, "epochs": len(history.epoch), "pruned": pruned}
 
 
 def _splits(problem, config):

@@ -184,11 +184,25 @@ def make_oracle(kind, problem, *, trials):
     if kind == "hyperband":
         options["max_epochs"] = problem.config.run.epochs
         oracle = _Hyperband(hyperband_iterations=None if trials else 1, **options)
+        _advise(oracle, trials)
     else:
         oracle = ORACLES[kind](**options)
     oracle.max_trials = trials
     oracle.verbose = 0
     return oracle
+
+
+def _advise(oracle, trials):
+    """Says when hyperband would not even get to the end of its first bracket."""
+    bracket = oracle._current_bracket
+    first = sum(oracle._get_size(bracket, i) for i in range(oracle._get_num_rounds(bracket)))
+    if trials is not None and trials < first:
+        epochs = oracle._get_epochs(bracket, 0)
+        log.warning(
+            "hyperband with %d epochs has %d trials in its first bracket, which begin with %d epochs each: after %d trials "
+            "few or none have been trained for longer. Without --trials it makes one whole pass.",
+            oracle.max_epochs, first, epochs, trials,
+        )  # fmt: skip
 
 
 class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
