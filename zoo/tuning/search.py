@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import time
+import types
 from pathlib import Path
 
 import keras
@@ -193,7 +194,7 @@ def _builder(model):
             f"{type(model).__name__} has a fit of its own, but the recipe fits: leave it out; options of zoo.tune and "
             "callbacks take its place."
         )
-    return model.build
+    return types.MethodType(type(model).build, model)  # KerasTuner has wrapped model.build
 
 
 def _checked(config, asked):

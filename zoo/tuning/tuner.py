@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras_tuner
 import numpy as np
+from keras_tuner.src import config as keras_tuner_config
 from keras_tuner.src.distribute import oracle_client
 
 from zoo import files
@@ -218,6 +219,9 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
         self.problem, self.deadline, self._waits = problem, None, False
         oracle.max_seconds, oracle.begun = max_seconds, time.monotonic()
         oracle_client.TIMEOUT = CHIEF_WAIT
+        keras_tuner_config.DEBUG = (
+            False  # it would print each failure's traceback, which the results have
+        )
         folder = problem.folder.absolute()
         super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
         if not self._is_worker() and (folder / ORACLE).exists():
