@@ -4,7 +4,7 @@
     python benchmarks/tuning_table.py cnn vae          # these
     python benchmarks/tuning_table.py --page           # writes docs/tuning.md's table from results/tuning.csv
 
-The search is `zoo.tune` with hyperband, for at most five minutes and with at most as many parameters as the default has.
+The search is `zoo.tune` with hyperband, pass after pass for five minutes (`--minutes`).
 Both settings are then trained with three seeds and the same number of epochs, each run keeping its best epoch by
 validation; the test split decides nothing. A gain holds where it is larger than the standard deviations of both sides over
 the seeds.
@@ -18,81 +18,70 @@ import statistics
 from pathlib import Path
 
 import zoo
+from zoo.training import tasks
 from zoo.tuning import results
 
 ROOT = Path(__file__).parents[1]
 RUNS, TABLE = ROOT / "runs" / "tuning", ROOT / "results" / "tuning.csv"
 PAGE = ROOT / "docs" / "tuning.md"
 MARKS = "<!-- table -->\n", "<!-- end of table -->\n"
-SEEDS, MINUTES = (0, 1, 2), 5.0
-WORDS = {"dataset": "cmudict_stress", "limit": 4000, "epochs": 6}
+SEEDS = (0, 1, 2)
+# A quarter of the training examples judge: a tenth of these small sets would be too few to tell settings apart.
+DIGITS = {"dataset": "digits", "validation_fraction": 0.25, "epochs": 5}
+WORDS = {"dataset": "cmudict_stress", "limit": 4000, "validation_fraction": 0.25, "epochs": 5}
 # Default model → its data and epochs; where an epoch is long, fewer examples.
 ROWS = {
-    "dense:base": {"dataset": "breast_cancer", "epochs": 20},
-    "cnn:base": {"dataset": "digits", "epochs": 10},
-    "resnet:base": {"dataset": "digits", "epochs": 6},
-    "vit:base": {"dataset": "digits", "epochs": 9},
+    "dense:base": DIGITS,
+    "cnn:base": DIGITS,
+    "resnet:base": DIGITS,
+    "vit:base": DIGITS,
     "recurrent:base": WORDS,
     "transformer:base": WORDS,
-    "vae:base": {"dataset": "digits", "task": "generation", "epochs": 30},
-    "seq2seq:small": {"dataset": "cmudict", "task": "translation", "limit": 2000, "epochs": 6},
+    "vae:base": {**DIGITS, "task": "generation", "epochs": 20},
+    "seq2seq:small": {"dataset": "cmudict", "task": "translation", "limit": 2000, "epochs": 5},
 }
 
 
-def tune(model, config, most, folder):
-    return zoo.tune(
-        model,
-        config=config.replace(out=str(folder)),
-        tuner="hyperband",
-        max_params=most,
-        max_minutes=MINUTES,
-    )
-
-
-def train(config, folder, monitor, pick):
-    """The best validation value and the first test score of each seed, and the scores' name."""
-    validation, test = [], []
+def train(config, folder, task):
+    """For each seed the best value of the task's monitor on validation, and the test scores."""
+    found = []
     for seed in SEEDS:
         run = folder / f"seed-{seed}"
         if not any((run / "export").glob("[0-9]*")):
             own = config.replace(seed=seed, out=str(run), resume="auto", quiet=True)
             zoo.train(config.model, config=own)
-        validation.append(pick(float(row[monitor]) for row in results.epochs(run)))
-        name, value = next(iter(json.loads((run / "score.json").read_text())["scores"].items()))
-        test.append(value)
-    return validation, test, name
+        values = [float(row[task.monitor]) for row in results.epochs(run)]
+        scores = json.loads((run / "score.json").read_text())["scores"]
+        found.append((max(values) if task.mode == "max" else min(values), scores))
+    return found
 
 
-def measure(model):
+def measure(model, minutes):
     """A row of the table."""
     folder, config = RUNS / model.replace(":", "_"), zoo.TrainConfig(model=model)
     config = config.replace(quiet=True, **ROWS[model])
-    begun = folder / "default" / "seed-0"
-    if not any((begun / "export").glob("[0-9]*")):  # one run tells the parameters
-        own = config.replace(out=str(begun), resume="auto")
-        most = zoo.train(model, config=own).model.count_params()
-        (folder / "parameters").write_text(str(most))
-    most = int((folder / "parameters").read_text())
-    tuned = tune(model, config, most, folder / "search")
-    pick = max if "accuracy" in tuned.objective else min
-    default = train(config, folder / "default", tuned.objective, pick)
-    best = train(tuned.config, folder / "tuned", tuned.objective, pick)
-    parameters = next(row["parameters"] for row in tuned.trials if row["score"] == tuned.score)
+    # So many trials that time ends the search.
+    search = {"tuner": "hyperband", "trials": 1000, "max_minutes": minutes}
+    tuned = zoo.tune(model, config=config.replace(out=str(folder / "search")), **search)
+    info = zoo.load_dataset(**zoo.data_options(config)).info
+    task = tasks.task(config.data.task or info.task)
+    default = train(config, folder / "default", task)
+    best = train(tuned.config, folder / "tuned", task)
+    # Losses with other weights of their parts do not compare; there the test's own score is all there is.
+    monitor = task.monitor if tuned.objective == task.monitor else ""
+    test = next(iter(default[0][1]))
     return {
         "model": model,
-        "data": ROWS[model]["dataset"],
-        "examples": ROWS[model].get("limit", "all"),
-        "epochs": ROWS[model]["epochs"],
+        **{key: ROWS[model].get(key, "") for key in ("dataset", "limit", "epochs")},
         "trials": len(tuned.trials),
         "minutes": round(sum(row["seconds"] for row in tuned.trials) / 60, 1),
-        "default_parameters": most,
-        "tuned_parameters": parameters,
-        "validation": tuned.objective,
-        "default_validation": json.dumps(default[0]),
-        "tuned_validation": json.dumps(best[0]),
-        "test": default[2],
-        "default_test": json.dumps(default[1]),
-        "tuned_test": json.dumps(best[1]),
+        "objective": tuned.objective,
+        "validation": monitor,
+        "default_validation": json.dumps([value for value, _ in default]),
+        "tuned_validation": json.dumps([value for value, _ in best]),
+        "test": test,
+        "default_test": json.dumps([scores[test] for _, scores in default]),
+        "tuned_test": json.dumps([scores[test] for _, scores in best]),
         "date": datetime.date.today().isoformat(),
     }
 
@@ -127,20 +116,20 @@ def cell(values):
 def page(rows):
     """The table as Markdown."""
     lines = [
-        "| model and data | search | parameters | validation: default | tuned | | test: default | tuned | |",
+        "| model | data, epochs | search | validation: default | tuned | | test: default | tuned | |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows.values():
+        limit = f" ({row['limit']} examples)" * bool(row["limit"])
         cells = [
-            f"`{row['model']}`, {row['data']}"
-            + f" ({row['examples']} words)" * (row["examples"] != "all"),  # fmt: skip
-            f"{row['trials']} trials of up to {row['epochs']} epochs, {row['minutes']} min",
-            f"{int(row['default_parameters']):,} → {int(row['tuned_parameters']):,}",
+            f"`{row['model']}`",
+            f"{row['dataset']}{limit}, {row['epochs']}",
+            f"{row['trials']} trials by {row['objective']}, {row['minutes']} min",
         ]
         for split in ("validation", "test"):
             default, tuned = (json.loads(row[f"{kind}_{split}"]) for kind in ("default", "tuned"))
             name = row[split]
-            cells += [f"{name} {cell(default)}", cell(tuned), verdict(name, default, tuned)]
+            cells += [f"{name} {cell(default)}", cell(tuned), verdict(name, default, tuned)] if name else [""] * 3  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -148,6 +137,7 @@ def page(rows):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", help="families; all by default")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of each search")
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
     rows = read()
@@ -158,6 +148,6 @@ if __name__ == "__main__":
         wanted = [m for m in ROWS if not options.models or m.partition(":")[0] in options.models]
         for model in wanted:
             if model not in rows or options.models:
-                rows[model] = measure(model)
+                rows[model] = measure(model, options.minutes)
                 write(rows)
         print(page(rows))

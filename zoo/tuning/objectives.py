@@ -5,9 +5,10 @@ import dataclasses
 from zoo.models import checks
 from zoo.training import tasks
 
-# Scores of the finished model on the validation split, as the report has them of the test split.
+# Scores of the finished model on the validation split, as the report has them of the test split. They come first for their
+# tasks: the loss that is logged there depends on what is searched, on beta or on label smoothing.
 SCORES = {
-    "generation": ("nll", "negative_elbo"),
+    "generation": ("negative_elbo", "nll"),
     "translation": ("sequence_error", "token_error"),
 }
 
@@ -60,9 +61,9 @@ def choices(task_name):
     task = tasks.task(task_name)
     names = ["loss", *(metric.name for metric in task.metrics())]
     logged = [Objective(f"val_{name}", _mode(name)) for name in names]
-    logged.sort(key=lambda objective: objective.name != task.monitor)
+    logged.sort(key=lambda objective: objective.name != task.monitor)  # what the recipe goes by
     scored = [Objective(f"val_{name}", "min", True) for name in SCORES.get(task_name, ())]
-    return [*logged, *scored]
+    return [*scored, *logged]
 
 
 def _mode(name):
@@ -70,7 +71,7 @@ def _mode(name):
 
 
 def find(name, task_name):
-    """The objective of a name; that which the recipe keeps the best epoch by where it is `None`.
+    """The objective of a name; the task's usual one where it is `None`.
 
     Raises:
         InputError: The task has none of that name.

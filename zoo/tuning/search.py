@@ -94,14 +94,14 @@ def tune(
         tuner: `"hyperband"`, `"random"`, `"grid"` or `"bayesian"`.
         trials: How many; without it one pass of hyperband, the whole grid, or 30.
         objective: A value that the task logs, such as `"val_accuracy"`, or a score of the validation split, such as
-            `"val_nll"` or `"val_sequence_error"`; without it what the recipe keeps the best epoch by.
+            `"val_nll"` or `"val_sequence_error"`; without it the task's usual one.
         fix: Name → value of hyperparameters that are not searched.
         space: Name → (lowest, highest) or a list of values, within the builder's range.
         max_params: Parameters that a model may have; a larger one is not trained.
         max_latency_ms: Milliseconds that a forward pass of one example may take here; a slower model is not trained.
         max_minutes: When the search ends; the trial that runs then ends after its epoch.
-        prune: End trials that are worse than the median of the others in the middle of their epochs; hyperband has
-            its own rule.
+        prune: End trials that are worse than the median of the others from the middle of their epochs on, where the
+            objective is logged; hyperband has its own rule.
         retrain: Train the best settings on train + validation with three seeds, and export.
         validation, test, target, task, columns: As in `zoo.train`.
         config: A `TrainConfig` to start from.
@@ -298,17 +298,18 @@ def _search(model, data, parts, config, asked, folder):
     policy = keras.config.dtype_policy()
     try:
         splits = api.load_splits(config, data, **parts)
+        objective = objectives.find(asked.objective, splits.info.task)
         problem = Problem(
             model=model,
             config=config,
             splits=splits,
             preparation=prepare(splits, fixed_length=not isinstance(model, str)),
-            objective=objectives.find(asked.objective, splits.info.task),
+            objective=objective,
             fix=asked.fix,
             space=asked.space,
             max_params=asked.max_params,
             max_latency_ms=asked.max_latency_ms,
-            prune=asked.prune and asked.tuner != "hyperband",
+            prune=asked.prune and asked.tuner != "hyperband" and not objective.is_scored,
             folder=folder,
         )
         oracle = engine.make_oracle(asked.tuner, problem, trials=asked.trials)

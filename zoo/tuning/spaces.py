@@ -118,13 +118,14 @@ class Narrowed:
             )
 
 
-def training_space(hp, info, config, *, num_train, replicas=1):
+def training_space(hp, info, config, *, objective, num_train, replicas=1):
     """The space of the training, the same for every family.
 
     Args:
         hp: A `keras_tuner.HyperParameters`.
         info: The `DataInfo`: label smoothing needs classes, augmentation images.
         config: The `TrainConfig`, for the optimizer.
+        objective: The objective's name.
         num_train: Training examples.
         replicas: Devices that share a batch.
 
@@ -138,7 +139,8 @@ def training_space(hp, info, config, *, num_train, replicas=1):
         "batch_size": hp.Choice("batch_size", _batch_sizes(num_train, replicas)),
         "weight_decay": hp.Float("weight_decay", 1e-6, 1e-1, sampling="log"),
     }
-    if info.task in ("classification", "multilabel", "translation"):
+    has_classes = info.task in ("classification", "multilabel", "translation")
+    if has_classes and objective != "val_loss":  # losses with and without smoothing do not compare
         found["label_smoothing"] = hp.Float("label_smoothing", 0.0, 0.2, step=0.05)
     if info.kind == "image" and info.task != "generation":
         policies = ["photographs", "erase"] if info.input_shape[-1] == 3 else ["digits", "erase"]

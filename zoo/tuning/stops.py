@@ -5,7 +5,6 @@ import time
 
 import keras
 
-from zoo.training import tasks
 from zoo.tuning import results
 
 ENOUGH = 5  # finished trials to compare with
@@ -65,9 +64,9 @@ class StopInTime(keras.callbacks.Callback):
 def callbacks(problem, deadline):
     """The callbacks that may end a trial; always the same kinds, as a trial that goes on must have those it began with."""
     found = [StopInTime(deadline)]
+    objective = problem.objective
     if problem.prune:
-        task = tasks.task(problem.splits.info.task)
-        others = results.curves(problem.folder, task.monitor)
-        sign = 1 if task.mode == "max" else -1
-        found.append(StopHopeless(task.monitor, sign, others, problem.config.run.epochs))
+        others = results.curves(problem.folder, objective.name)
+        epochs = problem.config.run.epochs
+        found.append(StopHopeless(objective.name, objective.sign, others, epochs))
     return found

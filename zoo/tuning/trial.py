@@ -75,6 +75,7 @@ class Problem:
             narrowed,
             self.splits.info,
             self.config,
+            objective=self.objective.name,
             num_train=len(self.splits.examples["train"]),
             replicas=replicas,
         )
