@@ -34,6 +34,20 @@ def outcome(out):
     return sorted(state["end_order"]), found
 
 
+def starts(out):
+    """How often a search has begun or gone on."""
+    log = Path(out, "log.txt")
+    return log.read_text().count(" search: ") if log.exists() else 0
+
+
+def wait_for(condition, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
 @pytest.mark.parametrize("tuner", ["hyperband", "random", "grid", "bayesian"])
 def test_a_search_killed_at_random_moments(tuner, in_tmp):
     begun = time.monotonic()
@@ -42,7 +56,8 @@ def test_a_search_killed_at_random_moments(tuner, in_tmp):
     rng = random.Random(tuner)
     for number in range(test_kills.KILLS):
         process = warm.start(SCRIPT, "RUN", tuner, together=True)
-        delay = rng.uniform(0.2, max(2.0, 1.5 * seconds / test_kills.KILLS))
+        wait_for(lambda n=number: starts("RUN") > n)
+        delay = rng.uniform(0, 1.5 * seconds / test_kills.KILLS)
         time.sleep(delay)
         os.kill(process.pid, signal.SIGKILL)
         printed = process.communicate()[0]
@@ -84,14 +99,6 @@ def one_named(parent, name):
         if f"KERASTUNER_TUNER_ID={name}".encode() in environment and int(stat[1]) == parent:
             return int(path.name)
     return None
-
-
-def wait_for(condition, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-    return found
 
 
 @pytest.mark.parametrize("victim", [None, "tuner0", "chief"])
