@@ -19,7 +19,6 @@ import time
 
 import keras
 import keras_tuner
-
 from recipe_overhead import ratio
 
 import zoo
