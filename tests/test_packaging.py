@@ -12,6 +12,7 @@ import zoo
 
 ROOT = Path(zoo.__file__).parents[1]
 DISTRIBUTIONS = {
+    "keras_tuner": "keras-tuner",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "tensorflow_datasets": "tensorflow-datasets",

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 import runpy
 import shutil
 import sys
@@ -516,6 +517,17 @@ def test_more_trials_go_on_with_a_search_other_settings_do_not(in_tmp, monkeypat
         tune(out="other")
 
 
+def test_ctrl_c_says_how_to_go_on(in_tmp, monkeypatch):
+    quick_trials(monkeypatch)
+    run = engine.trials.run
+    monkeypatch.setattr(engine.trials, "run", mock.Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        tune(out="s")
+    assert "stopped; the same command goes on with it" in Path("s/log.txt").read_text()
+    monkeypatch.setattr(engine.trials, "run", run)
+    assert len(tune(out="s").trials) == 2
+
+
 def test_two_searches_in_one_folder_are_refused(in_tmp):
     Path("s").mkdir()
     with files.locked("s"), pytest.raises(zoo.InputError, match="s is in use by process"):
@@ -616,6 +628,16 @@ def test_the_command(in_tmp):
     assert b"dropout is searched as a number 0.0..0.6; 0.9 is outside" in child.stderr
     trained = test_cli.ok("train", "--config", "s/best.yaml", "--epochs", 1)
     assert "exported" in trained
+
+
+@pytest.mark.slow
+def test_the_page_of_tuning(in_tmp):
+    page = (Path(zoo.__file__).parents[1] / "docs/tuning.md").read_text()
+    (snippet,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    exec(compile(snippet, "tuning.md", "exec"), {})
+    for name in tasks.TASKS:
+        row = page.partition(f"\n| {name} | `")[2].partition("\n")[0]
+        assert re.findall("`?(val_[a-z_]+)`", row) == [one.name for one in objectives.choices(name)]
 
 
 @pytest.mark.slow

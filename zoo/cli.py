@@ -9,6 +9,7 @@ import os
 import sys
 
 from zoo.models import checks
+from zoo.tuning import command_line as tuning
 
 
 def main(arguments=None):
@@ -66,39 +67,10 @@ def _add_verbs_of_families(verbs):
 
 def _add_tune(verbs):
     add = verbs.add_parser(
-        "tune",
-        help="search the settings that train a model best, with KerasTuner",
-        description="Search the settings that train a model best. Every option of `zoo train` can be added; what differs "
-        "from its default is kept, not searched. The same command goes on with a search that was stopped.",
-        allow_abbrev=False,
+        "tune", help="search the settings that train a model best", allow_abbrev=False
     )
-    add.add_argument("model", help="family and perhaps size: cnn, cnn:small")
-    add.add_argument("--tuner", default="hyperband", help="hyperband, random, grid or bayesian")
-    add.add_argument("--trials", type=int, metavar="N", help="how many at most")
-    add.add_argument("--objective", metavar="NAME", help="for example val_accuracy or val_nll")
-    add.add_argument(
-        "--fix", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="dropout=0.2"
-    )
-    add.add_argument(
-        "--space",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="NAME=RANGE",
-        help="num_layers=2..6, or single values: cell=lstm,gru",
-    )
-    add.add_argument("--max-params", type=int, metavar="N", help="parameters of a model")
-    add.add_argument("--max-latency-ms", type=float, metavar="MS", help="of one example, measured")
-    add.add_argument("--max-minutes", type=float, metavar="M", help="when the search ends")
-    add.add_argument(
-        "--no-prune", dest="prune", action="store_false", help="let trials without hope go on"
-    )
-    add.add_argument(
-        "--retrain",
-        action="store_true",
-        help="train the best settings on train + validation with three seeds, and export",
-    )
-    add.set_defaults(run=_tune)
+    tuning.add_options(add)
+    add.set_defaults(run=tuning.run)
 
 
 def _add_verbs_of_trained_models(verbs):
@@ -260,26 +232,6 @@ def _train(options):
     if trained.report is not None:  # otherwise the run was for diagnosis, which says what it found
         print(trained.report)
         print(f"exported {trained.export}")
-
-
-def _tune(options):
-    import zoo
-    from zoo.training.command_line import from_command_line
-    from zoo.training.config import TrainConfig
-
-    spaces = zoo.import_quietly("zoo.tuning.spaces")
-    config = from_command_line(TrainConfig(), "Options of `zoo train`.", options.rest)
-    keys = ("tuner", "trials", "objective", "max_params", "max_latency_ms", "max_minutes", "prune")
-    tuned = zoo.tune(
-        options.model,
-        config=config,
-        fix=spaces.parse(options.fix),
-        space=spaces.parse(options.space, ranges=True),
-        retrain=options.retrain,
-        **{key: getattr(options, key) for key in keys},
-    )
-    if tuned is not None:  # a worker's chief has it
-        print(tuned)
 
 
 def _predict(options):

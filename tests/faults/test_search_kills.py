@@ -7,20 +7,22 @@ order in which trials are proposed differs from run to run; what must hold then 
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import harness
 import pytest
 import search_script
 import test_kills
-import warm
 
 from zoo.tuning import results
 
 pytestmark = pytest.mark.slow
+WRITES = 80  # of files in a search, about
 SCRIPT = str(Path(__file__).with_name("search_script.py"))
 
 
@@ -34,12 +36,6 @@ def outcome(out):
     return sorted(state["end_order"]), found
 
 
-def starts(out):
-    """How often a search has begun or gone on."""
-    log = Path(out, "log.txt")
-    return log.read_text().count(" search: ") if log.exists() else 0
-
-
 def wait_for(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -50,23 +46,25 @@ def wait_for(condition, seconds=120):
 
 @pytest.mark.parametrize("tuner", ["hyperband", "random", "grid", "bayesian"])
 def test_a_search_killed_at_random_moments(tuner, in_tmp):
-    begun = time.monotonic()
     search_script.main("WHOLE", tuner)
-    seconds = time.monotonic() - begun
     rng = random.Random(tuner)
-    for number in range(test_kills.KILLS):
-        process = warm.start(SCRIPT, "RUN", tuner, together=True)
-        wait_for(lambda n=number: starts("RUN") > n)
-        delay = rng.uniform(0, 1.5 * seconds / test_kills.KILLS)
-        time.sleep(delay)
-        os.kill(process.pid, signal.SIGKILL)
-        printed = process.communicate()[0]
+    for number in range(1, test_kills.KILLS + 1):
+        # So long after the write of a file: its number among some more than what is left for each kill.
+        write = rng.randint(1, 1 + 3 * WRITES // (2 * test_kills.KILLS))
+        fault = [["zoo.files.write_atomic", "", write], "kill after", rng.uniform(0, 0.5)]
+        code, printed = harness.child([fault], "RUN", tuner, script=SCRIPT)
+        assert code in (-9, 0), printed  # 0: nothing was left to do
         done = len(list(Path("RUN").glob("trial_*/result.json")))
-        test_kills.note(f"{tuner}, kill {number} after {delay:.1f} s: {done} trials done")
-        assert process.returncode in (-9, 0), printed
+        moment = re.search("moment: (.*)", printed)
+        moment = moment[1] if moment else "none, it had ended"
+        test_kills.note(f"{tuner}, kill {number}: {moment}; {done} trials done")
     search_script.main("RUN", tuner)
     assert outcome("RUN") == outcome("WHOLE")
+    assert not [path for path in Path("RUN").rglob(".*") if path.name != ".lock"]
     assert Path("RUN/best.yaml").read_text() == Path("WHOLE/best.yaml").read_text()
+
+
+TRIALS = 2 + 2 * test_kills.KILLS
 
 
 def launched(*options):
@@ -82,7 +80,7 @@ def launched(*options):
         *options,
         "--",
     ]
-    search = [sys.executable, SCRIPT, "RUN", "random"]
+    search = [sys.executable, SCRIPT, "RUN", "random", str(TRIALS)]
     return subprocess.Popen(
         [*command, *search], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -106,7 +104,7 @@ def test_several_workers_one_of_which_is_killed(victim, in_tmp):
     process = launched("--max-restarts", str(test_kills.KILLS))
     rng = random.Random(str(victim))
     for number in range(test_kills.KILLS if victim else 0):
-        known = lambda n=number: len(list(Path("RUN").glob("trial_*"))) > n  # noqa: E731
+        known = lambda n=number: len(list(Path("RUN").glob("trial_*"))) > 2 * n  # noqa: E731
         wait_for(known)
         time.sleep(rng.uniform(0, 3))
         os.kill(wait_for(lambda: one_named(process.pid, victim)), signal.SIGKILL)
@@ -114,9 +112,9 @@ def test_several_workers_one_of_which_is_killed(victim, in_tmp):
     assert process.returncode == 0, printed
     ended, found = outcome("RUN")
     assert ended == list(found), "a trial was lost or counted twice"
-    assert len(found) == 6
+    assert len(found) == TRIALS
     assert all(reason is None for *_, reason in found.values())
-    assert len({json.dumps(values, sort_keys=True) for values, *_ in found.values()}) == 6
+    assert len({json.dumps(values, sort_keys=True) for values, *_ in found.values()}) == TRIALS
     assert Path("RUN/best.yaml").exists()
     assert printed.count("was ended by SIGKILL") == (test_kills.KILLS if victim else 0)
     assert "[tuner1] trial" in printed

@@ -116,6 +116,18 @@ class TrainConfig:
             raise checks.InputError(
                 "freeze=True would train the last layer of a new model: pass weights=..., or leave it out."
             )
+        self._check_data()
+        if not isinstance(self.run.seed, int) or not 0 <= self.run.seed < 2**31:
+            raise checks.InputError(
+                f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
+            )
+        self._check_choices()
+        if self.checkpoints.resume == AUTO and self.run.out is None:
+            raise checks.InputError("resume='auto' needs the run's folder: pass out=... (--out).")
+        return self
+
+    def _check_data(self):
+        """Raises `InputError` for settings of the data, and of what comes with them."""
         for key in ("input_shape", "num_classes"):
             if key in self.model_args:
                 raise checks.InputError(
@@ -127,20 +139,12 @@ class TrainConfig:
                 checks.positive_ints(key, size)
                 if len(size) != 2:
                     raise checks.InputError(f"`{key}` must be two numbers. Received: {size!r}")
-        if not isinstance(self.run.seed, int) or not 0 <= self.run.seed < 2**31:
-            raise checks.InputError(
-                f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
-            )
-        self._check_choices()
         led = self.run.patience is not None or self.optimizer.schedule == "plateau"
         if self.data.use_validation and (led or self.report.calibrate):
             raise checks.InputError(
                 "use_validation leaves no examples aside that patience, schedule='plateau' or calibrate could go by: leave "
                 "them out."
             )
-        if self.checkpoints.resume == AUTO and self.run.out is None:
-            raise checks.InputError("resume='auto' needs the run's folder: pass out=... (--out).")
-        return self
 
     def _check_optimizer(self):
         """Raises `InputError` for settings of the optimizer that exclude each other."""

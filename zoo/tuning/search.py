@@ -1,33 +1,28 @@
 """`zoo.tune`: a search from its settings to its best config."""
 
-import contextlib
 import dataclasses
 import logging
 import os
 import shutil
-import time
 import types
 from pathlib import Path
 
 import keras
-import yaml
 
 from zoo import api, families, files
 from zoo.data.prepare import prepare
 from zoo.models import checks
-from zoo.training import cluster, signals
+from zoo.training import cluster
 from zoo.training.config import OWN, TrainConfig
-from zoo.training.run import logging_to
 from zoo.tuning import final, objectives, report, results
+from zoo.tuning import folder as folders
 from zoo.tuning import tuner as engine
 from zoo.tuning.trial import Problem
 
 log = logging.getLogger("zoo.tuning")
 
-SETTINGS, BEST = "search.yaml", "best.yaml"
+BEST = "best.yaml"
 TRIALS = 30  # of a random or Bayesian search, unless the caller says how many
-WAIT = 600  # seconds that a worker waits for the chief to begin the search
-_UNUSED = {".lock", "log.txt"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +136,7 @@ def tune(
     builder = _builder(model)
     _, config = api.settle(builder, data, config, own, options, parts=parts.values())
     config, asked = _checked(config, asked)
-    with _folder(config, asked) as folder:
+    with folders.opened(config, asked.settings()) as folder:
         found = _search(builder, data, parts, config, asked, folder)
         if found is None or not retrain:
             return found
@@ -226,73 +221,6 @@ def _checked(config, asked):
     return config.replace(out=out), asked
 
 
-@contextlib.contextmanager
-def _folder(config, asked):
-    """The search's folder, which no other search can use meanwhile; a worker's chief has it already."""
-    folder = Path(config.run.out)
-    free = dict.fromkeys(("out", "quiet", "data_dir"))
-    settings = {**asked.settings(), "config": yaml.safe_load(config.replace(**free).to_yaml())}
-    text = yaml.safe_dump(settings, sort_keys=False)
-    is_worker, name = engine.is_worker(), "log.txt"
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(signals.terminating())
-        if is_worker:
-            name = f"log-{os.environ['KERASTUNER_TUNER_ID']}.txt"
-            _wait_for(folder / SETTINGS)
-        else:
-            if not folder.is_dir():
-                files.claim_folder(folder)
-            stack.enter_context(files.locked(folder))
-            _begin(folder, text)
-        _check_same(folder, yaml.safe_load(text))
-        quiet = config.run.quiet
-        stack.enter_context(logging_to(folder / name, quiet=quiet, level=logging.INFO, log=log))
-        log.info("search: %s", folder)
-        yield folder
-
-
-def _begin(folder, text):
-    """Writes the settings into a folder where nothing is yet."""
-    if (folder / SETTINGS).exists():
-        return
-    if {path.name for path in folder.iterdir()} - _UNUSED:
-        raise checks.InputError(
-            f"{folder} holds other files and no search: choose another folder with out=... (--out)."
-        )
-    files.write_atomic(folder / SETTINGS, text)
-
-
-def _wait_for(path):
-    begun = time.monotonic()
-    while not path.exists():
-        if time.monotonic() - begun > WAIT:
-            raise checks.InputError(
-                f"There is no {path} after {WAIT} s: the chief has not begun. All workers need the chief's folder (--out)."
-            )
-        time.sleep(0.2)
-
-
-def _check_same(folder, now):
-    begun = yaml.safe_load((folder / SETTINGS).read_text())
-    then, now = (_flat(settings) for settings in (begun, now))
-    for key in {**then, **now}:
-        if then.get(key) != now.get(key):
-            raise checks.InputError(
-                f"The search in {folder} was begun with {key}={then.get(key)!r} and cannot go on with {now.get(key)!r}: "
-                "leave that as it was, or choose another folder with out=... (--out)."
-            )
-
-
-def _flat(settings, before=""):
-    found = {}
-    for key, value in settings.items():
-        parts = (
-            _flat(value, f"{before}{key}.") if isinstance(value, dict) else {before + key: value}
-        )
-        found |= parts
-    return found
-
-
 def _search(model, data, parts, config, asked, folder):
     """Runs the trials that are left; returns the `Tuned`, or `None` in a worker."""
     policy = keras.config.dtype_policy()
@@ -315,7 +243,7 @@ def _search(model, data, parts, config, asked, folder):
         oracle = engine.make_oracle(asked.tuner, problem, trials=asked.trials)
         seconds = None if asked.max_minutes is None else 60 * asked.max_minutes
         engine.Tuner(oracle, problem, max_seconds=seconds).search()
-        return None if engine.is_worker() else _conclude(problem, oracle)
+        return None if folders.is_worker() else _conclude(problem, oracle)
     finally:
         keras.config.set_dtype_policy(policy)  # trials reset it
 

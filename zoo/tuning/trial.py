@@ -27,7 +27,7 @@ from zoo.training.run import start_run
 from zoo.tuning import boards, results, spaces, stops
 from zoo.tuning.objectives import Objective
 
-STARTS = 5  # of a trial, without a step forward, before it counts as one that ends the process
+STARTS = 10  # of a trial, without a step forward, before it counts as one that ends the process
 LATENCY_CALLS = 30
 
 

@@ -7,7 +7,6 @@ ended is run again, which a trial that has its result does at once.
 
 import json
 import logging
-import os
 import sys
 import time
 from pathlib import Path
@@ -276,17 +275,3 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
         name = self.problem.objective.name
         log.info("trial %s: %s %.5g (%.0f s)", trial.trial_id, name, result.score, result.seconds)
         return {name: result.score}
-
-
-def is_chief():
-    """Whether this process is the chief of several: it proposes trials and runs none."""
-    return "chief" in os.environ.get("KERASTUNER_TUNER_ID", "") and _has_chief()
-
-
-def is_worker():
-    """Whether this process runs trials that a chief in another process proposes."""
-    return _has_chief() and not is_chief()
-
-
-def _has_chief():
-    return "KERASTUNER_ORACLE_IP" in os.environ
