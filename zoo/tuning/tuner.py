@@ -186,6 +186,9 @@ def make_oracle(kind, problem, *, trials):
         oracle = _Hyperband(hyperband_iterations=None if trials else 1, **options)
         _advise(oracle, trials)
     else:
+        if kind == "bayesian":  # KerasTuner would count fixed dimensions, too
+            free = [d for d in options["hyperparameters"].space if type(d).__name__ != "Fixed"]
+            options["num_initial_points"] = 3 * len(free)
         oracle = ORACLES[kind](**options)
     oracle.max_trials = trials
     oracle.verbose = 0
