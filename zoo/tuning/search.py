@@ -117,14 +117,14 @@ def tune(
     >>> len(tuned.trials), tuned.objective
     (2, 'val_accuracy')
     """
-    limits = {"max_params": max_params, "max_latency_ms": max_latency_ms}
     asked = Asked(
-        tuner,
-        trials,
-        objective,
-        fix or {},
-        space or {},
-        **limits,
+        tuner=tuner,
+        trials=trials,
+        objective=objective,
+        fix=fix or {},
+        space=space or {},
+        max_params=max_params,
+        max_latency_ms=max_latency_ms,
         max_minutes=max_minutes,
         prune=prune,
     )
@@ -186,8 +186,8 @@ def _builder(model):
         return model
     if type(model).fit is not engine.HyperModel.fit:
         raise checks.InputError(
-            f"{type(model).__name__} has a fit of its own, but the recipe fits: leave it out; options of zoo.tune and "
-            "callbacks take its place."
+            f"{type(model).__name__} has a fit of its own, but the recipe fits: leave it out; options of zoo.tune take its "
+            "place."
         )
     return types.MethodType(type(model).build, model)  # KerasTuner has wrapped model.build
 

@@ -11,6 +11,7 @@ from zoo.training.config import TrainConfig
 RATES = {"sgd": (1e-3, 1.0), "lion": (1e-5, 1e-3)}  # learning rates; of the other optimizers:
 USUAL_RATES = (1e-4, 3e-2)
 BATCH_SIZES = (16, 32, 64, 128, 256)
+TRAINING = ("learning_rate", "schedule", "batch_size", "weight_decay", "label_smoothing", "augment", "augment_share")  # fmt: skip
 BATCHES = 8  # a training split has at least so many of the largest batch
 
 
@@ -108,6 +109,10 @@ class Narrowed:
         """Raises `InputError` for names that are no dimension, or where nothing is left to search."""
         for name in (*self._fix, *self._space):
             checks.one_of("hyperparameter", name, self.ranges)
+            if name in self._kept:
+                raise SpaceError(
+                    f"{name}={self._kept[name]!r} is among the options already: leave it out there, or in fix and space."
+                )
         for name in self._fix:
             if name in self._space:
                 raise SpaceError(f"{name} is in fix and in space: leave one out.")
@@ -171,9 +176,9 @@ def _rounded(value):
 
 
 def already_said(config):
-    """The fields of a config that differ from their defaults: the caller has decided, so they are not searched."""
-    default = TrainConfig().flat()
-    return {key: value for key, value in config.flat().items() if value != default[key]}
+    """The dimensions of the training whose config is not the default: the caller has decided."""
+    default, now = TrainConfig().flat(), config.flat()
+    return {key: now[key] for key in TRAINING if now[key] != default[key]}
 
 
 def parse(pairs, *, ranges=False):

@@ -221,9 +221,8 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
         self.problem, self.deadline, self._waits = problem, None, False
         oracle.max_seconds, oracle.begun = max_seconds, time.monotonic()
         oracle_client.TIMEOUT = CHIEF_WAIT
-        keras_tuner_config.DEBUG = (
-            False  # it would print each failure's traceback, which the results have
-        )
+        # It would print each failure's traceback, which the results have.
+        keras_tuner_config.DEBUG = False
         folder = problem.folder.absolute()
         super().__init__(oracle, directory=str(folder.parent), project_name=folder.name)
         if not self._is_worker() and (folder / ORACLE).exists():
@@ -249,9 +248,8 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
             sys.exit(cluster.LOST)
 
     def pre_create_trial(self):
-        time.sleep(
-            0.5 if self._waits else 0
-        )  # KerasTuner asks again at once where there is nothing to do yet
+        # KerasTuner asks again at once where there is nothing to do yet.
+        time.sleep(0.5 if self._waits else 0)
         self._waits = True
 
     def on_trial_begin(self, trial):
