@@ -136,7 +136,7 @@ def test_what_the_caller_has_said_is_not_searched(in_tmp):
         assert row["values"]["schedule"] == "constant"
     assert found.config.data.batch_size == 24
     with pytest.raises(zoo.InputError, match="batch_size=24 is among the options already"):
-        tune(batch_size=24, fix={"batch_size": 32})
+        tune(batch_size=24, fix={"batch_size": 32}, out="other")
 
 
 @pytest.mark.parametrize("name", tasks.TASKS)
@@ -361,6 +361,7 @@ def test_limits_of_size_and_time(in_tmp):
         ({"max_minutes": -1}, "`max_minutes` must be a number above 0"),
         ({"fix": {"dropout": 0.9}}, "dropout is searched as a number 0.0..0.6"),
         ({"fix": {"filters": 3}}, "Unknown hyperparameter 'filters'"),
+        ({"space": {"num_layers": 3}}, "(lowest, highest) or a list"),
         ({"model_args": {"dropout": 0.1}}, "model_args holds dropout, which the space"),
         ({"strategy": "multi_worker"}, "multi_worker inside a trial does not go together"),
         ({"weights": "digits_dense"}, "weights fixes the model"),

@@ -172,8 +172,9 @@ class Asked:
         held = dataclasses.asdict(self)
         for key in ("trials", "max_minutes"):
             del held[key]
-        space = {key: list(value) for key, value in self.space.items()}
-        return {**held, "space": space}
+        ranges = self.space.items()
+        lists = {key: list(value) if isinstance(value, tuple) else value for key, value in ranges}
+        return {**held, "space": lists}
 
 
 def _builder(model):

@@ -36,12 +36,14 @@ class Narrowed:
     def __getattr__(self, name):
         return getattr(self._hp, name)
 
-    def Int(self, name, min_value, max_value, **options):
+    def Int(self, name, min_value, max_value, step=None, **options):
         """A whole number."""
+        options["step"] = step
         return self._number("Int", int, name, min_value, max_value, options)
 
-    def Float(self, name, min_value, max_value, **options):
+    def Float(self, name, min_value, max_value, step=None, **options):
         """A number."""
+        options["step"] = step
         return self._number("Float", (int, float), name, min_value, max_value, options)
 
     def Choice(self, name, values, **options):
@@ -96,13 +98,13 @@ class Narrowed:
             raise SpaceError(
                 f"space of {name} must be (lowest, highest) or a list of values. Received: {chosen!r}"
             )
-        if isinstance(chosen, tuple) and not (len(chosen) == 2 and chosen[0] <= chosen[1]):
-            raise SpaceError(f"space of {name} must be (lowest, highest), in this order. Received: {chosen!r}")  # fmt: skip
         for value in chosen:
             if not fits(value):
                 raise SpaceError(
                     f"{name} is searched as {self.ranges[name]}; {value!r} is outside of it. Choose a value within."
                 )
+        if isinstance(chosen, tuple) and not (len(chosen) == 2 and chosen[0] <= chosen[1]):
+            raise SpaceError(f"space of {name} must be (lowest, highest), in this order. Received: {chosen!r}")  # fmt: skip
         return chosen
 
     def check(self):
