@@ -99,6 +99,7 @@ def launch_tuner(command, workers, *, max_restarts=0):
                 _end(list(children.values()), asked[0])
                 return 128 + asked[0]
             if all(child.poll() == 0 for child in children.values()):
+                _end(list(children.values()))
                 return 0
             time.sleep(0.05)
 
@@ -111,12 +112,13 @@ def _start_tuner(command, name, port):
         "KERASTUNER_ORACLE_PORT": str(port),
     }
     child = _popen(command, variables)
-    threading.Thread(target=_show, args=(child, name), daemon=True).start()
+    child.reader = threading.Thread(target=_show, args=(child, name), daemon=True)
+    child.reader.start()
     return child
 
 
 def _end(children, number=signal.SIGTERM):
-    """Asks processes to end, and ends those that have not after the time to save their state."""
+    """Asks tuners to end, and ends those that have not after the time to save their state; shows all they printed."""
     _send(children, number)
     deadline = time.monotonic() + GRACE
     for child in children:
@@ -125,6 +127,7 @@ def _end(children, number=signal.SIGTERM):
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        child.reader.join(timeout=5.0)
 
 
 def run_one(command, hosts, index):
