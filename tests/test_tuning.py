@@ -257,6 +257,18 @@ def test_importance_finds_what_mattered():
     assert (deviation >= 0).all()
 
 
+def test_what_is_fixed_is_no_axis_of_the_pictures_even_where_it_is_not_active():
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("augment", ["none", "digits"])
+    hp.Fixed("augment_share", 0.5, parent_name="augment", parent_values=["digits"])
+    found = [
+        {"values": {"augment": "none"}},
+        {"values": {"augment": "digits", "augment_share": 0.5}},
+    ]
+    assert search.report.searched(hp, found) == ["augment"]
+    assert search.report.coordinates(hp, found, ["augment"]).shape == (2, 1)
+
+
 def test_the_same_seed_proposes_the_same_trials_with_the_same_scores(in_tmp, monkeypatch):
     def found(out, seed):
         tuned = tune(out=out, seed=seed)

@@ -23,7 +23,7 @@ def write(problem, hp, rows, best):
         best: That of the best one, or `None`.
     """
     folder = problem.folder
-    names = [name for name in dict.fromkeys(d.name for d in hp.space) if _is_shown(rows, name)]
+    names = searched(hp, rows)
     files.write_atomic(folder / TABLE, _csv(rows, names))
     sound = [row for row in rows if row["reason"] is None]
     lines = [f"# Search: {problem.splits.info.name}, {problem.config.model}", ""]
@@ -35,9 +35,10 @@ def write(problem, hp, rows, best):
     files.write_atomic(folder / PAGE, "\n".join(lines) + "\n")
 
 
-def _is_shown(rows, name):
-    """Whether a hyperparameter was searched: it has more than one value."""
-    return len({repr(row["values"].get(name)) for row in rows}) > 1
+def searched(hp, rows):
+    """The names of the hyperparameters that are not fixed and have more than one value in these trials."""
+    free = dict.fromkeys(d.name for d in hp.space if type(d).__name__ != "Fixed")
+    return [name for name in free if len({repr(row["values"].get(name)) for row in rows}) > 1]
 
 
 def _csv(rows, names):
