@@ -58,7 +58,7 @@ def test_docstring_examples_run(name, in_tmp):
 
 def test_the_builders_and_public_calls_have_tested_examples():
     for value in [row.build for row in families.FAMILIES.values()] + [
-        zoo.build, zoo.train, zoo.load, zoo.load_dataset, zoo.prepare, zoo.list_models
+        zoo.build, zoo.train, zoo.tune, zoo.load, zoo.load_dataset, zoo.prepare, zoo.list_models
     ]:  # fmt: skip
         assert ">>>" in value.__doc__, value
         assert "Raises" in value.__doc__ or value in (zoo.list_models, zoo.prepare), value

@@ -28,6 +28,7 @@ ORDER = [
     "zoo.schedulers",
     "zoo.api",
     "zoo.shrinking",
+    "zoo.tuning",
     "zoo.cli_models",
     "zoo.cli",
 ]
@@ -103,7 +104,7 @@ def test_architectures_need_only_keras():
     ("concern", "home"),
     [
         ("tf.distribute", "training/strategy.py"),
-        ("keras_tuner.", "tuning.py"),
+        ("keras_tuner.", "tuning/tuner.py"),
         ("tensorflow_datasets as", "data/"),
     ],
 )

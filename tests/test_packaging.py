@@ -12,8 +12,10 @@ import zoo
 
 ROOT = Path(zoo.__file__).parents[1]
 DISTRIBUTIONS = {
+    "ai_edge_litert": "ai-edge-litert",
     "google": "protobuf",
     "model_signing": "model-signing",
+    "keras_tuner": "keras-tuner",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "tensorflow_datasets": "tensorflow-datasets",
@@ -24,7 +26,7 @@ def declared():
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     lines = setup["options"]["install_requires"].splitlines()
-    for extra in ("series", "sign"):
+    for extra in ("convert", "series", "sign"):
         lines += setup["options.extras_require"][extra].splitlines()
     return {line.split(" ")[0] for line in lines if line and not line.startswith("#")}
 

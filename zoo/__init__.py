@@ -46,6 +46,7 @@ _HOMES = {
     "start_run": "zoo.training.run",
     "teacher": "zoo.saving.trained",
     "train": "zoo.api",
+    "tune": "zoo.tuning.search",
     "verify": "zoo.saving.load",
 }
 __all__ = list(_HOMES)

@@ -143,19 +143,46 @@ def train(
         begun = options.get("resume") or AUTO
         config = TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
     data = config.data.dataset if data is None else data
+    own = {"target": target, "columns": columns, "task": task}
+    model, config = settle(model, data, config, own, options, parts=(validation, test))
+    with start_run(config) as run:
+        splits = load_splits(run.config, data, validation=validation, test=test)
+        preparation = prepare(splits, fixed_length=not isinstance(model, str))
+        splits = splits.mapped(preparation)
+        built = make_compiled(model, splits, preparation, run)
+        if diagnose(built, splits, run):
+            return Trained(built)
+        history = fit_model(built, splits, run, extra_callbacks=callbacks)
+        report = evaluate_model(built, splits, preparation, run, history)
+        return Trained(built, history, report, export_model(built, splits, preparation, run))
+
+
+def settle(model, data, config, own, options, *, parts=()):
+    """The model and the config that `train` goes by.
+
+    Args:
+        model, data: As in `train`.
+        config: A `TrainConfig` to start from.
+        own: What is said of the data: `target`, `columns`, `task`; or `None`.
+        options: Fields of `TrainConfig` by name.
+        parts: Validation and test data of the caller's own.
+
+    Raises:
+        InputError: They cannot be used together.
+    """
     is_named_data = isinstance(data, (str, os.PathLike))
-    if is_named_data and (validation is not None or test is not None):
+    if is_named_data and any(part is not None for part in parts):
         raise checks.InputError(
             f"`validation` and `test` are for data in memory; {os.fspath(data)!r} brings its own splits."
         )
-    target = (target,) if isinstance(target, str) else target
+    options = {key: value for key, value in own.items() if value is not None} | options
+    if isinstance(options.get("target"), str):
+        options["target"] = (options["target"],)
     is_named_model = isinstance(model, str)
     if is_named_model and _is_trained(model):
         model, options = config.model, {**options, "weights": model}
-    if task is None and is_named_model:
-        task = families.only_task(model)
-    own = {"target": target, "columns": columns, "task": task}
-    options = {key: value for key, value in own.items() if value is not None} | options
+    if is_named_model and "task" not in options and families.only_task(model):
+        options["task"] = families.only_task(model)
     model_name = (
         model
         if is_named_model
@@ -165,25 +192,29 @@ def train(
         _check_named(model, data if is_named_data else None)
     dataset = os.fspath(data) if is_named_data else OWN_DATA
     config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
-    config = trained.from_weights(config)
-    with start_run(config) as run:
-        config = run.config
-        if is_named_data:
-            splits = load_dataset(**data_options(config))
-        else:
-            splits = _own_splits(config, data, validation=validation, test=test)
-        preparation = prepare(splits, fixed_length=not is_named_model)
-        splits = splits.mapped(preparation)
-        teacher = trained.teacher(splits, preparation, run)
-        with run.strategy.scope():
-            built = _make_model(model, config, preparation)
-            steps = splits.steps_per_epoch
-            compile_model(built, splits.info, config, steps_per_epoch=steps, teacher=teacher)
-        if diagnose(built, splits, run):
-            return Trained(built)
-        history = fit_model(built, splits, run, extra_callbacks=callbacks)
-        report = evaluate_model(built, splits, preparation, run, history)
-        return Trained(built, history, report, export_model(built, splits, preparation, run))
+    return model, trained.from_weights(config)
+
+
+def load_splits(config, data, **parts):
+    """The `Splits` of a config: of the data set that it names, or of the caller's own `data` and `parts` of it."""
+    if isinstance(data, (str, os.PathLike)):
+        return load_dataset(**data_options(config))
+    return _own_splits(config, data, **parts)
+
+
+def make_compiled(model, splits, preparation, run):
+    """Builds and compiles the model of a run, inside its strategy's scope.
+
+    Args:
+        model: As in `train`.
+        splits, preparation, run: As in a recipe.
+    """
+    teacher = trained.teacher(splits, preparation, run)
+    with run.strategy.scope():
+        built = _make_model(model, run.config, preparation)
+        steps = splits.steps_per_epoch
+        compile_model(built, splits.info, run.config, steps_per_epoch=steps, teacher=teacher)
+    return built
 
 
 def _is_trained(name):
@@ -231,7 +262,7 @@ def _own_splits(config, data, **parts):
 
 def _split_options(config):
     """The arguments of `make_splits` that a `TrainConfig` holds."""
-    keys = ("batch_size", "validation_fraction", "limit", "bucket", "binarize")
+    keys = ("batch_size", "validation_fraction", "use_validation", "limit", "augment_share", "bucket", "binarize")  # fmt: skip
     options = {key: getattr(config.data, key) for key in keys}
     return {**options, "policy": config.data.augment, "seed": config.run.seed}
 
@@ -248,8 +279,9 @@ def _make_model(model, config, preparation):
             f"`model` must be a name, a builder function or a Keras model. Received: {model!r}"
         )
     known = inspect.signature(model).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
     shapes = [arguments.pop("input_shape"), arguments.pop("num_classes", None)]
-    for key in arguments:
+    for key in () if takes_any else arguments:
         checks.one_of(f"argument that {model.__name__} must take,", key, known)
     built = model(*shapes, **arguments)
     if not isinstance(built, keras.Model):

@@ -9,6 +9,7 @@ import sys
 
 from zoo import cli_models
 from zoo.models import checks
+from zoo.tuning import command_line as tuning
 
 
 def main(arguments=None):
@@ -18,12 +19,13 @@ def main(arguments=None):
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     _add_verbs_of_families(verbs)
+    _add_tune(verbs)
     cli_models.add_verbs_that_use(verbs)
     cli_models.add_verbs_that_make(verbs)
     _add_launch(verbs)
     with _clean_exit():
         options, rest = parser.parse_known_args(arguments)
-        if options.verb == "train":
+        if options.verb in ("train", "tune"):
             options.rest = rest
         elif rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -64,6 +66,14 @@ def _add_verbs_of_families(verbs):
     add.set_defaults(run=_train)
 
 
+def _add_tune(verbs):
+    add = verbs.add_parser(
+        "tune", help="search the settings that train a model best", allow_abbrev=False
+    )
+    tuning.add_options(add)
+    add.set_defaults(run=tuning.run)
+
+
 def _add_launch(verbs):
     add = verbs.add_parser(
         "launch",
@@ -90,6 +100,11 @@ def _add_launch(verbs):
     )
     add.add_argument("--image", metavar="IMAGE", help="with --print kubernetes: the container's")
     add.add_argument("--gpus", type=int, default=0, metavar="N", help="with --print: of a machine")
+    add.add_argument(
+        "--tuner",
+        action="store_true",
+        help="the workers run trials that one more process proposes; the command is `zoo tune ...`",
+    )
     add.add_argument("command", nargs=argparse.REMAINDER, help="for example: -- python recipes/...")
     add.set_defaults(run=_launch)
 
@@ -197,6 +212,8 @@ def _launch(options):
         given |= {"max_restarts": options.max_restarts, "gpus": options.gpus}
         print(schedulers.render(options.scheduler, parts, options.workers, **given), end="")
         return
+    if options.tuner:
+        sys.exit(launch.launch_tuner(parts, options.workers, max_restarts=options.max_restarts))
     if options.hosts is None:
         sys.exit(launch.launch(parts, options.workers, max_restarts=options.max_restarts))
     if options.index is None:

@@ -54,6 +54,82 @@ def launch(command, workers, *, max_restarts=0):
     return code
 
 
+def launch_tuner(command, workers, *, max_restarts=0):
+    """Runs `zoo tune` as a chief, which proposes trials, and workers, which run them, all on this machine.
+
+    A worker that fails is started again and takes its trial up. When the chief fails, all are started again.
+
+    Args:
+        command: The command as a list: `zoo tune`, or a script that calls `zoo.tune`.
+        workers: How many processes run trials.
+        max_restarts: How often processes may be started again, in all.
+
+    Returns:
+        The exit code, as `launch` does.
+
+    Raises:
+        InputError: There is nothing to run.
+    """
+    checks.positive_int("workers", workers)
+    checks.not_negative("max_restarts", max_restarts)
+    if not command:
+        raise checks.InputError(
+            "There is no command to run: zoo launch --tuner --workers 2 -- zoo tune cnn"
+        )
+    (port,) = _free_ports(1)
+    names = ["chief", *(f"tuner{i}" for i in range(workers))]
+    asked, children, left = [], {}, max_restarts
+    with _forwarding(asked):
+        while True:
+            for name in names:
+                if name not in children:
+                    children[name] = _start_tuner(command, name, port)
+            failed = next((name for name in names if children[name].poll()), None)
+            if failed is not None and not asked:
+                code = children[failed].returncode
+                print(f"zoo launch: {failed} {_meaning(code)}", file=sys.stderr)
+                if code == BAD_INPUT or not left:
+                    _end(list(children.values()))
+                    return 128 - code if code < 0 else code
+                left -= 1
+                ended = names if failed == "chief" else [failed]
+                _end([children.pop(name) for name in ended])
+                continue
+            if asked:
+                _end(list(children.values()), asked[0])
+                return 128 + asked[0]
+            if all(child.poll() == 0 for child in children.values()):
+                _end(list(children.values()))
+                return 0
+            time.sleep(0.05)
+
+
+def _start_tuner(command, name, port):
+    # The channel between them is not protected: on this machine alone.
+    variables = {
+        "KERASTUNER_TUNER_ID": name,
+        "KERASTUNER_ORACLE_IP": "127.0.0.1",
+        "KERASTUNER_ORACLE_PORT": str(port),
+    }
+    child = _popen(command, variables)
+    child.reader = threading.Thread(target=_show, args=(child, name), daemon=True)
+    child.reader.start()
+    return child
+
+
+def _end(children, number=signal.SIGTERM):
+    """Asks tuners to end, and ends those that have not after the time to save their state; shows all they printed."""
+    _send(children, number)
+    deadline = time.monotonic() + GRACE
+    for child in children:
+        try:
+            child.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        child.reader.join(timeout=5.0)
+
+
 def run_one(command, hosts, index):
     """Becomes one worker of a cluster: replaces this process by the command, with `TF_CONFIG` set.
 
@@ -158,15 +234,16 @@ def _send(children, number):
 
 
 def _start(command, addresses, index, scratch):
-    environment = {
-        **os.environ,
-        cluster.VARIABLE: cluster.tf_config(addresses, index),
-        "TMPDIR": scratch,
-    }
+    variables = {cluster.VARIABLE: cluster.tf_config(addresses, index), "TMPDIR": scratch}
+    return _popen(command, variables)
+
+
+def _popen(command, variables):
+    """Starts a command with more environment variables."""
     try:
         return subprocess.Popen(
             command,
-            env=environment,
+            env={**os.environ, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -153,7 +153,7 @@ def check(policy, info, batch_size):
         )
 
 
-def augmenter(policy, seed, info, *, binarize=False):
+def augmenter(policy, seed, info, *, share=1.0, binarize=False):
     """Returns a function `(images, targets, step) → (images, targets)` of batches, or `None` for `"none"`.
 
     Images come back as float32 in 0..255. Policies that mix examples turn class ids into shares of the classes,
@@ -165,6 +165,7 @@ def augmenter(policy, seed, info, *, binarize=False):
         policy: Keys of `POLICIES`, joined by `+`, applied in that order.
         seed: The run's seed.
         info: The `DataInfo`: number of channels and of classes.
+        share: Of the images, the share that the policy changes.
         binarize: Make pixels 255 with the probability that their grey level is, otherwise 0; after the policy.
     """
     if policy == "none" and not binarize:
@@ -179,11 +180,18 @@ def augmenter(policy, seed, info, *, binarize=False):
             targets = tf.one_hot(targets, info.num_outputs)
         elif mixes:
             targets = tf.cast(targets, tf.float32)
+        before = images, targets
         for layer in layers:
             noise = layer.get_random_transformation(images, training=True, seed=seeds)
             images = layer.transform_images(images, noise, training=True)
             if isinstance(layer, MIXING):
                 targets = layer.transform_labels(targets, noise, training=True)
+        if layers and share < 1:
+            is_changed = tf.random.stateless_uniform(tf.shape(images)[:1], seeds.next()) < share
+            images, targets = (
+                tf.where(tf.reshape(is_changed, [-1] + [1] * (after.shape.rank - 1)), after, kept)
+                for after, kept in zip((images, targets), before)
+            )
         if binarize:
             level = tf.random.stateless_uniform(tf.shape(images), seeds.next(), maxval=255.0)
             images = tf.where(level < images, 255.0, 0.0)

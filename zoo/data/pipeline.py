@@ -16,10 +16,12 @@ def load_dataset(
     batch_size=32,
     data_dir=None,
     validation_fraction=0.1,
+    use_validation=False,
     image_size=None,
     limit=None,
     cache_mb=256,
     augment="none",
+    augment_share=1.0,
     seed=0,
     text_size=None,
     text_unit=None,
@@ -44,11 +46,13 @@ def load_dataset(
         batch_size: Global batch size: of one step over all devices.
         data_dir: Folder that TFDS prepared, looked in first; defaults to the variable `ZOO_DATA_DIR`.
         validation_fraction: Share of train that becomes validation where the set has none.
+        use_validation: Train on the validation examples, too; they stay in `validation` as well.
         image_size: (height, width) in pixels to bring images to.
         limit: Use at most this many examples of each split.
         cache_mb: A split of up to this many MiB, decoded, is held in memory; a larger one is read at each epoch.
         augment: Augmentation of the training images: keys of `zoo.data.augment.POLICIES`, joined by `+`:
             `"none"`, `"digits"`, `"photographs"`, `"randaugment"`, `"erase"`, `"mixup"`, `"cutmix"`.
+        augment_share: Share of the training images that are augmented, drawn anew at each step.
         seed: Seed of order and augmentation.
         text_size: Words kept of each text, and words in the vocabulary; (256, 20000) where it is `None`.
         text_unit: What texts are split into, `"words"` or `"characters"`; words where neither you nor the set say it.
@@ -93,8 +97,10 @@ def load_dataset(
         splits,
         batch_size=batch_size,
         validation_fraction=validation_fraction,
+        use_validation=use_validation,
         limit=limit,
         policy=augment,
+        augment_share=augment_share,
         seed=seed,
         bucket=bucket,
         binarize=binarize,
@@ -107,8 +113,10 @@ def make_splits(
     *,
     batch_size,
     validation_fraction=0.1,
+    use_validation=False,
     limit=None,
     policy="none",
+    augment_share=1.0,
     seed=0,
     bucket=True,
     binarize="none",
@@ -118,7 +126,8 @@ def make_splits(
     Args:
         info: The `DataInfo`.
         splits: Dict from `train`, `test` and perhaps `validation` to `Arrays` or `Stream`.
-        batch_size, validation_fraction, limit, policy, seed, bucket, binarize: As in `load_dataset`; `policy` is its `augment`.
+        batch_size, validation_fraction, use_validation, limit, policy, augment_share, seed, bucket, binarize: As in
+            `load_dataset`; `policy` is its `augment`.
     """
     splits = dict(splits)
     checks.positive_int("batch_size", batch_size)
@@ -134,12 +143,16 @@ def make_splits(
     checking.check_splits(splits, info)
     if binarize != "none":
         splits = _binarized(splits, info, binarize)
+    if use_validation:
+        splits["train"] = splits["train"].joined(splits["validation"])
     if len(splits["train"]) < batch_size:
         raise checks.InputError(
             f"batch_size={batch_size} is larger than the {len(splits['train'])} training examples of {info.name}: "
             f"pass a batch_size of at most {len(splits['train'])}."
         )
-    return Splits(info, splits, batch_size, seed, policy, bucket, binarize == "dynamic")
+    return Splits(
+        info, splits, batch_size, seed, policy, augment_share, bucket, binarize == "dynamic"
+    )
 
 
 def resized(info, splits, size):

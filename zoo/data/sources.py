@@ -77,6 +77,13 @@ class Arrays:
         with tf.init_scope():  # a constant of the traced graph would be copied at every step
             return tf.nest.map_structure(tf.constant, self.inputs), tf.constant(self.targets)
 
+    def joined(self, others):
+        """These examples, then others."""
+        inputs = tf.nest.map_structure(
+            lambda a, b: np.concatenate([a, b]), self.inputs, others.inputs
+        )
+        return Arrays(inputs, np.concatenate([self.targets, others.targets]))
+
     def take(self, indices):
         """The examples at these indices."""
         inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
@@ -109,6 +116,15 @@ class Stream:
             records = records.enumerate().filter(lambda i, _: is_wanted(i))
             records = records.map(lambda _, record: record)
         return records.map(self.read, num_parallel_calls=2)
+
+    def joined(self, others):
+        """These examples, then others of the same kind."""
+        if isinstance(others, Arrays) or others.read is not self.read:
+            raise checks.InputError(
+                "use_validation is for data sets whose training and validation examples both fit into memory (cache_mb), "
+                "or are both read from disk in the same way."
+            )
+        return Stream(self.records.concatenate(others.records), self.count + len(others), self.read)
 
     def take(self, indices):
         """The first examples; a stream cannot be picked from."""

@@ -27,6 +27,7 @@ class Splits:
     batch_size: int
     seed: int = 0
     policy: str = "none"
+    augment_share: float = 1.0  # of the training images
     bucket: bool = True  # texts of similar length share a training batch
     binarize: bool = False  # draw training pixels black or white at each step
     transform: Callable | None = None  # (inputs, targets) of a batch → what the model takes
@@ -138,7 +139,9 @@ class Splits:
     def _train(self, epochs, cardinality, first=(-1, 0)):
         """The batches of a data set of epoch numbers; of epoch first[0] only those from number first[1] on."""
         data = self.examples["train"]
-        noise = augment.augmenter(self.policy, self.seed, self.info, binarize=self.binarize)
+        noise = augment.augmenter(
+            self.policy, self.seed, self.info, share=self.augment_share, binarize=self.binarize
+        )
         batches_of = self._gathered if isinstance(data, sources.Arrays) else self._streamed
 
         def batches(epoch):

@@ -39,6 +39,14 @@ def fraction(name, value):
         )
 
 
+def share(name, value):
+    """Raises `InputError` unless 0 < `value` <= 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise InputError(
+            f"`{name}` must be above 0 and at most 1, for example {name}=0.5. Received: {value!r}"
+        )
+
+
 def not_negative(name, value):
     """Raises `InputError` unless `value` is a number of at least 0."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:

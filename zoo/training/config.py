@@ -79,6 +79,7 @@ class TrainConfig:
         checks.positive_int("batch_size", self.data.batch_size)
         checks.positive_int("epochs", self.run.epochs)
         checks.fraction("validation_fraction", self.data.validation_fraction)
+        checks.share("augment_share", self.data.augment_share)
         checks.positive("learning_rate", self.optimizer.learning_rate)
         checks.positive("checkpoint_minutes", self.checkpoints.checkpoint_minutes)
         checks.fraction("warmup", self.optimizer.warmup)
@@ -116,6 +117,18 @@ class TrainConfig:
             raise checks.InputError(
                 "freeze=True would train the last layer of a new model: pass weights=..., or leave it out."
             )
+        self._check_data()
+        if not isinstance(self.run.seed, int) or not 0 <= self.run.seed < 2**31:
+            raise checks.InputError(
+                f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
+            )
+        self._check_choices()
+        if self.checkpoints.resume == AUTO and self.run.out is None:
+            raise checks.InputError("resume='auto' needs the run's folder: pass out=... (--out).")
+        return self
+
+    def _check_data(self):
+        """Raises `InputError` for settings of the data, and of what comes with them."""
         for key in ("input_shape", "num_classes"):
             if key in self.model_args:
                 raise checks.InputError(
@@ -127,14 +140,12 @@ class TrainConfig:
                 checks.positive_ints(key, size)
                 if len(size) != 2:
                     raise checks.InputError(f"`{key}` must be two numbers. Received: {size!r}")
-        if not isinstance(self.run.seed, int) or not 0 <= self.run.seed < 2**31:
+        led = self.run.patience is not None or self.optimizer.schedule == "plateau"
+        if self.data.use_validation and (led or self.report.calibrate):
             raise checks.InputError(
-                f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
+                "use_validation leaves no examples aside that patience, schedule='plateau' or calibrate could go by: leave "
+                "them out."
             )
-        self._check_choices()
-        if self.checkpoints.resume == AUTO and self.run.out is None:
-            raise checks.InputError("resume='auto' needs the run's folder: pass out=... (--out).")
-        return self
 
     def _check_optimizer(self):
         """Raises `InputError` for settings of the optimizer that exclude each other."""

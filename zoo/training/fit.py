@@ -79,7 +79,7 @@ def _say_where_the_profile_is(folder):
         log.warning("no profile was written into %s: another profiler may be running", folder)
 
 
-def fit_model(model, splits, run, *, extra_callbacks=()):
+def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     """Trains a compiled model on `splits.train`, keeps the best epoch by the validation score.
 
     A run that is resumed goes on where its newest checkpoint is, bit for bit on CPUs. Ctrl-C and SIGTERM save the
@@ -93,6 +93,7 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
         splits: The `Splits`, mapped to what the model takes.
         run: The `Run`: settings and folder.
         extra_callbacks: More Keras callbacks.
+        draw: Whether to draw the pictures.
 
     Returns:
         Keras's `History`, with two more attributes: `best_epoch`, the number of the epoch kept, from 0, and
@@ -120,6 +121,7 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
             splits=splits,
             others=chain,
             asked=asked,
+            keep_last=run.config.data.use_validation,
             strategy=run.strategy,
         )
         chain[0].best = kept
@@ -134,8 +136,10 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
             kept.set_state()
         else:
             drawn = run.folder / "augmented.png"
-            if splits.policy != "none" and not drawn.exists():
+            if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
+            with strategy.scope():  # otherwise made in the first step, which is then traced twice
+                model.optimizer.build(model.trainable_variables)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
@@ -155,7 +159,8 @@ def fit_model(model, splits, run, *, extra_callbacks=()):
         _say_where_the_profile_is(run.folder / "tensorboard")
     history = kept.history()
     history.seconds, history.best_epoch = kept.seconds, kept.best_epoch
-    pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
+    if draw:
+        pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
     return history
 
 

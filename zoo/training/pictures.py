@@ -9,7 +9,8 @@ AUGMENTED = 32  # training examples shown
 SHOWN_STEPS = 500  # of a series, at least
 
 
-def _save(figure, path):
+def save(figure, path):
+    """Writes a figure into a PNG file."""
     files.write_atomic(
         path, lambda file: figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
     )
@@ -33,7 +34,7 @@ def curves(history, best_epoch, path):
         axes.set(xlabel="epoch", title=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def confusion(targets, predicted, labels, path):
@@ -62,7 +63,7 @@ def confusion(targets, predicted, labels, path):
     axes.set_xticks(ticks, [labels[i] for i in ticks], rotation=60, ha="right")
     axes.set_yticks(ticks, [labels[i] for i in ticks])
     axes.set(xlabel="predicted", ylabel="true", title="test examples")
-    _save(figure, path)
+    save(figure, path)
 
 
 def reliability(counts, confidence, accuracy, path):
@@ -83,7 +84,7 @@ def reliability(counts, confidence, accuracy, path):
     above.legend(loc="upper left", bbox_to_anchor=(1, 1))
     below.bar(edges[:-1], counts, 1 / len(counts), align="edge", edgecolor="white", color="grey")
     below.set(xlabel="confidence (top probability)", ylabel="examples", xlim=(0, 1))
-    _save(figure, path)
+    save(figure, path)
 
 
 def labels(names, f1, precision, path):
@@ -104,7 +105,7 @@ def labels(names, f1, precision, path):
     axes.set_yticks(rows, [names[i] for i in shown])
     axes.set(xlim=(0, 1), title="test examples")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    _save(figure, path)
+    save(figure, path)
 
 
 def mistakes(images, captions, path):
@@ -119,7 +120,7 @@ def mistakes(images, captions, path):
     figure.suptitle(
         "worst mistakes on the test split" if len(images) else "no mistake on the test split"
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def augmented(images, captions, policy, path):
@@ -134,7 +135,7 @@ def augmented(images, captions, policy, path):
     pixels = [np.clip(np.round(image), 0, 255).astype("uint8") for image in images]
     figure = _grid(pixels, captions, 8, vmin=0, vmax=255)
     figure.suptitle(f"training examples, augmentation {policy}")
-    _save(figure, path)
+    save(figure, path)
 
 
 def images(pixels, columns, path, title):
@@ -148,7 +149,7 @@ def images(pixels, columns, path, title):
     """
     figure = _grid(np.clip(pixels, 0, 1), [""] * len(pixels), columns, vmin=0, vmax=1)
     figure.suptitle(title)
-    _save(figure, path)
+    save(figure, path)
 
 
 def latent(means, targets, labels, path):
@@ -176,7 +177,7 @@ def latent(means, targets, labels, path):
         shown = [labels[i] for i in np.unique(targets)]
         axes.legend(handles, shown, loc="upper left", bbox_to_anchor=(1, 1))
     axes.set(title=f"test examples in {title}")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _grid(images, captions, columns, **options):
@@ -210,7 +211,7 @@ def learning_rates(rates, losses, smooth, marks, path):
     axes.set_ylim(0.9 * min(smooth), 1.5 * max(smooth[: np.argmin(smooth) + 1]))
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title="learning rate range test")
     axes.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def steps(values, wanted, path):
@@ -229,7 +230,7 @@ def steps(values, wanted, path):
         axes.set(xlabel="step", title=name, yscale="log" if name == "loss" else "linear")
         axes.legend()
     figure.suptitle("one batch, again and again")
-    _save(figure, path)
+    save(figure, path)
 
 
 def predicted(targets, outputs, path):
@@ -240,7 +241,7 @@ def predicted(targets, outputs, path):
     ends = [min(targets.min(), outputs.min()), max(targets.max(), outputs.max())]
     axes.plot(ends, ends, color="grey", linestyle=":")
     axes.set(xlabel="true", ylabel="predicted", title="test examples")
-    _save(figure, path)
+    save(figure, path)
 
 
 def forecast(targets, forecasts, naive, scale, unit, path):
@@ -271,7 +272,7 @@ def forecast(targets, forecasts, naive, scale, unit, path):
     left.set(xlabel="step of the test split", ylabel=unit, title=f"{horizon} steps at a time")
     left.legend()
     right.set(xlabel="steps ahead", ylabel="MASE", title="test examples", ylim=(0, None))
-    _save(figure, path)
+    save(figure, path)
 
 
 def attention(maps, path):
@@ -290,7 +291,7 @@ def attention(maps, path):
         shown = title if len(title) < 60 else title[:58] + " …"
         axes.set_title(shown, fontsize=9, parse_math=False)
     figure.subplots_adjust(hspace=0.3)
-    _save(figure, path)
+    save(figure, path)
 
 
 def looked_at(images, weights, path):
@@ -309,4 +310,4 @@ def looked_at(images, weights, path):
         first.axis("off")
         second.axis("off")
     figure.suptitle("test images, and the attention of the last block to their places")
-    _save(figure, path)
+    save(figure, path)

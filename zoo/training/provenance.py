@@ -68,7 +68,10 @@ def _commit():
 
     def git(*arguments):
         return subprocess.run(
-            ["git", "-C", root, *arguments], capture_output=True, text=True, check=True
+            ["git", "--no-optional-locks", "-C", root, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
 
     try:

@@ -89,6 +89,12 @@ def _about_scores(report, splits):
     return lines
 
 
+def _kept_by(config):
+    if config.data.use_validation:
+        return "the last, as the validation examples were trained on, too"
+    return "by validation"
+
+
 def _about_run(model, splits, run, history):
     info, config = splits.info, run.config
     counts = ", ".join(f"{name} {len(data):,}" for name, data in splits.examples.items())
@@ -100,7 +106,7 @@ def _about_run(model, splits, run, history):
     ]
     if history is not None:
         lines.append(
-            f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, by validation; "
+            f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, {_kept_by(config)}; "
             f"training took {history.seconds:.0f} s"
         )
     return [

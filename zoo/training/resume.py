@@ -32,15 +32,18 @@ class Checkpoints(keras.callbacks.Callback):
         splits: The `Splits`.
         others: The callbacks before this one; their plain values (numbers, texts, arrays) are saved too.
         asked: List of the signals that ask the process to end, from `signals.deferring`.
+        keep_last: Whether the last epoch is kept in place of the best.
         strategy: The strategy. Of several workers the chief's checkpoints count; the others' go with their scratch
             folders.
     """
 
-    def __init__(self, folder, task, config, *, splits, strategy, others=(), asked=()):
+    def __init__(
+        self, folder, task, config, *, splits, strategy, others=(), asked=(), keep_last=False
+    ):
         super().__init__()
         self.run, self.folder, self.config = Path(folder), Path(folder) / "checkpoints", config
         self.monitor, self.sign = task.monitor, 1 if task.mode == "max" else -1
-        self.splits, self.strategy = splits, strategy
+        self.splits, self.strategy, self.keep_last = splits, strategy, keep_last
         self.agreement = workers.Agreement(strategy, asked)
         # What TensorBoard has open ends with the process; it begins another file.
         self.others = [c for c in others if not isinstance(c, keras.callbacks.TensorBoard)]
@@ -135,11 +138,14 @@ class Checkpoints(keras.callbacks.Callback):
         number = (epoch + 1) * self.splits.steps_per_epoch
         self.rows.append({"epoch": epoch, **_floats(logs)})
         value = self.rows[-1][self.monitor]
-        if self.best is None or self.sign * value >= self.sign * self.best["value"]:
+        if self.keep_last or self.best is None or self._is_better(value):
             self.best = {"epoch": epoch, "value": value, "number": number}
         self._save(epoch + 1, 0)
         self._write_metrics()
         signals.leave_if(self.agreement.reach(now=True)[0])
+
+    def _is_better(self, value):
+        return self.sign * value >= self.sign * self.best["value"]
 
     def restore_best(self):
         """Puts the best epoch's weights back into the model."""

@@ -104,7 +104,7 @@ def start_run(config):
             text = yaml.safe_dump(record, sort_keys=False)
             files.write_atomic(folder / "config.yaml", text)
         level = logging.INFO if is_chief else logging.WARNING
-        with _logging_to(folder / "log.txt", quiet=config.run.quiet, level=level):
+        with logging_to(folder / "log.txt", quiet=config.run.quiet, level=level):
             log.info("run folder: %s", folder)
             if strategy.num_replicas_in_sync > 1:
                 log.info("%s", strategies.describe(strategy, config.data.batch_size))
@@ -254,8 +254,8 @@ class _LogFile(logging.FileHandler):
 
 
 @contextlib.contextmanager
-def _logging_to(path, *, quiet, level):
-    """Messages of the zoo go to the run's log and, unless it is quiet, to the terminal."""
+def logging_to(path, *, quiet, level, log=log):
+    """Messages of the zoo, or of another logger, go to the run's log and, unless it is quiet, to the terminal."""
     handlers = [_LogFile(path)]
     handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     if not quiet and not log.handlers:

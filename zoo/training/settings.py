@@ -42,6 +42,9 @@ class DataConfig:
     """Global batch size: examples in one step over all devices."""
     validation_fraction: float = 0.1
     """Share of train that becomes validation where the set has none."""
+    use_validation: bool = False
+    """Train on the validation examples, too, for exactly the epochs asked for, and keep the last epoch: the last training
+    of settings that are chosen."""
     image_size: tuple[int, int] | None = None
     """Height and width in pixels to bring images to."""
     text_size: tuple[int, int] | None = None
@@ -58,6 +61,8 @@ class DataConfig:
     """Augmentation of training images; joined by +, as in digits+mixup. none; digits: shift, rotate, zoom;
     photographs: flip, shift, brightness, contrast, colour; randaugment: two of ten operations for each image (slow);
     erase: a random patch; mixup, cutmix: blend, or paste a patch of, another example, labels too."""
+    augment_share: float = 1.0
+    """Share of the training images that are augmented, drawn anew at each step; the others stay as they are."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Tuning: KerasTuner proposes settings, the shared recipe trains and judges them."""

@@ -1,0 +1,83 @@
+"""What a search judges by: a value that is logged at each epoch, or a score of the finished model."""
+
+import dataclasses
+
+from zoo.models import checks
+from zoo.training import tasks
+
+# Scores of the finished model on the validation split, as the report has them of the test split. They come first for their
+# tasks: the loss that is logged there depends on what is searched, on beta or on label smoothing.
+SCORES = {
+    "generation": ("negative_elbo", "nll"),
+    "translation": ("sequence_error", "token_error"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """What is judged, and which way is better.
+
+    Attributes:
+        name: For example `"val_accuracy"`.
+        mode: `"max"` or `"min"`.
+        is_scored: Whether it is a score of the finished model, not logged at each epoch.
+    """
+
+    name: str
+    mode: str
+    is_scored: bool = False
+
+    @property
+    def sign(self):
+        """1 where more is better, otherwise -1."""
+        return 1 if self.mode == "max" else -1
+
+    def rank(self, row):
+        """The better a trial, the higher; of equally good ones that with the lower validation loss."""
+        return self.sign * row["score"], -row["loss"]
+
+    def judge(self, model, splits, preparation, run, history):
+        """What a trained model is worth: `score`, the number of its `best_epoch`, from 0, and the `loss` of that epoch.
+
+        Of epochs that are equally good the one with the lowest validation loss is the best.
+        """
+        losses = [float(value) for value in history.history["val_loss"]]
+        if not self.is_scored:
+            values = [float(value) for value in history.history[self.name]]
+            best = max(range(len(values)), key=lambda i: (self.sign * values[i], -losses[i]))
+            return {"score": values[best], "best_epoch": best, "loss": losses[best]}
+        held = {**splits.examples, "test": splits.examples["validation"]}
+        judged = dataclasses.replace(splits, examples=held)
+        task = tasks.task(splits.info.task)
+        outputs = task.outputs(model, judged, preparation, run)
+        scores = task.score(judged.targets("test"), outputs)
+        best = history.best_epoch
+        score = scores[self.name.removeprefix("val_")]
+        return {"score": score, "best_epoch": best, "loss": losses[best]}
+
+
+def choices(task_name):
+    """The objectives of a task, the usual one first."""
+    task = tasks.task(task_name)
+    names = ["loss", *(metric.name for metric in task.metrics())]
+    logged = [Objective(f"val_{name}", _mode(name)) for name in names]
+    logged.sort(key=lambda objective: objective.name != task.monitor)  # what the recipe goes by
+    scored = [Objective(f"val_{name}", "min", True) for name in SCORES.get(task_name, ())]
+    return [*scored, *logged]
+
+
+def _mode(name):
+    return "max" if "accuracy" in name else "min"
+
+
+def find(name, task_name):
+    """The objective of a name; the task's usual one where it is `None`.
+
+    Raises:
+        InputError: The task has none of that name.
+    """
+    found = {objective.name: objective for objective in choices(task_name)}
+    if name is None:
+        return next(iter(found.values()))
+    checks.one_of(f"objective of a {task_name}", name, found)
+    return found[name]

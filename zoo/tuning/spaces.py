@@ -1,0 +1,225 @@
+"""What a search may vary: a family's own space, the space of the training, and how the caller narrows them."""
+
+import inspect
+
+import yaml
+
+from zoo import families
+from zoo.models import checks
+from zoo.training.config import TrainConfig
+
+RATES = {"sgd": (1e-3, 1.0), "lion": (1e-5, 1e-3)}  # learning rates; of the other optimizers:
+USUAL_RATES = (1e-4, 3e-2)
+BATCH_SIZES = (16, 32, 64, 128, 256)
+TRAINING = ("learning_rate", "schedule", "batch_size", "weight_decay", "label_smoothing", "augment", "augment_share")  # fmt: skip
+BATCHES = 8  # a training split has at least so many of the largest batch
+
+
+class SpaceError(checks.InputError):
+    """The space, or what the caller makes of it, cannot be searched."""
+
+
+class Narrowed:
+    """A `keras_tuner.HyperParameters` some of whose dimensions are fixed or narrowed.
+
+    Args:
+        hp: The `HyperParameters`; what is not a dimension is its own.
+        fix: Name → value.
+        space: Name → (lowest, highest) or a list of values.
+        kept: Name → value that the caller's config already says; taken as it is.
+    """
+
+    def __init__(self, hp, fix=(), space=(), kept=()):
+        self._hp, self._fix, self._space, self._kept = hp, dict(fix), dict(space), dict(kept)
+        self.ranges = {}  # name → what the builder allows, in words
+
+    def __getattr__(self, name):
+        return getattr(self._hp, name)
+
+    def Int(self, name, min_value, max_value, step=None, **options):
+        """A whole number."""
+        options["step"] = step
+        return self._number("Int", int, name, min_value, max_value, options)
+
+    def Float(self, name, min_value, max_value, step=None, **options):
+        """A number."""
+        options["step"] = step
+        return self._number("Float", (int, float), name, min_value, max_value, options)
+
+    def Choice(self, name, values, **options):
+        """One of some values."""
+        values = list(values)
+        self.ranges[name] = f"one of {', '.join(map(repr, values))}"
+        chosen = self._chosen(name, lambda value: value in values)
+        if isinstance(chosen, tuple):  # from ... to
+            low, high = chosen
+            chosen = [value for value in values if low <= value <= high]
+        return self._one_of(name, chosen or values, options)
+
+    def Boolean(self, name, **options):
+        """True or False."""
+        self.ranges[name] = "True or False"
+        chosen = self._chosen(name, lambda value: isinstance(value, bool))
+        if chosen is None:
+            return self._hp.Boolean(name, **options)
+        return self._one_of(name, chosen, options)
+
+    def _number(self, method, kinds, name, low, high, options):
+        self.ranges[name] = f"{'a whole number' if method == 'Int' else 'a number'} {low}..{high}"
+
+        def fits(value):
+            is_number = isinstance(value, kinds) and not isinstance(value, bool)
+            return is_number and low <= value <= high
+
+        chosen = self._chosen(name, fits)
+        if isinstance(chosen, list):
+            make = int if method == "Int" else float
+            return self._one_of(name, [make(value) for value in chosen], options)
+        low, high = chosen or (low, high)
+        if options.get("default") is not None and not low <= options["default"] <= high:
+            options = {**options, "default": low}
+        return getattr(self._hp, method)(name, low, high, **options)
+
+    def _one_of(self, name, values, options):
+        parent = {key: options[key] for key in ("parent_name", "parent_values") if key in options}
+        if len(values) == 1:
+            return self._hp.Fixed(name, values[0], **parent)
+        default = {"default": options["default"]} if options.get("default") in values else {}
+        return self._hp.Choice(name, values, **default, **parent)
+
+    def _chosen(self, name, fits):
+        """The caller's values as a list, or (lowest, highest) as a tuple; `None` where the builder's range stands."""
+        if name in self._kept:
+            return [self._kept[name]]
+        if name not in self._fix and name not in self._space:
+            return None
+        chosen = [self._fix[name]] if name in self._fix else self._space[name]
+        if not isinstance(chosen, (list, tuple)) or not chosen:
+            raise SpaceError(
+                f"space of {name} must be (lowest, highest) or a list of values. Received: {chosen!r}"
+            )
+        for value in chosen:
+            if not fits(value):
+                raise SpaceError(
+                    f"{name} is searched as {self.ranges[name]}; {value!r} is outside of it. Choose a value within."
+                )
+        if isinstance(chosen, tuple) and not (len(chosen) == 2 and chosen[0] <= chosen[1]):
+            raise SpaceError(f"space of {name} must be (lowest, highest), in this order. Received: {chosen!r}")  # fmt: skip
+        return chosen
+
+    def check(self):
+        """Raises `InputError` for names that are no dimension, or where nothing is left to search."""
+        for name in (*self._fix, *self._space):
+            checks.one_of("hyperparameter", name, self.ranges)
+            if name in self._kept:
+                raise SpaceError(
+                    f"{name}={self._kept[name]!r} is among the options already: leave it out there, or in fix and space."
+                )
+        for name in self._fix:
+            if name in self._space:
+                raise SpaceError(f"{name} is in fix and in space: leave one out.")
+        if all(type(dimension).__name__ == "Fixed" for dimension in self._hp.space):
+            every = ", ".join(self.ranges) or "none: its builder declares no hyperparameter"
+            raise SpaceError(
+                f"The space is empty: nothing is left to search ({every}). Fix less, or train with zoo.train (zoo train)."
+            )
+
+
+def training_space(hp, info, config, *, objective, num_train, replicas=1):
+    """The space of the training, the same for every family.
+
+    Args:
+        hp: A `keras_tuner.HyperParameters`.
+        info: The `DataInfo`: label smoothing needs classes, augmentation images.
+        config: The `TrainConfig`, for the optimizer.
+        objective: The objective's name.
+        num_train: Training examples.
+        replicas: Devices that share a batch.
+
+    Returns:
+        Fields of `TrainConfig` by name.
+    """
+    low, high = RATES.get(config.optimizer.name, USUAL_RATES)
+    found = {
+        "learning_rate": hp.Float("learning_rate", low, high, sampling="log"),
+        "schedule": hp.Choice("schedule", ["constant", "cosine", "one_cycle"]),
+        "batch_size": hp.Choice("batch_size", _batch_sizes(num_train, replicas)),
+        "weight_decay": hp.Float("weight_decay", 1e-6, 1e-1, sampling="log"),
+    }
+    has_classes = info.task in ("classification", "multilabel", "translation")
+    if has_classes and objective != "val_loss":  # losses with and without smoothing do not compare
+        found["label_smoothing"] = hp.Float("label_smoothing", 0.0, 0.2, step=0.05)
+    if info.kind == "image" and info.task != "generation":
+        policies = ["photographs", "erase"] if info.input_shape[-1] == 3 else ["digits", "erase"]
+        found["augment"] = hp.Choice("augment", ["none", *policies])
+        share = hp.Float(
+            "augment_share", 0.25, 1.0, step=0.25, parent_name="augment", parent_values=policies
+        )
+        found["augment_share"] = 1.0 if share is None else share
+    return {key: _rounded(value) for key, value in found.items()}
+
+
+def _batch_sizes(num_train, replicas):
+    whole = [size for size in BATCH_SIZES if size % replicas == 0]
+    return [size for size in whole if size * BATCHES <= num_train] or whole[:1]
+
+
+def family_space(hp, name):
+    """The builder arguments that a family's own `search_space` proposes, as a config holds them."""
+    arguments = families.family(families.split_name(name)[0]).search_space(hp)
+    return {key: _rounded(value) for key, value in arguments.items()}
+
+
+def _rounded(value):
+    """Four digits are enough, and the same after every way of storing; lists are what YAML gives back."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    return list(value) if isinstance(value, tuple) else value
+
+
+def already_said(config):
+    """The dimensions of the training whose config is not the default: the caller has decided."""
+    default, now = TrainConfig().flat(), config.flat()
+    return {key: now[key] for key in TRAINING if now[key] != default[key]}
+
+
+def parse(pairs, *, ranges=False):
+    """Reads `name=value` from a command line: with `ranges` also `name=2..6` and `name=a,b,c`.
+
+    >>> parse(["num_layers=2..6", "cell=lstm,gru"], ranges=True)
+    {'num_layers': (2, 6), 'cell': ['lstm', 'gru']}
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not text:
+            example = "--space num_layers=2..6 cell=lstm,gru" if ranges else "--fix dropout=0.2"
+            raise checks.InputError(f"Expected NAME=VALUE, as in {example}. Received: {pair}")
+        if not ranges:
+            found[name] = _value(text)
+        elif ".." in text:
+            found[name] = tuple(_value(part) for part in text.split("..", 1))
+        else:
+            found[name] = [_value(part) for part in text.split(",")]
+    return found
+
+
+def _value(text):
+    """A value as in YAML, and `1e-3` as a number, too."""
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def build_own(builder, hp, arguments):
+    """Calls a builder of the caller's with the `HyperParameters` and what it takes of the data's arguments."""
+    parameters = inspect.signature(builder).parameters.values()
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    names = [p.name for p in parameters][1:]
+    given = {key: value for key, value in arguments.items() if takes_all or key in names}
+    return builder(hp, **given)
