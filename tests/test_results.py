@@ -13,10 +13,9 @@ spec = importlib.util.spec_from_file_location("results", ROOT / "benchmarks" / "
 results = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(results)
 FOUND = {
-    line["row"]: (path.stem, line)
-    for path in sorted(results.RESULTS.glob("*.csv"))
-    for line in results.read(path)
-    if path != results.BASELINES
+    line["row"]: (recipe, line)
+    for recipe in sorted({row.recipe for row in results.ROWS.values()})
+    for line in results.read(results.RESULTS / f"{recipe}.csv")
 }
 
 
