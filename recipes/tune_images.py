@@ -1,6 +1,6 @@
 """Search the settings of an image classifier, train the best ones with three seeds, and compare them with the default.
 
-    python recipes/tune_images.py                            # embedded 8x8 digits: 4 minutes on 2 cores
+    python recipes/tune_images.py                            # embedded 8x8 digits; the search ends after 5 minutes
     python recipes/tune_images.py --dataset mnist --model resnet:20 --epochs 9 --limit 10000
     python recipes/tune_images.py --batch-size 128           # what differs from its default is not searched
 
