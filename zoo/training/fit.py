@@ -138,8 +138,11 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             drawn = run.folder / "augmented.png"
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
-            with strategy.scope():  # otherwise made in the first step, which is then traced twice
-                model.optimizer.build(model.trainable_variables)
+            if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+                with (
+                    strategy.scope()
+                ):  # otherwise made in the first step, which is then traced twice
+                    model.optimizer.build(model.trainable_variables)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
