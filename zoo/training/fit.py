@@ -138,11 +138,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             drawn = run.folder / "augmented.png"
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
-            if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-                with (
-                    strategy.scope()
-                ):  # otherwise made in the first step, which is then traced twice
-                    model.optimizer.build(model.trainable_variables)
+            _build_optimizer(model, strategy)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
@@ -165,6 +161,16 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     if draw:
         pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
     return history
+
+
+def _build_optimizer(model, strategy):
+    """Makes the optimizer's variables, for which the first step would be traced twice.
+
+    Those of a scaled loss come in another order then than in the first step, which checkpoints go by.
+    """
+    if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+        with strategy.scope():
+            model.optimizer.build(model.trainable_variables)
 
 
 def _check_execution(steps, steps_per_epoch):
