@@ -21,7 +21,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.distribute.experimental.rpc.kernels import gen_rpc_ops
 
 import zoo
-from zoo.saving import manifest, store
+from zoo.saving import graph_check, manifest, store
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
 SPEC = tf.TensorSpec([None], tf.float32, name="x")
@@ -418,7 +418,9 @@ def two_graphs(model, bait):
 
 
 def functions_of(model):
-    return {f.signature.name: f for f in model.meta_graphs[0].graph_def.library.function}
+    return {
+        f.signature.name: f for f in graph_check.library_of(model.meta_graphs[0].graph_def).function
+    }
 
 
 def process_gradient(model, bait):

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import zoo
 from zoo.data import images
+from zoo.saving import graph_check
 
 RNG = np.random.default_rng(0)
 WORDS = np.array(["good", "fine", "great", "bad", "poor", "awful", "film", "plot", "a", "b"])
@@ -67,7 +68,10 @@ def golden(folder, signature="serving_default"):
 def texts_in(function):
     """Nodes of a concrete function and of what it calls that handle texts or look something up."""
     graph = function.graph.as_graph_def()
-    nodes = [*graph.node, *(node for f in graph.library.function for node in f.node_def)]
+    nodes = [
+        *graph.node,
+        *(node for f in graph_check.library_of(graph).function for node in f.node_def),
+    ]
     return [
         node.op
         for node in nodes

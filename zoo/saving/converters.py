@@ -17,7 +17,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import manifest, runtimes, trained
+from zoo.saving import graph_check, manifest, runtimes, trained
 
 OPSET = 18  # of ONNX, the newest that tf2onnx writes
 # Largest difference from the golden outputs, beside 1: a float's rounding, and what a quantized model may lose.
@@ -171,7 +171,7 @@ def _quantize_onnx(path, quantize, examples):
 
 def _without_erfc(graph):
     """Writes Erfc(x), which ONNX lacks, as 1 - Erf(x)."""
-    for body in [graph, *graph.library.function]:
+    for body in [graph, *graph_check.library_of(graph).function]:
         nodes = body.node if body is graph else body.node_def
         for node in [node for node in nodes if node.op == "Erfc"]:
             dtype, name, given = node.attr["T"].type, node.name, list(node.input)

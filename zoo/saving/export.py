@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import operator
 from pathlib import Path
 
 import keras
@@ -13,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from zoo import families, files
 from zoo.models import checks, lora
 from zoo.saving import card as cards
-from zoo.saving import endpoints, manifest
+from zoo.saving import endpoints, graph_check, manifest
 from zoo.training import fused
 from zoo.training.callbacks import NotFiniteError
 
@@ -130,7 +129,7 @@ def _forget_process(path):
     """Removes what TensorFlow writes beside each call of this process's settings: its devices, and its fellow workers."""
     content = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     for graph in content.meta_graphs:
-        functions = operator.attrgetter("library.function")(graph.graph_def)
+        functions = graph_check.library_of(graph.graph_def).function
         for node in [*graph.graph_def.node, *(node for f in functions for node in f.node_def)]:
             if "config_proto" in node.attr:
                 node.attr["config_proto"].s = b""

@@ -7,6 +7,7 @@ same kind that people's models need; neither holds one that reads or writes file
 """
 
 import functools
+import operator
 import re
 from pathlib import Path
 
@@ -33,6 +34,9 @@ _OBJECTS = {"_generic_user_object", "signature_map", "trackable_dict_wrapper", "
 _REGISTERED = {"", "tf.StaticHashTable", "tf.TrackableConstant"}
 _KINDS = {"user_object", "function", "bare_concrete_function", "variable", "constant", "resource", "captured_tensor"}  # fmt: skip
 _HANDLES = {types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT}
+
+
+library_of = operator.attrgetter("library")  # the functions and gradients that a graph brings
 
 
 class Refusal(Exception):
@@ -76,9 +80,9 @@ def check_model(model):
     for name in meta.collection_def:
         if name != "saved_model_main_op":
             raise Refusal(f"it holds a collection {name!r}, which TensorFlow 2 does not write")
-    functions = _functions(meta.graph_def.library)
+    functions = _functions(library_of(meta.graph_def))
     _check_graph(meta.graph_def, functions)
-    for function in meta.graph_def.library.function:
+    for function in library_of(meta.graph_def).function:
         _check_function(function, functions)
     _check_objects(meta.object_graph_def, meta.graph_def, functions)
 
