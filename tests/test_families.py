@@ -307,6 +307,7 @@ def test_one_dimensional_inputs_pass_through_the_same_cnn():
         (lambda: zoo.build_recurrent((9, 3), 3, num_layers=0), "num_layers"),
         (lambda: zoo.build_recurrent((9, 3), 3, bidirectional="yes"), "bidirectional"),
         (lambda: zoo.build_recurrent((9, 3), 3, recurrent_dropout=1.0), "recurrent_dropout"),
+        (lambda: zoo.build_recurrent((9, 3), 3, embedding_dropout=0.1), "token ids"),
         (lambda: zoo.build_cnn((None, 3), 3), "input_shape"),
         (lambda: zoo.build("cn", input_shape=(8, 8, 1), num_classes=3), "Did you mean 'cnn'"),
         (lambda: zoo.build("cnn:smal", input_shape=(8, 8, 1), num_classes=3), "'small'"),

@@ -4,12 +4,15 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from table import EXTREME, KINDS, quick_of, tiny
+from table import EXTREME, KINDS, quick_of, sample_of, tiny
 
 import zoo
+from zoo import families
 from zoo.training import replicas
 
-NOISE = {"recurrent": {"dropout": 0.0, "recurrent_dropout": 0.5}}  # that of the cells inside
+# Of the recurrent family, the noise of the cells inside, and for token ids that of the embedding.
+NOISE = {"recurrent": {"dropout": 0.0, "recurrent_dropout": 0.5}}
+NOISE_OF_TOKENS = {"recurrent": {"dropout": 0.0, "embedding_dropout": 0.5}}
 
 
 def outputs_of_replicas(name, task, index, seed=0, steps=1):
@@ -17,7 +20,12 @@ def outputs_of_replicas(name, task, index, seed=0, steps=1):
     strategy = zoo.make_strategy("mirrored", replicas=2)
     with strategy.scope():
         keras.utils.set_random_seed(seed)
-        model, sample = tiny(name, task, index, **{**EXTREME[name], **NOISE.get(name, {})})
+        noise = (
+            NOISE_OF_TOKENS
+            if sample_of(name, task, index).arguments["input_shape"] == families.TOKENS
+            else NOISE
+        )
+        model, sample = tiny(name, task, index, **{**EXTREME[name], **noise.get(name, {})})
         replicas.prepare_model(model, strategy)
         rng = np.random.default_rng(0)
         for weight in model.trainable_weights:

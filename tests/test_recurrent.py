@@ -237,6 +237,22 @@ def test_recurrent_dropout_acts_in_training_alone():
     np.testing.assert_allclose(model(x), plain(x), atol=1e-6)  # products gate by gate
 
 
+def test_embedding_dropout_takes_the_same_dimensions_from_every_step_in_training_alone():
+    arguments = {"vocabulary_size": 20, "embedding_dim": 64, "pooling": "max"}
+    model = zoo.build_recurrent((None,), 3, embedding_dropout=0.5, **arguments)
+    tokens = np.random.default_rng(0).integers(1, 20, (4, 7))
+    dropped = keras.Model(model.inputs, model.get_layer("embedding_dropout").output)
+    gone = np.array(dropped(tokens, training=True)) == 0
+    assert 0.3 < gone.mean() < 0.7
+    np.testing.assert_array_equal(gone, np.repeat(gone[:, :1], 7, axis=1))
+    assert not np.array_equal(gone[0], gone[1])
+
+    plain = zoo.build_recurrent((None,), 3, **arguments)
+    plain.set_weights(model.get_weights())
+    padded = np.pad(tokens, ((0, 0), (0, 3)))  # the mask goes through the dropout
+    np.testing.assert_allclose(model(padded), plain(tokens), atol=1e-6)
+
+
 @pytest.mark.slow
 def test_a_model_with_recurrent_dropout_is_served(in_tmp):
     x = np.random.default_rng(0).normal(size=(80, 6, 3)).astype("float32")

@@ -1,6 +1,6 @@
 """Recurrent network.
 
-    token ids [B, T] ─ embedding [B, T, D]   sequences [B, T, D]   images [B, H, W, C] ─ rows [B, H, W * C]
+    token ids [B, T] ─ embedding ─ dropout [B, T, D]   sequences [B, T, D]   images [B, H, W, C] ─ rows [B, H, W * C]
       └ ( recurrent layer ─ normalization ─ dropout ) x (num_layers - 1)              [B, T, F]
           recurrent layer ─ normalization ─ pooling over the steps ─ dropout          [B, F]
       └ logits                                                                        [B, K]
@@ -59,6 +59,7 @@ def build_recurrent(
     recurrent_dropout=0.0,
     vocabulary_size=None,
     embedding_dim=64,
+    embedding_dropout=0.0,
     name="recurrent",
 ):
     """Builds a recurrent network for token ids, for sequences of features, or for images read row by row.
@@ -88,6 +89,8 @@ def build_recurrent(
         vocabulary_size: The inputs are token ids from 1 to `vocabulary_size` - 1, and 0 for padding at the end. Larger
             ids are not noticed where XLA or a GPU runs the model: bound them where the ids are made.
         embedding_dim: Width of the tokens' embedding.
+        embedding_dropout: Share of the embedding's dimensions that a text does not have in training, the same ones at
+            every step (Gal & Ghahramani 2016), 0 <= embedding_dropout < 1; for token ids.
         name: Name of the model.
 
     Returns:
@@ -118,12 +121,20 @@ def build_recurrent(
     layers.check_normalization(normalization)
     checks.fraction("dropout", dropout)
     checks.fraction("recurrent_dropout", recurrent_dropout)
+    checks.fraction("embedding_dropout", embedding_dropout)
+    if embedding_dropout and vocabulary_size is None:
+        raise checks.InputError(
+            "`embedding_dropout` is for token ids: pass a `vocabulary_size` too, or leave it out. "
+            f"Received: {embedding_dropout!r}"
+        )
 
     x = inputs = keras.Input(
         shape, dtype=None if vocabulary_size is None else "int32", name="inputs"
     )
     if vocabulary_size is not None:  # the mask of the padding travels on with x
         x = TokenEmbedding(vocabulary_size, embedding_dim, name="embedding")(x)  # [B, T, D]
+        if embedding_dropout:
+            x = keras.layers.SpatialDropout1D(embedding_dropout, name="embedding_dropout")(x)
     elif len(shape) == 3:
         x = keras.layers.Reshape((shape[0], shape[1] * shape[2]), name="rows")(x)  # [B, H, W * C]
     for i in range(1, num_layers + 1):
