@@ -2,11 +2,15 @@
 
 import functools
 import os
+import shutil
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 import warm
+
+SHIPPED = Path(__file__).parents[1] / "saved_models"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -46,6 +50,32 @@ def prepared_mnist():
     folder = os.environ.get("ZOO_DATA_DIR")
     if not folder or not os.path.isdir(os.path.join(folder, "mnist")):
         pytest.skip("needs MNIST as TFDS prepares it, in the folder that ZOO_DATA_DIR names")
+    return folder
+
+
+@pytest.fixture
+def bait(tmp_path):
+    """What a harmful model may reach for."""
+    from harmful_programs import Bait
+
+    return Bait(tmp_path / "bait").lay()
+
+
+@pytest.fixture
+def wine(tmp_path):
+    """A copy of a shipped model."""
+    from zoo.saving import store
+
+    return shutil.copytree(store.find(SHIPPED / "wine_dense"), tmp_path / "wine" / "1")
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory):
+    """A model of plain TensorFlow, not to be changed."""
+    import harmful_programs
+
+    folder = tmp_path_factory.mktemp("plain") / "model"
+    harmful_programs.save(folder, harmful_programs.harmless)
     return folder
 
 

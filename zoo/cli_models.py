@@ -9,9 +9,7 @@ def add_verbs_that_use(verbs):
     add = verbs.add_parser(
         "predict", help="predict images, texts, CSV rows or arrays with a trained model"
     )
-    add.add_argument(
-        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
-    )
+    _add_model(add)
     add.add_argument(
         "inputs",
         nargs="+",
@@ -47,6 +45,12 @@ def add_verbs_that_use(verbs):
     add.set_defaults(run=_sign)
 
 
+def _add_model(parser):
+    parser.add_argument(
+        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
+    )
+
+
 def add_verbs_that_make(verbs):
     add = verbs.add_parser(
         "publish", help="copy a run's export into saved_models/ as the next version of a model"
@@ -68,9 +72,7 @@ def add_verbs_that_make(verbs):
     add = verbs.add_parser(
         "convert", help="convert a trained model for LiteRT, ONNX Runtime or OpenVINO, and compare"
     )
-    add.add_argument(
-        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
-    )
+    _add_model(add)
     add.add_argument("--to", required=True, metavar="RUNTIME", help="litert, onnx or openvino")
     add.add_argument("--quantize", metavar="HOW", help="dynamic, int8 or float16")
     add.add_argument("--out", metavar="FOLDER", help="default: converted/MODEL-RUNTIME[-HOW]")
@@ -79,9 +81,7 @@ def add_verbs_that_make(verbs):
     add = verbs.add_parser(
         "shrink", help="make a smaller model of a trained one: pruned, quantized or distilled"
     )
-    add.add_argument(
-        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
-    )
+    _add_model(add)
     add.add_argument("--prune", type=float, metavar="SHARE", help="share of zeros, for example 0.8")
     add.add_argument(
         "--fine-tune", type=int, default=0, metavar="EPOCHS", help="with --prune: train so long"

@@ -1,0 +1,158 @@
+"""The rules for graphs: which operations, which structure, and that the project's own exports keep them."""
+
+import re
+
+import harmful_changes
+import harmful_programs
+import operations
+import pytest
+from tensorflow.core.framework import op_def_pb2
+from tensorflow.core.protobuf import config_pb2
+from tensorflow.python.client import pywrap_tf_session
+
+from zoo.saving import graph_check
+
+SHIPPED = harmful_changes.SHIPPED
+
+
+def registered():
+    """Every operation that TensorFlow has."""
+    found = op_def_pb2.OpList()
+    found.ParseFromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
+    return {definition.name: definition for definition in found.op}
+
+
+def test_each_operation_that_is_not_allowed_is_refused(plain):
+    model, allowed = harmful_changes.graph_of(plain), graph_check.allowed_operations()
+    graph_check.check_model(model)
+    graph = model.meta_graphs[0].graph_def
+    function = next(
+        f
+        for f in graph_check.library_of(graph).function
+        if not graph_check.is_saver(f.signature.name)
+    )
+    saver = next(
+        f for f in graph_check.library_of(graph).function if graph_check.is_saver(f.signature.name)
+    )
+    tried = 0
+    for nodes, known in (
+        (graph.node, allowed),
+        (function.node_def, allowed),
+        (saver.node_def, graph_check._SAVER_OPERATIONS),
+    ):
+        for name in sorted({*registered(), "NotRegistered"} - known):
+            nodes.add(name="added", op=name)
+            with pytest.raises(
+                graph_check.Refusal, match=f"'added'.*the operation '{name}', which is not"
+            ):
+                graph_check.check_model(model)
+            nodes.pop()
+            tried += 1
+    graph_check.check_model(model)
+    assert tried > 4000
+
+
+def test_allowed_operations_exist_and_name_no_file():
+    definitions = registered()
+    strange = re.compile("file|path|url|address|descriptor|token|region|library|server")
+    for name in graph_check.allowed_operations():
+        attributes = {attribute.name for attribute in definitions[name].attr}
+        assert not {a for a in attributes if strange.search(a)}, name
+
+
+def _function(model):
+    return next(f for f in graph_check.library_of(model.meta_graphs[0].graph_def).function if "call" in f.signature.name or "lambda" in f.signature.name or "harmless" in f.signature.name)  # fmt: skip
+
+
+def _node(model, op="Mul"):
+    return next(n for f in graph_check.library_of(model.meta_graphs[0].graph_def).function for n in f.node_def if n.op == op)  # fmt: skip
+
+
+def _caller(model):
+    return next(n for n in model.meta_graphs[0].graph_def.node if n.op == "StatefulPartitionedCall")
+
+
+def _objects(model):
+    return model.meta_graphs[0].object_graph_def
+
+
+def _text(model, text):
+    saver = next(f for f in graph_check.library_of(model.meta_graphs[0].graph_def).function if "traced_save" in f.signature.name)  # fmt: skip
+    part = next(n for n in saver.node_def if b"_temp/part" in n.attr["value"].tensor.string_val)
+    part.attr["value"].tensor.string_val[:] = text
+
+
+STRUCTURE = {
+    "calls the function 'outside'": lambda m: setattr(_caller(m).attr["f"].func, "name", "outside"),
+    "passes a function to a function": lambda m: setattr(_caller(m).attr["f"].func.attr["g"].func, "name", "outside"),
+    "without a value": lambda m: setattr(_node(m).attr["T"], "placeholder", "T"),
+    "meant for the device": lambda m: setattr(_node(m), "device", "/job:worker/task:1"),
+    "settings that change": lambda m: setattr(_caller(m).attr["config_proto"], "s", _settings()),
+    "damaged settings": lambda m: setattr(_caller(m).attr["config_proto"], "s", b"\xff"),
+    "takes the gradient of": lambda m: setattr(_node(m).attr["_gradient_op_type"], "s", b"PyFunc"),
+    "two functions have the same name": lambda m: graph_check.library_of(m.meta_graphs[0].graph_def).function.add().CopyFrom(_function(m)),
+    "the name of the operation": lambda m: setattr(graph_check.library_of(m.meta_graphs[0].graph_def).function.add().signature, "name", "MatMul"),
+    "attributes of its own": lambda m: _function(m).signature.attr.add(name="T"),
+    "a gradient calls": lambda m: graph_check.library_of(m.meta_graphs[0].graph_def).gradient.add(function_name="a", gradient_func="b"),
+    "has the tags": lambda m: m.meta_graphs[0].meta_info_def.tags.append("train"),
+    "holds 0 graphs": lambda m: m.ClearField("meta_graphs"),
+    "holds a collection 'queue_runners'": lambda m: m.meta_graphs[0].collection_def["queue_runners"].SetInParent(),
+    "a file that it names itself": lambda m: _saver_call(m).input.__setitem__(0, "Const"),
+    "names a file by": lambda m: _text(m, [b"/../../../etc/passwd"]),
+    "reads a file that is not its argument": lambda m: harmful_changes.fixed_prefix(m, harmful_programs.Bait(SHIPPED)),
+    "handle of the process": lambda m: harmful_changes.handle_constant(m, None),
+    "more than 268,435,456 elements": lambda m: _node(m, "Const").attr["value"].tensor.tensor_shape.dim.add(size=2**40),
+    "is of the kind": lambda m: _objects(m).nodes[0].ClearField("user_object"),
+    "is a 'optimizer' of the process": lambda m: setattr(_objects(m).nodes[0].user_object, "identifier", "optimizer"),
+    "sets the attribute '__class__'": lambda m: _objects(m).nodes[0].children.add(node_id=0, local_name="__class__"),
+    "names the object 99": lambda m: _objects(m).nodes[0].children.add(node_id=99, local_name="a"),
+    "a list has an element '99999999'": lambda m: _long_list(m),
+    "does not list": lambda m: _objects(m).nodes.add().bare_concrete_function.__setattr__("concrete_function_name", "a"),
+    "which is not there": lambda m: _objects(m).nodes.add().constant.__setattr__("operation", "a"),
+    "the variables of an optimizer|optimizer's variables": lambda m: _objects(m).nodes[0].slot_variables.add(),
+    "is meant for the device '/job:elsewhere'": lambda m: _objects(m).nodes.add().resource.__setattr__("device", "/job:elsewhere"),
+}  # fmt: skip
+
+
+def _settings():
+    config = config_pb2.ConfigProto()
+    config.graph_options.rewrite_options.custom_optimizers.add(name="mine")
+    return config.SerializeToString()
+
+
+def _saver_call(model):
+    return next(n for n in model.meta_graphs[0].graph_def.node if n.op.endswith("PartitionedCall") and graph_check.is_saver(n.attr["f"].func.name))  # fmt: skip
+
+
+def _long_list(model):
+    node = _objects(model).nodes.add()
+    node.user_object.identifier = "trackable_list_wrapper"
+    node.children.add(node_id=0, local_name="99999999")
+
+
+@pytest.mark.parametrize("words", STRUCTURE)
+def test_rules_of_structure(words, plain):
+    model = harmful_changes.graph_of(plain)
+    STRUCTURE[words](model)
+    with pytest.raises(graph_check.Refusal, match=words):
+        graph_check.check_model(model)
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*/*/saved_model.pb")), ids=lambda p: p.parts[-3])  # fmt: skip
+def test_shipped_models_need_only_listed_operations(path):
+    assert operations.operations_of(path.parent) <= listed()
+
+
+def listed():
+    return set(graph_check.LISTS[0].read_text().splitlines())
+
+
+@pytest.mark.parametrize("name", ["dense, columns", "files of images", "texts"])
+def test_an_export_needs_only_listed_operations(name, tmp_path):
+    unlisted = operations.operations_of(operations.EXPORTS[name](tmp_path)) - listed()
+    assert not unlisted, f"print the list anew (tests/operations.py), and review: {unlisted}"
+
+
+@pytest.mark.slow
+def test_the_list_is_what_exports_need():
+    assert graph_check.LISTS[0].read_text() == operations.render()

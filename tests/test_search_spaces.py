@@ -1,0 +1,153 @@
+"""What is searched: spaces, narrowed or fixed, and objectives."""
+
+import dataclasses
+
+import keras_tuner
+import numpy as np
+import pytest
+from searches import tune
+
+import zoo
+from zoo import families
+from zoo.training import tasks
+from zoo.tuning import objectives, spaces
+
+QUICK = {"epochs": 1, "limit": 60, "quiet": True}
+
+
+def narrowed(**options):
+    return spaces.Narrowed(keras_tuner.HyperParameters(), **options)
+
+
+def declare(hp):
+    hp.Int("layers", 1, 4)
+    hp.Float("dropout", 0.0, 0.6, step=0.1)
+    hp.Choice("cell", ["lstm", "gru"])
+    hp.Choice("batch", [16, 32, 64])
+    hp.Boolean("norm")
+    hp.check()
+    return {d.name: d for d in hp._hp.space}
+
+
+def test_fixed_and_narrowed_dimensions():
+    found = declare(
+        narrowed(
+            fix={"dropout": 0.25, "norm": True},
+            space={"layers": (2, 3), "cell": ["gru"], "batch": (32, 64)},
+        )
+    )
+    assert (found["dropout"].value, found["norm"].value, found["cell"].value) == (0.25, True, "gru")
+    assert (found["layers"].min_value, found["layers"].max_value) == (2, 3)
+    assert list(found["batch"].values) == [32, 64]
+    assert list(declare(narrowed(space={"layers": [1, 4]}))["layers"].values) == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"fix": {"droput": 0.2}}, "Did you mean 'dropout'"),
+        ({"fix": {"dropout": 0.7}}, "dropout is searched as a number 0.0..0.6; 0.7 is outside"),
+        ({"fix": {"layers": 2.5}}, "layers is searched as a whole number 1..4; 2.5 is outside"),
+        ({"space": {"layers": (2, 6)}}, "1..4; 6 is outside of it"),
+        ({"space": {"cell": ["rnn"]}}, "one of 'lstm', 'gru'; 'rnn' is outside"),
+        ({"space": {"layers": (3, 2)}}, "in this order"),
+        ({"space": {"layers": 3}}, "(lowest, highest) or a list"),
+        ({"fix": {"norm": 1}}, "True or False; 1 is outside"),
+        ({"fix": {"layers": 2}, "space": {"layers": (1, 2)}}, "in fix and in space"),
+        (
+            {"fix": {"layers": 1, "dropout": 0.0, "cell": "gru", "batch": 16, "norm": True}},
+            "space is empty: nothing is left to search (layers, dropout, cell, batch, norm)",
+        ),
+    ],
+)
+def test_what_cannot_be_narrowed_so_is_refused(options, words):
+    with pytest.raises(zoo.InputError) as error:
+        declare(narrowed(**options))
+    assert words in str(error.value)
+
+
+def test_the_command_line_of_a_space():
+    assert spaces.parse(["lr=1e-3", "act=relu", "flag=true"]) == {"lr": 1e-3, "act": "relu", "flag": True}  # fmt: skip
+    assert spaces.parse(["lr=1e-4..1e-2"], ranges=True) == {"lr": (1e-4, 1e-2)}
+    for wrong in ("dropout", "dropout="):
+        with pytest.raises(zoo.InputError, match="NAME=VALUE"):
+            spaces.parse([wrong])
+
+
+@pytest.mark.parametrize("name", families.FAMILIES)
+def test_every_familys_trials_are_configs_that_any_recipe_takes(name, tmp_path):
+    row = families.FAMILIES[name]
+    task = next(iter(row.samples))
+    sample = row.samples[task]()[0]
+    hp = keras_tuner.HyperParameters()
+    info = zoo.load_dataset("digits").info
+    info = dataclasses.replace(info, task=task)
+    for draw in range(3):
+        options = spaces.training_space(
+            hp, info, zoo.TrainConfig(), objective="val_accuracy", num_train=1000
+        )
+        arguments = spaces.family_space(hp, name)
+        config = zoo.TrainConfig(model=name, model_args=arguments).replace(**options).check()
+        (tmp_path / "best.yaml").write_text(config.to_yaml())
+        assert zoo.TrainConfig.from_yaml(tmp_path / "best.yaml") == config
+        if draw == 0:
+            zoo.build(name, **{**sample.arguments, **arguments})
+        for number, dimension in enumerate(hp.space):
+            hp.values[dimension.name] = dimension.random_sample(draw * 100 + number)
+
+
+def test_what_the_caller_has_said_is_not_searched(in_tmp):
+    found = tune(batch_size=24, learning_rate=0.5, fix={"schedule": "constant"}, trials=1)
+    for row in found.trials:
+        assert row["values"]["batch_size"] == 24
+        assert row["values"]["learning_rate"] == 0.5
+        assert row["values"]["schedule"] == "constant"
+    assert found.config.data.batch_size == 24
+    with pytest.raises(zoo.InputError, match="batch_size=24 is among the options already"):
+        tune(batch_size=24, fix={"batch_size": 32}, out="other")
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_the_objectives_of_every_task_and_their_directions(name):
+    found = objectives.choices(name)
+    usual = {"generation": "val_negative_elbo", "translation": "val_sequence_error"}
+    assert found[0].name == usual.get(name, tasks.task(name).monitor)
+    assert tasks.task(name).mode in [
+        one.mode for one in found if one.name == tasks.task(name).monitor
+    ]
+    modes = {objective.name: objective.mode for objective in found}
+    assert modes["val_loss"] == "min"
+    assert {"val_accuracy": "max"}.items() <= modes.items() or "classification" not in name
+    with pytest.raises(zoo.InputError, match="Choose one of: .*'val_loss'"):
+        objectives.find("val_acc", name)
+
+
+def test_scores_as_objectives_are_those_of_the_report():
+    outputs = {"translation": np.ones((2, 3)), "generation": np.ones((2, 5))}
+    for name, scores in objectives.SCORES.items():
+        assert set(scores) <= set(tasks.task(name).score(None, outputs[name]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "data", "objective"),
+    [("vae:tiny", "digits", "val_nll"), ("seq2seq:tiny", "cmudict", "val_sequence_error")],
+)
+def test_a_score_of_the_validation_split_as_objective(model, data, objective, in_tmp):
+    found = zoo.tune(
+        model,
+        data,
+        tuner="random",
+        trials=2,
+        objective=objective,
+        likelihood_samples=5,
+        space={"units": (64, 64)}
+        if model == "vae:tiny"
+        else {"num_layers": (1, 1), "hidden_dim": (32, 32)},  # fmt: skip
+        **QUICK,
+    )
+    scores = [row["score"] for row in found.trials]
+    assert found.score == min(scores)
+
+
+# What a search leaves
