@@ -1,0 +1,128 @@
+"""Size and score of a trained model as it is pruned and quantized.
+
+    python -m benchmarks.shrinking_curves mnist_cnn imdb_lstm --minutes 60   # goes on where it was stopped
+    python -m benchmarks.shrinking_curves --page                             # docs/shrinking.md and its pictures
+
+Each row is one call of `zoo.shrink` from the model that ships: shares of zeros at once and with two epochs of training, and
+weights of 8 and 4 bits. Files are measured as they lie on disk and compressed (`gzip -9`), since zeros save nothing before.
+The scores are those of the whole test split.
+"""
+
+import argparse
+import gzip
+import json
+import math
+import time
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+import zoo
+from zoo.saving import store
+from zoo.training import pictures
+
+ROOT = Path(__file__).parents[1]
+RESULTS, RUNS, PAGE = ROOT / "results" / "shrinking.json", ROOT / "runs" / "shrinking", ROOT / "docs" / "shrinking.md"  # fmt: skip
+WAYS = [
+    {"prune": share, "fine_tune": epochs} for epochs in (0, 2) for share in (0.5, 0.8, 0.9, 0.95)
+]
+WAYS += [{"quantize": mode} for mode in ("int8", "int4")]
+
+
+def words(way):
+    if "quantize" in way:
+        return way["quantize"]
+    return f"{way['prune']:.0%} zeros" + (
+        f", {way['fine_tune']} epochs" if way["fine_tune"] else ", at once"
+    )
+
+
+def sizes(path):
+    """Bytes of the weights on disk, and compressed."""
+    files = [file.read_bytes() for file in (path / "variables").iterdir()]
+    return sum(map(len, files)), sum(len(gzip.compress(data, 9)) for data in files)
+
+
+def measure(name, way):
+    """A row: sizes and score of a model after `way`; `None` for the model as it ships."""
+    if way is None:
+        path = store.find(name)
+        scores = zoo.load(name).card["runs"][0][
+            "scores"
+        ]  # the weights that ship are those of seed 0
+    else:
+        out = RUNS / f"{name}-{words(way).replace(' ', '_').replace('%', '').replace(',', '')}"
+        report, path = zoo.shrink(name, out=str(out), quiet=True, **way)
+        scores = report.scores
+    metric, score = next(iter(scores.items()))
+    disk, compressed = sizes(path)
+    return {"bytes": disk, "compressed": compressed, "metric": metric, "score": score}
+
+
+def draw(name, rows):
+    figure = Figure(figsize=(6, 4))
+    axes = figure.subplots()
+    groups = {
+        "pruned, trained 2 epochs": "2 epochs",
+        "pruned at once": "at once",
+        "quantized": "int",
+    }
+    for label, part in groups.items():
+        found = [row for key, row in rows.items() if part in key]
+        axes.plot(
+            [r["compressed"] / 1024 for r in found], [r["score"] for r in found], "o-", label=label
+        )
+    whole = rows["as it ships"]
+    axes.plot(whole["compressed"] / 1024, whole["score"], "k*", markersize=12, label="as it ships")
+    axes.set(
+        xlabel="compressed weights, KiB", ylabel=f"test {whole['metric']}", title=name, xscale="log"
+    )
+    axes.legend()
+    axes.grid(alpha=0.3)
+    pictures.save(figure, ROOT / "docs" / "results" / f"shrunk_{name}.png")
+
+
+def write_page(found):
+    lines = [
+        "# Size and score of pruned and quantized models",
+        "",
+        "Measured by `python -m benchmarks.shrinking_curves`: one run each (seed 0), the whole test split. Zeros save nothing",
+        "on disk before the file is compressed, and no time in a runtime that does not know of them.",
+    ]
+    for name, rows in found.items():
+        whole = rows["as it ships"]
+        lines += ["", f"## {name}", "", f"![{name}](results/shrunk_{name}.png)", ""]
+        lines += [f"| model | weights, KiB | compressed, KiB | test {whole['metric']} |", "| --- | --- | --- | --- |"]  # fmt: skip
+        for key, row in rows.items():
+            lines.append(f"| {key} | {row['bytes'] / 1024:,.0f} | {row['compressed'] / 1024:,.0f} | {row['score']:.4f} |")  # fmt: skip
+        draw(name, rows)
+    PAGE.write_text("\n".join(lines) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models", nargs="*", help="models that ship")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin nothing after so long"
+    )
+    parser.add_argument(
+        "--page", action="store_true", help="write docs/shrinking.md of what was measured"
+    )
+    options = parser.parse_args()
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    begun = time.monotonic()
+    for name in options.models:
+        rows = found.setdefault(name, {})
+        for way in (None, *WAYS):
+            key = "as it ships" if way is None else words(way)
+            if key in rows or time.monotonic() - begun > 60 * options.minutes:
+                continue
+            rows[key] = measure(name, way)
+            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+            print(name, key, rows[key], flush=True)
+    if options.page:
+        write_page(found)
+
+
+if __name__ == "__main__":
+    main()
