@@ -2,7 +2,7 @@
 
     python -m benchmarks.serving                        # every shipped model that is missing in results/runtimes/
     python -m benchmarks.serving mnist_cnn --rounds 3   # these, again
-    python -m benchmarks.serving --page > docs/runtimes.md
+    python -m benchmarks.runtimes_page                  # docs/runtimes.md and README's table, of what was measured
 
 Every model is converted in every way that `zoo convert` knows. Then the runtimes take turns, round by round, in one process
 with as many threads as there are cores; the whole test set tells score and agreement. Nothing else should run meanwhile.
@@ -149,13 +149,9 @@ def rows_of(name, rounds, place):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", help="default: all that are missing")
-    parser.add_argument("--page", action="store_true", help="print what was measured")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    if options.page:
-        print_page()
-        return
     RESULTS.mkdir(parents=True, exist_ok=True)
     missing = [p.name for p in sorted(Path("saved_models").iterdir()) if p.is_dir() and not result_of(p.name).exists()]  # fmt: skip
     for name in options.models or missing:
@@ -165,57 +161,6 @@ def main():
         found = {"rounds": options.rounds, "threads": os.cpu_count(), "rows": rows, "refused": refused, "overhead": overhead}  # fmt: skip
         result_of(name).write_text(json.dumps(found, indent=1) + "\n")
         print(f"{result_of(name)}: {len(rows)} ways", flush=True)
-
-
-def results():
-    """Name of a model → what was measured of it."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
-
-
-def winners(found):
-    """Lines of a table: the runtime that answers one example soonest, and the one that does most batches, per model.
-
-    Only unquantized ones are compared: their answers are the model's own.
-    """
-    lines = ["| model | one example | times TensorFlow's speed | batches of 256 | times TensorFlow's speed |", "| --- | --- | --- | --- | --- |"]  # fmt: skip
-    for name, one in found.items():
-        rows = {row[0]: row for row in one["rows"] if " " not in row[0]}
-        soonest, most = (
-            min(rows.values(), key=lambda r: r[4]),
-            max(rows.values(), key=lambda r: r[6]),
-        )
-        single, batches = rows["tensorflow"][4] / soonest[4], most[6] / rows["tensorflow"][6]
-        lines.append(f"| `{name}` | {soonest[0]} | {single:.1f} | {most[0]} | {batches:.1f} |")
-    return lines
-
-
-def print_page():
-    found = results()
-    rounds = sorted(
-        {f"{one['rounds']} rounds on {one['threads']} threads" for one in found.values()}
-    )
-    print("# The same model in other runtimes\n")
-    print(
-        f"Printed by `python -m benchmarks.serving --page` of what the same command measured: {' or '.join(rounds)}, in which "
-        "the runtimes take turns; the signature `tensors`. Score and agreement (the same class as TensorFlow's answer) are "
-        "those of the whole test split; the first answer of a fresh process includes all imports.\n"
-    )
-    print("## The fastest\n", *winners(found), "", "## All of them\n", sep="\n")
-    print("| model | runtime | KiB | score | agreement | 1 example, p50 ms | p99 ms | batch of 256, examples/s | first answer, s |")  # fmt: skip
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
-    for name, one in found.items():
-        for label, size, score, same, median, slowest, rate, first in one["rows"]:
-            shown = ["-" if value is None else f"{value:.4f}" for value in (score, same)]
-            print(f"| {name} | {label} | {size:,.0f} | {' | '.join(shown)} | {median:.3f} | {slowest:.3f} | {rate:,.0f} | {first:.1f} |")  # fmt: skip
-    print("\n## `zoo.load(...).predict` and the bare signature\n")
-    print("| model | signature, ms | predict, ms |\n| --- | --- | --- |")
-    for name, one in found.items():
-        bare, whole = one["overhead"]
-        print(f"| {name} | {bare:.3f} | {whole:.3f} |")
-    print("\n## What is refused\n\n| model | runtime | reason |\n| --- | --- | --- |")
-    for name, one in found.items():
-        for label, reason in one["refused"].items():
-            print(f"| {name} | {label} | {' '.join(reason.split())} |")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,16 @@ import pytest
 import zoo
 
 ROOT = Path(zoo.__file__).parents[1]
-spec = importlib.util.spec_from_file_location("results", ROOT / "benchmarks" / "results.py")
-results = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(results)
+
+
+def benchmark(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+results, runtimes_page = benchmark("results"), benchmark("runtimes_page")
 FOUND = {
     line["row"]: (recipe, line)
     for recipe in sorted({row.recipe for row in results.ROWS.values()})
@@ -22,6 +29,13 @@ FOUND = {
 def test_the_pages_show_the_rows():
     assert results.PAGE.read_text() == results.page(), "python -m benchmarks.results --pages"
     assert results.README.read_text() == results.readme(), "python -m benchmarks.results --pages"
+
+
+def test_the_pages_of_runtimes_show_what_was_measured():
+    assert runtimes_page.PAGE.read_text() == runtimes_page.page(), (
+        "python -m benchmarks.runtimes_page"
+    )
+    assert runtimes_page.README.read_text() == runtimes_page.readme()
 
 
 @pytest.mark.parametrize("name", FOUND)
