@@ -5,7 +5,7 @@ import dataclasses
 import keras_tuner
 import numpy as np
 import pytest
-from searches import tune
+from searches import rows, tune
 
 import zoo
 from zoo import families
@@ -94,6 +94,40 @@ def test_every_familys_trials_are_configs_that_any_recipe_takes(name, tmp_path):
             zoo.build(name, **{**sample.arguments, **arguments})
         for number, dimension in enumerate(hp.space):
             hp.values[dimension.name] = dimension.random_sample(draw * 100 + number)
+
+
+@pytest.mark.parametrize("name", ["resnet", "recurrent", "transformer", "vit", "vae", "seq2seq"])
+def test_a_search_begins_with_what_is_trained_without_one(name):
+    size = "small" if name == "seq2seq" else "base"
+    config = zoo.TrainConfig(model=f"{name}:{size}")
+    wanted = families.arguments(config.model)
+    hp = spaces.Narrowed(keras_tuner.HyperParameters(), first=spaces.first_values(config))
+    found = spaces.family_space(hp, config.model)
+    for key in found.keys() & wanted.keys():
+        assert found[key] == (list(wanted[key]) if isinstance(wanted[key], tuple) else wanted[key])
+    assert found.keys() & wanted.keys()
+
+
+def test_the_first_trial_keeps_to_what_is_narrowed():
+    first = {"layers": 9, "dropout": 0.3, "cell": "gru", "batch": 48, "norm": True}
+    made = declare(narrowed(first=first, space={"dropout": (0.0, 0.2)}))
+    defaults = {name: dimension.default for name, dimension in made.items()}
+    assert defaults == {"layers": 1, "dropout": 0.0, "cell": "gru", "batch": 16, "norm": True}
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
+def test_the_first_trial_is_the_default_and_no_other_is(tuner, in_tmp):
+    found = tune("dense:small", rows(600), tuner=tuner, trials=3, epochs=2)
+    first, *others = [
+        {k: v for k, v in row["values"].items() if not k.startswith("tuner/")}
+        for row in found.trials
+    ]
+    flat = zoo.TrainConfig().flat()
+    assert {key: first[key] for key in ("learning_rate", "schedule", "batch_size")} == {
+        key: flat[key] for key in ("learning_rate", "schedule", "batch_size")
+    }
+    assert (first["units"], first["num_layers"]) == (64, 2)
+    assert first not in others
 
 
 def test_what_the_caller_has_said_is_not_searched(in_tmp):

@@ -116,7 +116,7 @@ def test_the_same_seed_proposes_the_same_trials_with_the_same_scores(in_tmp, mon
     first = found("a", 0)  # 0 means any seed to KerasTuner
     assert found("b", 0) == first
     quick_trials(monkeypatch)
-    assert found("c", 1)[0][0] != first[0][0]
+    assert found("c", 1)[1][0] != first[1][0]
 
 
 def test_hyperband_goes_on_with_the_best_trials_exactly(in_tmp):

@@ -27,10 +27,12 @@ class Narrowed:
         fix: Name → value.
         space: Name → (lowest, highest) or a list of values.
         kept: Name → value that the caller's config already says; taken as it is.
+        first: Name → value of the first trial, where it is within what is searched.
     """
 
-    def __init__(self, hp, fix=(), space=(), kept=()):
+    def __init__(self, hp, fix=(), space=(), kept=(), first=()):
         self._hp, self._fix, self._space, self._kept = hp, dict(fix), dict(space), dict(kept)
+        self._first = dict(first)
         self.ranges = {}  # name → what the builder allows, in words
 
     def __getattr__(self, name):
@@ -61,6 +63,8 @@ class Narrowed:
         self.ranges[name] = "True or False"
         chosen = self._chosen(name, lambda value: isinstance(value, bool))
         if chosen is None:
+            if isinstance(self._first.get(name), bool):
+                options["default"] = self._first[name]
             return self._hp.Boolean(name, **options)
         return self._one_of(name, chosen, options)
 
@@ -76,6 +80,8 @@ class Narrowed:
             make = int if method == "Int" else float
             return self._one_of(name, [make(value) for value in chosen], options)
         low, high = chosen or (low, high)
+        if name in self._first and fits(self._first[name]):
+            options["default"] = self._first[name]
         if options.get("default") is not None and not low <= options["default"] <= high:
             options = {**options, "default": low}
         return getattr(self._hp, method)(name, low, high, **options)
@@ -84,7 +90,8 @@ class Narrowed:
         parent = {key: options[key] for key in ("parent_name", "parent_values") if key in options}
         if len(values) == 1:
             return self._hp.Fixed(name, values[0], **parent)
-        default = {"default": options["default"]} if options.get("default") in values else {}
+        wanted = self._first.get(name, options.get("default"))
+        default = {"default": wanted} if wanted in values else {}
         return self._hp.Choice(name, values, **default, **parent)
 
     def _chosen(self, name, fits):
@@ -168,6 +175,32 @@ def family_space(hp, name):
     """The builder arguments that a family's own `search_space` proposes, as a config holds them."""
     arguments = families.family(families.split_name(name)[0]).search_space(hp)
     return {key: _rounded(value) for key, value in arguments.items()}
+
+
+def first_values(config):
+    """Name → value with which a search begins: what `config` trains without one, as far as the space can say it.
+
+    A family's widths are one number in its space, so that (256, 128, 64) begins as three layers of 256.
+    """
+    flat = config.flat()
+    first = {key: flat[key] for key in TRAINING}
+    try:
+        arguments = families.arguments(config.model, config.model_args)
+    except checks.InputError:  # a builder of the caller's own
+        return first
+    row = families.family(families.split_name(config.model)[0])
+    defaults = inspect.signature(row.build).parameters.values()
+    arguments = {p.name: p.default for p in defaults if p.default is not p.empty} | arguments
+    for key, value in arguments.items():
+        is_list = isinstance(value, (tuple, list)) and len(value)
+        first[key] = value[0] if is_list else value
+    for key, of in (("num_layers", "units"), ("num_stages", "filters")):
+        if isinstance(arguments.get(of), (tuple, list)):
+            first[key] = len(arguments[of])
+    first["batch_normalization"] = arguments.get("normalization") == "batch"
+    if arguments.get("intermediate_dim"):
+        first["ratio"] = arguments["intermediate_dim"] // arguments["hidden_dim"]
+    return first
 
 
 def _rounded(value):

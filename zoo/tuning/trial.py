@@ -61,8 +61,8 @@ class Problem:
 
     def narrowed(self, hp):
         """The `HyperParameters` as a builder gets to see them."""
-        kept = spaces.already_said(self.config)
-        return spaces.Narrowed(hp, self.fix, self.space, kept)
+        kept, first = spaces.already_said(self.config), spaces.first_values(self.config)
+        return spaces.Narrowed(hp, self.fix, self.space, kept, first)
 
     def settings(self, narrowed, replicas=1):
         """The config of a trial, and the model that `zoo.train` would take with it.

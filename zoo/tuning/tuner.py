@@ -50,6 +50,18 @@ class _Kept:
             return {"status": "STOPPED", "values": None}
         return super().populate_space(trial_id)
 
+    def _random_values(self):
+        """The first trial has each dimension's default, so that a search begins with what is trained without one."""
+        if self.trials:
+            return super()._random_values()
+        first = keras_tuner.HyperParameters()
+        for dimension in self.hyperparameters.space:
+            first.merge([dimension])
+            if first.is_active(dimension):
+                first.values[dimension.name] = dimension.default
+        self._tried_so_far.add(self._compute_values_hash(first.values))
+        return first.values
+
     def has_failed(self):
         """Whether only failures came of so many trials that others would hardly do better."""
         ended = [self.trials[trial_id].status for trial_id in self.end_order]
