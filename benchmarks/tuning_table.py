@@ -140,6 +140,8 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=5.0, help="of each search")
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
+    if unknown := set(options.models) - {name.partition(":")[0] for name in ROWS}:
+        parser.error(f"no row of {', '.join(sorted(unknown))}; there are {', '.join(ROWS)}")
     rows = read()
     if options.page:
         before, rest = PAGE.read_text().split(MARKS[0])

@@ -80,7 +80,8 @@ def tune(
     """Searches the settings that train a model best, by the shared recipe, and goes on where it was when called again.
 
     Best is the trial with the best objective among those within `max_params` and `max_latency_ms`. A trial that fails is
-    recorded with its reason. Options of the config that differ from their defaults are kept as they are.
+    recorded with its reason. Options of the config that differ from their defaults are kept as they are. The first trial
+    has the default settings, as far as the space can say them (not with `"grid"`).
 
     Args:
         model: A name such as `"cnn"`, a builder function `(hp, input_shape, num_classes) → keras.Model`, or a
