@@ -90,7 +90,8 @@ def two_graphs(model, bait):
 
 def functions_of(model):
     return {
-        f.signature.name: f for f in graph_check.library_of(model.meta_graphs[0].graph_def).function
+        f.signature.name: f
+        for f in graph_check.graph_library(model.meta_graphs[0].graph_def).function
     }
 
 

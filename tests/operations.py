@@ -131,7 +131,7 @@ def operations_of(folder):
     content = (Path(folder) / "saved_model.pb").read_bytes()
     graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def
     found = {node.op for node in graph.node}
-    for function_def in graph_check.library_of(graph).function:
+    for function_def in graph_check.graph_library(graph).function:
         if not graph_check.is_saver(function_def.signature.name):
             found |= {node.op for node in function_def.node_def}
     return found

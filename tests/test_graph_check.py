@@ -28,11 +28,13 @@ def test_each_operation_that_is_not_allowed_is_refused(plain):
     graph = model.meta_graphs[0].graph_def
     function = next(
         f
-        for f in graph_check.library_of(graph).function
+        for f in graph_check.graph_library(graph).function
         if not graph_check.is_saver(f.signature.name)
     )
     saver = next(
-        f for f in graph_check.library_of(graph).function if graph_check.is_saver(f.signature.name)
+        f
+        for f in graph_check.graph_library(graph).function
+        if graph_check.is_saver(f.signature.name)
     )
     tried = 0
     for nodes, known in (
@@ -61,11 +63,11 @@ def test_allowed_operations_exist_and_name_no_file():
 
 
 def _function(model):
-    return next(f for f in graph_check.library_of(model.meta_graphs[0].graph_def).function if "call" in f.signature.name or "lambda" in f.signature.name or "harmless" in f.signature.name)  # fmt: skip
+    return next(f for f in graph_check.graph_library(model.meta_graphs[0].graph_def).function if "call" in f.signature.name or "lambda" in f.signature.name or "harmless" in f.signature.name)  # fmt: skip
 
 
 def _node(model, op="Mul"):
-    return next(n for f in graph_check.library_of(model.meta_graphs[0].graph_def).function for n in f.node_def if n.op == op)  # fmt: skip
+    return next(n for f in graph_check.graph_library(model.meta_graphs[0].graph_def).function for n in f.node_def if n.op == op)  # fmt: skip
 
 
 def _caller(model):
@@ -77,7 +79,7 @@ def _objects(model):
 
 
 def _text(model, text):
-    saver = next(f for f in graph_check.library_of(model.meta_graphs[0].graph_def).function if "traced_save" in f.signature.name)  # fmt: skip
+    saver = next(f for f in graph_check.graph_library(model.meta_graphs[0].graph_def).function if "traced_save" in f.signature.name)  # fmt: skip
     part = next(n for n in saver.node_def if b"_temp/part" in n.attr["value"].tensor.string_val)
     part.attr["value"].tensor.string_val[:] = text
 
@@ -90,10 +92,10 @@ STRUCTURE = {
     "settings that change": lambda m: setattr(_caller(m).attr["config_proto"], "s", _settings()),
     "damaged settings": lambda m: setattr(_caller(m).attr["config_proto"], "s", b"\xff"),
     "takes the gradient of": lambda m: setattr(_node(m).attr["_gradient_op_type"], "s", b"PyFunc"),
-    "two functions have the same name": lambda m: graph_check.library_of(m.meta_graphs[0].graph_def).function.add().CopyFrom(_function(m)),
-    "the name of the operation": lambda m: setattr(graph_check.library_of(m.meta_graphs[0].graph_def).function.add().signature, "name", "MatMul"),
+    "two functions have the same name": lambda m: graph_check.graph_library(m.meta_graphs[0].graph_def).function.add().CopyFrom(_function(m)),
+    "the name of the operation": lambda m: setattr(graph_check.graph_library(m.meta_graphs[0].graph_def).function.add().signature, "name", "MatMul"),
     "attributes of its own": lambda m: _function(m).signature.attr.add(name="T"),
-    "a gradient calls": lambda m: graph_check.library_of(m.meta_graphs[0].graph_def).gradient.add(function_name="a", gradient_func="b"),
+    "a gradient calls": lambda m: graph_check.graph_library(m.meta_graphs[0].graph_def).gradient.add(function_name="a", gradient_func="b"),
     "has the tags": lambda m: m.meta_graphs[0].meta_info_def.tags.append("train"),
     "holds 0 graphs": lambda m: m.ClearField("meta_graphs"),
     "holds a collection 'queue_runners'": lambda m: m.meta_graphs[0].collection_def["queue_runners"].SetInParent(),

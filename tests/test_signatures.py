@@ -70,7 +70,7 @@ def texts_in(function):
     graph = function.graph.as_graph_def()
     nodes = [
         *graph.node,
-        *(node for f in graph_check.library_of(graph).function for node in f.node_def),
+        *(node for f in graph_check.graph_library(graph).function for node in f.node_def),
     ]
     return [
         node.op

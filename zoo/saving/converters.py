@@ -171,7 +171,7 @@ def _quantize_onnx(path, quantize, examples):
 
 def _without_erfc(graph):
     """Writes Erfc(x), which ONNX lacks, as 1 - Erf(x)."""
-    for body in [graph, *graph_check.library_of(graph).function]:
+    for body in [graph, *graph_check.graph_library(graph).function]:
         nodes = body.node if body is graph else body.node_def
         for node in [node for node in nodes if node.op == "Erfc"]:
             dtype, name, given = node.attr["T"].type, node.name, list(node.input)

@@ -129,7 +129,7 @@ def _forget_process(path):
     """Removes what TensorFlow writes beside each call of this process's settings: its devices, and its fellow workers."""
     content = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     for graph in content.meta_graphs:
-        functions = graph_check.library_of(graph.graph_def).function
+        functions = graph_check.graph_library(graph.graph_def).function
         for node in [*graph.graph_def.node, *(node for f in functions for node in f.node_def)]:
             if "config_proto" in node.attr:
                 node.attr["config_proto"].s = b""

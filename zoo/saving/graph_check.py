@@ -36,7 +36,7 @@ _KINDS = {"user_object", "function", "bare_concrete_function", "variable", "cons
 _HANDLES = {types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT}
 
 
-library_of = operator.attrgetter("library")  # the functions and gradients that a graph brings
+graph_library = operator.attrgetter("library")  # the functions and gradients that a graph brings
 
 
 class Refusal(Exception):
@@ -80,9 +80,9 @@ def check_model(model):
     for name in meta.collection_def:
         if name != "saved_model_main_op":
             raise Refusal(f"it holds a collection {name!r}, which TensorFlow 2 does not write")
-    functions = _functions(library_of(meta.graph_def))
+    functions = _functions(graph_library(meta.graph_def))
     _check_graph(meta.graph_def, functions)
-    for function in library_of(meta.graph_def).function:
+    for function in graph_library(meta.graph_def).function:
         _check_function(function, functions)
     _check_objects(meta.object_graph_def, meta.graph_def, functions)
 
