@@ -1,6 +1,8 @@
 """Writes docs/runtimes.md and the README's table of runtimes from what `benchmarks/serving.py` measured.
 
-python -m benchmarks.runtimes_page
+    python -m benchmarks.runtimes_page
+
+It measures nothing itself.
 """
 
 import json

@@ -32,8 +32,6 @@ COLD = {
     "litert": "from zoo.saving import runtimes; runtimes.open_converted(path)(x)",
 }
 COLD |= {"onnx": COLD["litert"], "openvino": COLD["litert"]}
-
-
 RESULTS = Path(__file__).parents[1] / "results" / "runtimes"
 
 

@@ -5,12 +5,9 @@ import os
 import shutil
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 import warm
-
-SHIPPED = Path(__file__).parents[1] / "saved_models"
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -64,6 +61,8 @@ def bait(tmp_path):
 @pytest.fixture
 def wine(tmp_path):
     """A copy of a shipped model."""
+    from harmful_changes import SHIPPED
+
     from zoo.saving import store
 
     return shutil.copytree(store.find(SHIPPED / "wine_dense"), tmp_path / "wine" / "1")

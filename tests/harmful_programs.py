@@ -301,7 +301,7 @@ def abort(bait):
     return tf.raw_ops.Abort(error_msg="x")
 
 
-def _with_constant(folder):
+def with_constant(folder):
     table = tf.constant([1.0, 2.0, 3.0])
     save(folder, lambda x: {"y": x + table[0]}, resource=_Holder(table))
 

@@ -44,7 +44,6 @@ from harmful_changes import (
 )
 from harmful_programs import (
     Bait,
-    _with_constant,
     abort,
     answers,
     call_far_away,
@@ -74,6 +73,7 @@ from harmful_programs import (
     save_v2,
     table_from,
     whole_file,
+    with_constant,
     with_resource,
     with_table,
     within,
@@ -182,7 +182,7 @@ ATTACKS = [
     Attack("network", "serving_default reports to a debugger", calls(debug_identity("grpc://127.0.0.1:{port}")), op("DebugIdentityV3"), "connected"),
     Attack("network", "serving_default asks a data service", calls(data_service), op(f"{DATASETS}|DummyIterationCounter|UncompressElement"), "connected"),
     Attack("the process", "serving_default ends the process", calls(abort), op("Abort"), "died"),
-    Attack("the process", "a constant of 2^44 elements", edited(huge_constant, lambda f, _: _with_constant(f)), "is a constant of more than", "exhausted"),
+    Attack("the process", "a constant of 2^44 elements", edited(huge_constant, lambda f, _: with_constant(f)), "is a constant of more than", "exhausted"),
     Attack("tampered", "the card says another score", tampered(change_card(runs=[{"scores": {"accuracy": 1.0}}])), "card.json has changed", "loaded", own=True),
     Attack("tampered", "the card makes its builder run code; the manifest agrees", tampered(builder_runs_code, renew=True), "no usable entry 'builder'", "loaded", own=True),
     Attack("tampered", "the card is no object; the manifest agrees", tampered(add("assets.extra/card.json", "[]"), renew=True), "no usable entry", "loaded", own=True),

@@ -65,9 +65,8 @@ def test_the_builders_and_public_calls_have_tested_examples():
 
 
 def test_the_readme_shows_the_scores_of_the_cards():
-    shown = README.partition("## Models that ship")[2].partition("\n```")[
-        0
-    ]  # the table, before the commands
+    section = README.partition("## Models that ship")[2]
+    shown = section.partition("\n```")[0]  # the table, before the commands
     for path in sorted((ROOT / "saved_models").iterdir()):
         if path.is_dir():
             card = cards.read(store.find(path))

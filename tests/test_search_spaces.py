@@ -101,7 +101,7 @@ def test_a_search_begins_with_what_is_trained_without_one(name):
     size = "small" if name == "seq2seq" else "base"
     config = zoo.TrainConfig(model=f"{name}:{size}")
     wanted = families.arguments(config.model)
-    hp = spaces.Narrowed(keras_tuner.HyperParameters(), first=spaces.first_values(config))
+    hp = spaces.Narrowed(keras_tuner.HyperParameters(), first=spaces.first_values(config, True))
     found = spaces.family_space(hp, config.model)
     for key in found.keys() & wanted.keys():
         assert found[key] == (list(wanted[key]) if isinstance(wanted[key], tuple) else wanted[key])

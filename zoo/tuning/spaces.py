@@ -177,17 +177,20 @@ def family_space(hp, name):
     return {key: _rounded(value) for key, value in arguments.items()}
 
 
-def first_values(config):
+def first_values(config, is_named):
     """Name → value with which a search begins: what `config` trains without one, as far as the space can say it.
 
     A family's widths are one number in its space, so that (256, 128, 64) begins as three layers of 256.
+
+    Args:
+        config: The `TrainConfig`.
+        is_named: Whether its model is a name; a builder of the caller's own begins at its own defaults.
     """
     flat = config.flat()
     first = {key: flat[key] for key in TRAINING}
-    try:
-        arguments = families.arguments(config.model, config.model_args)
-    except checks.InputError:  # a builder of the caller's own
+    if not is_named:
         return first
+    arguments = families.arguments(config.model, config.model_args)
     row = families.family(families.split_name(config.model)[0])
     defaults = inspect.signature(row.build).parameters.values()
     arguments = {p.name: p.default for p in defaults if p.default is not p.empty} | arguments

@@ -61,7 +61,8 @@ class Problem:
 
     def narrowed(self, hp):
         """The `HyperParameters` as a builder gets to see them."""
-        kept, first = spaces.already_said(self.config), spaces.first_values(self.config)
+        kept = spaces.already_said(self.config)
+        first = spaces.first_values(self.config, isinstance(self.model, str))
         return spaces.Narrowed(hp, self.fix, self.space, kept, first)
 
     def settings(self, narrowed, replicas=1):
