@@ -16,6 +16,7 @@ import csv
 import dataclasses
 import io
 import json
+import shlex
 import shutil
 import signal
 import statistics
@@ -46,6 +47,7 @@ class Row:
         beside: What stands beside it: a data set of `results/baselines.csv`, a figure with its source, or nothing where
             each run fits a linear baseline itself.
         seeds: The seeds.
+        note: What limits it, where it misses its goal or what stands beside it is better.
     """
 
     recipe: str
@@ -54,21 +56,24 @@ class Row:
     goal: str
     beside: str
     seeds: tuple[int, ...] = (0, 1, 2)
+    note: str = ""
 
     @property
     def command(self):
-        return " ".join(["python", f"recipes/{self.recipe}.py", *self.options.split()])
+        return shlex.join(["python", f"recipes/{self.recipe}.py", *shlex.split(self.options)])
 
 
 MNIST = "--dataset mnist --batch-size 128 --schedule one_cycle"
-IMDB = "--dataset imdb_reviews --text-size 500 20000 --batch-size 64 --ema 0.99"
+IMDB = "--dataset imdb_reviews --text-size {} 20000 --batch-size 64 --ema 0.99"
 ROWS = {
     "mnist_dense": Row(
         "classify_images", f"{MNIST} --model dense:large --epochs 25 --learning-rate 1e-3",
         "confusion.png", "98.6 %", "mnist",
     ),
     "mnist_cnn": Row(
-        "classify_images", f"{MNIST} --model cnn:base --epochs 40 --learning-rate 5e-3 --augment digits",
+        "classify_images",
+        f"{MNIST} --model cnn:base --model-args convs_per_stage=2 'filters=[16,32,64]' --epochs 40 --learning-rate 5e-3 "
+        "--augment digits",
         "mistakes.png", "99.5 %", "mnist",
     ),
     "mnist_rows_lstm": Row(
@@ -85,16 +90,26 @@ ROWS = {
     ),
     "imdb_lstm": Row(
         "classify_text",
-        f"{IMDB} --model recurrent:base --model-args embedding_dropout=0.5 --epochs 5 --learning-rate 2e-3",
+        f"{IMDB.format(1000)} --model recurrent:base --model-args embedding_dropout=0.5 --epochs 5 --learning-rate 2e-3 "
+        "--optimizer adamw --weight-decay 0.1",
         "curves.png", "87.5 %", "imdb_reviews",
+        note="It reads the order of words, learned from 22,500 reviews; the linear baseline weighs the words and pairs of "
+        "words of whole reviews, and is better.",
     ),
     "imdb_transformer": Row(
-        "classify_text", f"{IMDB} --model transformer:small --model-args dropout=0.3 --epochs 4 --learning-rate 1e-3",
+        "classify_text",
+        f"{IMDB.format(500)} --model transformer:small --model-args dropout=0.3 --epochs 4 --learning-rate 1e-3",
         "curves.png", "88.0 %", "imdb_reviews",
+        note="0.1 points below its goal: the 22,500 reviews are learned by heart, and validation loss rises from the third "
+        "epoch on. Weight decay of 0.1, label smoothing, dropout of 0.5, rotary positions, three epochs or 1,000 words "
+        "reached validation accuracies of 0.887 to 0.896, against 0.889 to 0.895 of this command, with a standard error of "
+        "0.006. The linear baseline, on the words and pairs of words of whole reviews, is better.",
     ),
     "imdb_cnn": Row(
-        "classify_text", f"{IMDB} --model cnn:text --epochs 4 --learning-rate 1e-3 --label-smoothing 0.1",
+        "classify_text",
+        f"{IMDB.format(500)} --model cnn:text --epochs 4 --learning-rate 1e-3 --label-smoothing 0.1",
         "curves.png", "89.0 %", "imdb_reviews",
+        note="The linear baseline, on the words and pairs of words of whole reviews, is better.",
     ),
     "cmudict_stress": Row(
         "classify_text", "--epochs 15", "confusion.png", "-", "cmudict_stress",
@@ -107,8 +122,8 @@ ROWS = {
     ),
     "mnist_iwae": Row(
         "generate_images",
-        "--dataset mnist --model vae:iwae --binarize dynamic --epochs 100 --batch-size 100 "
-        "--likelihood-samples 5000",
+        "--dataset mnist --model vae:iwae --binarize dynamic --epochs 400 --batch-size 100 "
+        "--schedule cosine --learning-rate 1e-3 --likelihood-samples 5000",
         "samples.png", "below `mnist_vae`", "84.78 with 50 samples in the paper (Burda et al. 2016)",
     ),
     "cmudict_g2p": Row(
@@ -118,7 +133,16 @@ ROWS = {
         "attention.png", "WER 33 %", "WER 33.9 of a WFST, about 31 of a Transformer (g2p-seq2seq), on other splits",
         seeds=(0,),
     ),
-    "co2": Row("forecast_series", "", "forecast.png", "-", ""),
+    "cmudict_g2p_stress": Row(
+        "pronounce_words",
+        "--dataset cmudict_with_stress --epochs 20 --model-args num_layers=2 hidden_dim=256 num_heads=4 "
+        "intermediate_dim=1024 dropout=0.1 --learning-rate 1e-3",
+        "attention.png", "-", "no figure of this split; without stress see `cmudict_g2p`", seeds=(0,),
+    ),
+    "co2": Row(
+        "forecast_series", "", "forecast.png", "-", "",
+        note="The linear autoregression is better: a season, a trend and little else is what the series has.",
+    ),
 }  # fmt: skip
 
 
@@ -164,7 +188,7 @@ def train(name, row, seed, until):
     if (run / "config.yaml").exists():
         command += ["--resume", str(run)]
     else:
-        command += [*row.options.split(), "--seed", str(seed), "--out", str(run)]
+        command += [*shlex.split(row.options), "--seed", str(seed), "--out", str(run)]
     print(" ".join(command[1:]), flush=True)
     child = subprocess.Popen(command, cwd=ROOT)
     try:
@@ -239,7 +263,8 @@ def write_row(name, row):
     path, found = RESULTS / f"{row.recipe}.csv", collect(name, row)
     rows = {line["row"]: line for line in read(path)} | {name: found}
     write(path, [rows[key] for key in ROWS if key in rows])
-    print(f"{path}: {found['metric']} {found['mean']} ± {found['std']}, seeds {found['seeds']}")
+    spread = f" ± {found['std']}" if found["std"] else ""
+    print(f"{path}: {found['metric']} {found['mean']}{spread}, seeds {found['seeds']}")
 
 
 def read(path):
@@ -312,12 +337,16 @@ def table(columns):
 PROTOCOLS = """\
 - The test split is read once, after training; validation is a tenth of train (stratified, the same for every seed), picks
   the epoch, and is not trained on. Mean and standard deviation are over seeds of weights, order and noise.
+- Rows of up to 2026-11-24 of MNIST, IMDB and pronunciation are of an older shuffle, in which neighbouring epochs and seeds
+  had orders that were much alike; the same commands give other figures now.
 - MNIST: 54,000 images train, 6,000 validate, 10,000 test. Accuracy.
-- IMDB: 22,500 reviews train, 2,500 validate, 25,000 test, cut to 256 words. Accuracy.
+- IMDB: 22,500 reviews train, 2,500 validate, 25,000 test, cut to their first 500 or 1,000 words
+  (the command says which). Accuracy.
 - VAE: pixels are drawn black or white with the probability that their grey level is, anew at each training step; the test
   images are drawn once. NLL in nats by 5,000 importance samples.
-- Pronunciation: one word in ten is test, by a hash of its spelling; any listed pronunciation is right; stress is left out.
-  `sequence_error` is the WER, `token_error` the PER; beam of 4.
+- Pronunciation: one word in ten is test, by a hash of its spelling; any listed pronunciation is right; stress is left out,
+  but in `cmudict_g2p_stress`. `sequence_error` is the WER, `token_error` the PER; beam of 4.
+- Stress (`cmudict_stress`): the same tenth of the words is test; the class is the syllable with the primary stress. Accuracy.
 - Series: the newest fifth of the steps is test, what comes before it validation; MASE (errors in units of the seasonal
   naive forecast's) of all windows of the test split, 26 weeks ahead; linear is an autoregression on the same window.
 - Linear baselines are logistic regressions of scikit-learn on the same inputs (of texts: TF-IDF of n-grams) and the whole
@@ -349,6 +378,7 @@ def page():
         parts += [
             f"### {name}",
             f"`{line['command']}`; {seeds} ({about})",
+            *([ROWS[name].note] if ROWS[name].note else []),
             f"![{name}](results/{name}.png)",
         ]
     return "\n\n".join(parts) + "\n"

@@ -2,11 +2,13 @@
 
     python -m benchmarks.runtimes_page
 
-It measures nothing itself.
+It measures nothing itself, and leaves out what was measured of weights that don't ship any more.
 """
 
 import json
 from pathlib import Path
+
+from benchmarks import shipped
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE, README = (
@@ -24,25 +26,32 @@ NAMES = {
 
 
 def results():
-    """Name of a model → what was measured of it."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    """Name of a model that ships → what was measured of the weights that ship."""
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    return {
+        name: one
+        for name, one in found.items()
+        if "rows" in one and name in shipped.names() and one["weights"] == shipped.weights(name)
+    }
 
 
 def winners(found):
-    """A table: the runtime that answers one example soonest, and the one that does most batches, per model.
+    """A table: the runtime that answers one example soonest, and the one that does most batches, per family and model.
 
     Only unquantized ones are compared: their answers are the model's own.
     """
     lines = [
-        "| model | one example | against TensorFlow | batches of 256 | against TensorFlow |",
-        "| --- | --- | --- | --- | --- |",
+        "| family | model | one example | against TensorFlow | batches of 256 | against TensorFlow |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name, one in found.items():
+    for name, one in sorted(found.items(), key=lambda item: item[1]["family"]):
         rows = {row[0]: row for row in one["rows"] if row[0] in NAMES}
         soonest = min(rows.values(), key=lambda row: row[4])
         most = max(rows.values(), key=lambda row: row[6])
-        single, batches = rows["tensorflow"][4] / soonest[4], most[6] / rows["tensorflow"][6]
-        lines.append(f"| `{name}` | {NAMES[soonest[0]]} | {single:.1f} times as fast | {NAMES[most[0]]} | {batches:.1f} times |")  # fmt: skip
+        own = rows["tensorflow"]
+        single = "-" if soonest is own else f"{own[4] / soonest[4]:.1f} times as fast"
+        batches = "-" if most is own else f"{most[6] / own[6]:.1f} times"
+        lines.append(f"| {one['family']} | `{name}` | {NAMES[soonest[0]]} | {single} | {NAMES[most[0]]} | {batches} |")  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
@@ -56,6 +65,7 @@ def page():
         f"Measured by `python -m benchmarks.serving` ({' or '.join(rounds)}, in which the runtimes take turns; the signature",
         "`tensors`). Score and agreement (the same class as TensorFlow's answer) are those of the whole test split; the first",
         "answer of a fresh process includes all imports. LiteRT takes texts and recurrent models one example at a time.",
+        shipped.missing(found),
         "",
         "## The fastest, unquantized",
         "",
@@ -72,11 +82,10 @@ def page():
     lines += ["", "## `zoo.load(...).predict` and the bare signature", "", "| model | signature, ms | predict, ms |", "| --- | --- | --- |"]  # fmt: skip
     lines += [f"| {name} | {one['overhead'][0]:.3f} | {one['overhead'][1]:.3f} |" for name, one in found.items()]  # fmt: skip
     lines += ["", "## What is refused", "", "| model | runtime | reason |", "| --- | --- | --- |"]
-    lines += [
-        f"| {name} | {label} | {' '.join(reason.split())} |"
-        for name, one in found.items()
-        for label, reason in one["refused"].items()
-    ]
+    for name, one in found.items():
+        for reason in dict.fromkeys(one["refused"].values()):
+            labels = [label for label, other in one["refused"].items() if other == reason]
+            lines.append(f"| {name} | {', '.join(labels)} | {' '.join(reason.split())} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,14 +1,17 @@
 """Trained models through TensorFlow, LiteRT, ONNX Runtime and OpenVINO: size, score, agreement, latency, throughput.
 
-    python -m benchmarks.serving                        # every shipped model that is missing in results/runtimes/
+    python -m benchmarks.serving                        # every shipped model that is not measured yet, or has new weights
     python -m benchmarks.serving mnist_cnn --rounds 3   # these, again
+    python -m benchmarks.serving imdb_lstm --scores     # score and agreement alone; the times can follow
     python -m benchmarks.runtimes_page                  # docs/runtimes.md and README's table, of what was measured
 
-Every model is converted in every way that `zoo convert` knows. Then the runtimes take turns, round by round, in one process
-with as many threads as there are cores; the whole test set tells score and agreement. Nothing else should run meanwhile.
+Every model is converted in every way that `zoo convert` knows. The whole test set tells score and agreement: long where a
+runtime takes one example at a time, and not again where it is known of these weights. Then the runtimes take turns, round by
+round, in one process with as many threads as there are cores: nothing else should run meanwhile.
 """
 
 import argparse
+import functools
 import json
 import os
 import statistics
@@ -22,7 +25,10 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from benchmarks import shipped
+from zoo import files
 from zoo.saving import convert, runtimes, store
+from zoo.training import provenance
 
 WAYS = [(to, how) for to, known in convert.QUANTIZE.items() for how in (None, *known)]
 SINGLE, TOGETHER, BATCH = 50, 5, 256  # calls of one example, of a batch, and its size, in a round
@@ -39,21 +45,31 @@ def result_of(name):
     return RESULTS / f"{name}.json"
 
 
+def read(name):
+    """What is known of a model."""
+    path = result_of(name)
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
 def size_of(folder, pattern):
     return sum(file.stat().st_size for file in folder.glob(pattern))
 
 
 def candidates(name, place):
-    """Name of a way → (call, bytes, folder), and name → reason for those that cannot be."""
+    """Name of a way → (function that opens it, bytes, folder), and name → reason for those that cannot be."""
     path = store.find(name)
-    loaded = tf.saved_model.load(path)
 
-    def call(inputs):
-        outputs = loaded.signatures["tensors"](**inputs)
-        return {key: value.numpy() for key, value in outputs.items()}
+    def open_saved():
+        loaded = tf.saved_model.load(path)
+
+        def call(inputs):
+            outputs = loaded.signatures["tensors"](**inputs)
+            return {key: value.numpy() for key, value in outputs.items()}
+
+        return call
 
     size = store.weights_size(path) + size_of(path, "*.pb")
-    found, refused = {"tensorflow": (call, size, path)}, {}
+    found, refused = {"tensorflow": (open_saved, size, path)}, {}
     for to, how in WAYS:
         label = f"{to} {how}" if how else to
         try:
@@ -61,28 +77,34 @@ def candidates(name, place):
         except zoo.InputError as error:
             refused[label] = str(error)
             continue
-        call = runtimes.open_converted(folder, threads=os.cpu_count())
-        found[label] = (call, size_of(folder, "model.*"), folder)
+        opens = functools.partial(runtimes.open_converted, folder, threads=provenance.cores())
+        found[label] = (opens, size_of(folder, "model.*"), folder)
     return found, refused
 
 
 def in_batches(call, inputs):
-    """The outputs for any number of examples."""
+    """The outputs for any number of examples; texts go by length, without the padding that their batch does not need."""
     count = len(next(iter(inputs.values())))
-    parts = [
-        call({key: values[i : i + BATCH] for key, values in inputs.items()})
-        for i in range(0, count, BATCH)
-    ]
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    lengths = (inputs["ids"] != 0).sum(1) if "ids" in inputs else np.zeros(count, int)
+    order, parts = np.argsort(lengths, kind="stable"), []
+    for start in range(0, count, BATCH):
+        chosen = order[start : start + BATCH]
+        given = {key: values[chosen] for key, values in inputs.items()}
+        if "ids" in given:
+            given["ids"] = given["ids"][:, : max(lengths[chosen].max(), 1)]
+        parts.append(call(given))
+    back = np.argsort(order)
+    return {key: np.concatenate([part[key] for part in parts])[back] for key in parts[0]}
 
 
 def measure(found, inputs, rounds):
     """Way → (milliseconds of single calls, examples per second of batches), the ways taking turns."""
     one = {key: values[:1] for key, values in inputs.items()}
     many = {key: np.resize(values, (BATCH, *values.shape[1:])) for key, values in inputs.items()}
+    calls = {label: opens() for label, (opens, *_) in found.items()}
     times = {label: ([], []) for label in found}
     for _ in range(rounds):
-        for label, (call, *_) in found.items():
+        for label, call in calls.items():
             for given, count, kept in ((one, SINGLE, 0), (many, TOGETHER, 1)):
                 call(given)  # once to warm up: shapes change
                 for _ in range(count):
@@ -123,42 +145,74 @@ def cold(label, folder, inputs):
         return time.perf_counter() - start
 
 
-def rows_of(name, rounds, place):
-    """The table's rows of a model, and the conversions that cannot be."""
-    card = zoo.load(name).card
-    inputs = convert.examples_of(card, "test")
+def judged(card, inputs, found):
+    """Way → (score, agreement with TensorFlow's answers) on the whole test set; for classes only.
+
+    One way is open at a time: of texts of many lengths each keeps gigabytes.
+    """
+    if card["task"] != "classification":
+        return dict.fromkeys(found, (None, None))
+    targets = convert.splits_of(card).targets("test")
+    classes = {
+        label: in_batches(opens(), inputs)["class_id"] for label, (opens, *_) in found.items()
+    }
+    return {
+        label: (float(np.mean(mine == targets)), float(np.mean(mine == classes["tensorflow"])))
+        for label, mine in classes.items()
+    }
+
+
+def measured(name, rounds, known, place):
+    """What is kept of a model; without `rounds` no times."""
+    model = zoo.load(name)
+    weights = shipped.weights(name)
+    inputs = convert.examples_of(model.card, "test")
     found, refused = candidates(name, place)
-    answers = {label: in_batches(call, inputs) for label, (call, *_) in found.items()}
+    if known.get("weights") == weights and set(known["judged"]) == set(found):
+        verdicts = known["judged"]
+    else:
+        verdicts = judged(model.card, inputs, found)
+    family = model.card["builder"]["family"]
+    kept = {"family": family, "weights": weights, "judged": verdicts, "refused": refused}
+    if not rounds:
+        return kept
     times, rows = measure(found, inputs, rounds), []
-    targets = convert.splits_of(card).targets("test") if card["task"] == "classification" else None
     for label, (_, size, folder) in found.items():
         single, batches = times[label]
-        mine, wanted = answers[label], answers["tensorflow"]
-        key = "class_id" if "class_id" in mine else next(iter(mine))
-        same = float(np.mean(mine[key] == wanted[key])) if key == "class_id" else None
-        score = None if targets is None else float(np.mean(mine["class_id"] == targets))
         rows.append(
-            (label, size / 1024, score, same, statistics.median(single), np.quantile(single, 0.99),
+            (label, size / 1024, *verdicts[label], statistics.median(single), np.quantile(single, 0.99),
              statistics.median(batches), cold(label, folder, inputs))
         )  # fmt: skip
-    return rows, refused
+    overhead = predict_overhead(name, rounds)
+    return kept | {
+        "rounds": rounds,
+        "threads": provenance.cores(),
+        "rows": rows,
+        "overhead": overhead,
+    }
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="*", help="default: all that are missing")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scores", action="store_true", help="measure no times")
     options = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     RESULTS.mkdir(parents=True, exist_ok=True)
-    missing = [p.name for p in sorted(Path("saved_models").iterdir()) if p.is_dir() and not result_of(p.name).exists()]  # fmt: skip
-    for name in options.models or missing:
+    names = options.models or [
+        name
+        for name in shipped.names()
+        if "rows" not in read(name) or read(name)["weights"] != shipped.weights(name)
+    ]
+    for name in names:
+        known = read(name)
         with tempfile.TemporaryDirectory() as place:
-            rows, refused = rows_of(name, options.rounds, place)
-        overhead = predict_overhead(name, options.rounds)
-        found = {"rounds": options.rounds, "threads": os.cpu_count(), "rows": rows, "refused": refused, "overhead": overhead}  # fmt: skip
-        result_of(name).write_text(json.dumps(found, indent=1) + "\n")
-        print(f"{result_of(name)}: {len(rows)} ways", flush=True)
+            found = measured(name, 0 if options.scores else options.rounds, known, place)
+        if known.get("weights") == found["weights"]:
+            found = known | found
+        files.write_atomic(result_of(name), json.dumps(found, indent=1) + "\n")
+        print(f"{result_of(name)}: {len(found['judged'])} ways", flush=True)
 
 
 if __name__ == "__main__":

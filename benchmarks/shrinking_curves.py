@@ -1,6 +1,6 @@
 """Size and score of a trained model as it is pruned and quantized.
 
-    python -m benchmarks.shrinking_curves mnist_cnn imdb_lstm --minutes 60   # goes on where it was stopped
+    python -m benchmarks.shrinking_curves mnist_cnn imdb_lstm --minutes 60   # goes on where it was stopped, anew for new weights
     python -m benchmarks.shrinking_curves --page                             # docs/shrinking.md and its pictures
 
 Each row is one call of `zoo.shrink` from the model that ships: shares of zeros at once and with two epochs of training, and
@@ -12,12 +12,14 @@ import argparse
 import gzip
 import json
 import math
+import shutil
 import time
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 import zoo
+from benchmarks import shipped
 from zoo.saving import store
 from zoo.training import pictures
 
@@ -47,16 +49,24 @@ def measure(name, way):
     """A row: sizes and score of a model after `way`; `None` for the model as it ships."""
     if way is None:
         path = store.find(name)
-        scores = zoo.load(name).card["runs"][0][
-            "scores"
-        ]  # the weights that ship are those of seed 0
+        scores = zoo.load(name).card["runs"][0]["scores"]  # of the weights that ship
     else:
         out = RUNS / f"{name}-{words(way).replace(' ', '_').replace('%', '').replace(',', '')}"
+        shutil.rmtree(out, ignore_errors=True)  # of a call that was stopped
         report, path = zoo.shrink(name, out=str(out), quiet=True, **way)
         scores = report.scores
     metric, score = next(iter(scores.items()))
     disk, compressed = sizes(path)
     return {"bytes": disk, "compressed": compressed, "metric": metric, "score": score}
+
+
+def current(found):
+    """The rows of models whose weights ship, as they were measured."""
+    return {
+        name: one["rows"]
+        for name, one in found.items()
+        if name in shipped.names() and one["weights"] == shipped.weights(name)
+    }
 
 
 def draw(name, rows):
@@ -82,12 +92,14 @@ def draw(name, rows):
     pictures.save(figure, ROOT / "docs" / "results" / f"shrunk_{name}.png")
 
 
-def write_page(found):
+def page(found):
+    """What docs/shrinking.md says of the rows measured."""
     lines = [
         "# Size and score of pruned and quantized models",
         "",
         "Measured by `python -m benchmarks.shrinking_curves`: one run each (seed 0), the whole test split. Zeros save nothing",
-        "on disk before the file is compressed, and no time in a runtime that does not know of them.",
+        "on disk before the file is compressed, and no time in a runtime that does not know of them. What was measured of weights",
+        "that don't ship any more is left out.",
     ]
     for name, rows in found.items():
         whole = rows["as it ships"]
@@ -95,8 +107,7 @@ def write_page(found):
         lines += [f"| model | weights, KiB | compressed, KiB | test {whole['metric']} |", "| --- | --- | --- | --- |"]  # fmt: skip
         for key, row in rows.items():
             lines.append(f"| {key} | {row['bytes'] / 1024:,.0f} | {row['compressed'] / 1024:,.0f} | {row['score']:.4f} |")  # fmt: skip
-        draw(name, rows)
-    PAGE.write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def main():
@@ -112,7 +123,10 @@ def main():
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     begun = time.monotonic()
     for name in options.models:
-        rows = found.setdefault(name, {})
+        weights = shipped.weights(name)
+        if found.get(name, {}).get("weights") != weights:
+            found[name] = {"weights": weights, "rows": {}}
+        rows = found[name]["rows"]
         for way in (None, *WAYS):
             key = "as it ships" if way is None else words(way)
             if key in rows or time.monotonic() - begun > 60 * options.minutes:
@@ -121,7 +135,9 @@ def main():
             RESULTS.write_text(json.dumps(found, indent=1) + "\n")
             print(name, key, rows[key], flush=True)
     if options.page:
-        write_page(found)
+        for name, rows in current(found).items():
+            draw(name, rows)
+        PAGE.write_text(page(current(found)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A table of ordinary SavedModels, made with plain Keras and plain TensorFlow: none may be refused."""
+"""A table of ordinary SavedModels, made with plain Keras and plain TensorFlow: none may be refused but those of `TO_ALLOW`."""
 
 import keras
 import numpy as np
@@ -154,6 +154,9 @@ def counted(saved, x):
     saved.count.assign_add(1)
     return {"y": x + tf.cast(saved.count, tf.float32)}
 
+
+# Operations that a user must allow by name: crafted arguments make them answer with memory that nobody wrote.
+TO_ALLOW = {"a spectrum": "RFFT", "linear algebra": "Cholesky"}
 
 FLOATS, TEXTS = tf.TensorSpec([None], tf.float32, "x"), tf.TensorSpec([None], tf.string, "text")
 

@@ -207,6 +207,13 @@ def test_bad_input_is_a_message_and_exit_code_2(
     assert words in captured.out + captured.err
 
 
+def test_info_of_a_model_without_a_card_says_so(tmp_path):
+    tf.saved_model.save(tf.Module(), str(tmp_path / "1"))
+    found = here("info", tmp_path)
+    assert (found.returncode, found.stdout) == (2, b"")
+    assert b"was not made by this project: it has no" in found.stderr
+
+
 def test_bad_input_shows_no_traceback(tmp_path):
     child = run("predict", "no_model", "x.png", cwd=tmp_path)
     assert child.returncode == 2

@@ -82,6 +82,11 @@ def test_a_translation_is_refused_with_the_reason(run, in_tmp):  # noqa: F811
             zoo.convert(run("translation"), to)
 
 
+def test_what_crashes_litert_is_refused_before(in_tmp):
+    with pytest.raises(zoo.InputError, match="calibration for int8 crashes on its loop. Use 'dynamic'"):  # fmt: skip
+        zoo.convert("cmudict_stress", "litert", quantize="int8")
+
+
 def test_another_answer_is_refused_and_leaves_nothing(in_tmp, monkeypatch):
     def differ(*arguments, **options):
         monkeypatch.setattr(subprocess, "run", real)
@@ -94,6 +99,23 @@ def test_another_answer_is_refused_and_leaves_nothing(in_tmp, monkeypatch):
     ):
         zoo.convert("wine_dense", "onnx")
     assert not list(Path("converted").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("code", "stderr", "message"),
+    [
+        (1, "I0 round-off errors\nonnx.CheckerError: no such type\nI0 more", "onnx: onnx.CheckerError: no such type$"),
+        (-11, "I0000 slightly different results due to floating-point round-off errors", r"crashed \(SIGSEGV\)$"),
+        (3, "", "process ended with 3$"),
+    ],
+)  # fmt: skip
+def test_a_failed_converter_s_reason_is_no_line_of_its_log(
+    code, stderr, message, in_tmp, monkeypatch
+):
+    failed = subprocess.CompletedProcess([], code, "", stderr)
+    monkeypatch.setattr(subprocess, "run", lambda *arguments, **options: failed)
+    with pytest.raises(zoo.InputError, match=message):
+        zoo.convert("wine_dense", "onnx")
 
 
 @pytest.mark.parametrize(

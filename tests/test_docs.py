@@ -6,21 +6,18 @@ import doctest
 import importlib
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
 import zoo
+from benchmarks import serving_page
 from zoo import families, summary
 from zoo.saving import card as cards
 from zoo.saving import store
 
 ROOT = Path(zoo.__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-from benchmarks import serving_page  # noqa: E402
-
 README = (ROOT / "README.md").read_text()
 PAGES = README + (ROOT / "docs" / "saved_models.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGES, re.S)

@@ -170,7 +170,7 @@ def test_a_run_trains_with_the_operation_and_exports_without(in_tmp, monkeypatch
         return real(layer, sequences, *states)
 
     monkeypatch.setattr(fused, "_block_lstm", spy)
-    trained = zoo.train("recurrent:tiny", (SEQUENCES.repeat(6, 0), np.arange(36) % 2),
+    trained = zoo.train("recurrent:tiny", (SEQUENCES.repeat(6, 0) + np.arange(36)[:, None, None] / 100, np.arange(36) % 2),
                         epochs=1, batch_size=4, quiet=True)  # fmt: skip
     assert 2 in traced_rows  # half of a training batch
     graph = (Path(trained.export) / "saved_model.pb").read_bytes()

@@ -134,8 +134,8 @@ def test_a_swap_after_the_check_has_no_effect(wine, monkeypatch):
     expected = zoo.load(wine).signatures["embed"](**ones(wine))["embedding"]
     check = graph_check.check
 
-    def check_then_swap(content):
-        check(content)
+    def check_then_swap(*arguments):
+        check(*arguments)
         shutil.rmtree(wine)
         shutil.copytree(store.find(SHIPPED / "digits_dense"), wine)
 
@@ -287,7 +287,11 @@ HEAVY = ("MobileNetV3", "EfficientNet")
 )
 def test_no_false_alarm(name, tmp_path):
     ordinary.ORDINARY[name](str(tmp_path / "model"))
-    model = zoo.load(tmp_path / "model", foreign=True)
+    allow = [ordinary.TO_ALLOW[name]] if name in ordinary.TO_ALLOW else []
+    for operation in allow:
+        with pytest.raises(gate.RefusedModelError, match=rf"pass allow=\['{operation}'\]"):
+            zoo.load(tmp_path / "model", foreign=True)
+    model = zoo.load(tmp_path / "model", foreign=True, allow=allow)
     assert "serving_default" in model.signatures
     with pytest.raises(manifest.DamagedModelError, match="foreign=True"):
         zoo.load(tmp_path / "model")
@@ -308,6 +312,19 @@ def test_a_model_of_others_is_called_by_the_names_of_its_tensors(plain, caplog, 
     with pytest.raises(zoo.InputError, match="no card.*'x'"):
         model.predict([1.0])
     assert zoo.verify(plain, foreign=True)["signatures"] == ["serving_default"]
+
+
+def test_an_operation_can_be_allowed_and_no_other_is(bait, tmp_path, in_tmp, capsys):
+    ordinary.ORDINARY["linear algebra"](str(tmp_path / "model"))
+    cli.main(["verify", "--foreign", "--allow", "Cholesky", str(tmp_path / "model")])
+    assert capsys.readouterr().out.startswith("ok")
+    assert zoo.load(tmp_path / "model", foreign=True, allow="Cholesky").signatures
+    with pytest.raises(gate.RefusedModelError, match="'Cholesky', which is not"):
+        zoo.load(tmp_path / "model", foreign=True, allow=["RFFT"])
+    attack = malicious.named("serving_default lists a folder")
+    malicious.made(attack, bait, tmp_path / "bad")
+    with pytest.raises(gate.RefusedModelError, match="'MatchingFiles', which is not"):
+        zoo.load(tmp_path / "bad", foreign=True, allow=["Cholesky"])
 
 
 def test_an_unsafe_load_is_asked_for_and_logged(bait, tmp_path, caplog):

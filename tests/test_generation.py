@@ -94,6 +94,17 @@ def test_pixels_become_black_and_white(binarize):
         np.testing.assert_array_equal(judged, split_images(binarize, split))
 
 
+@pytest.mark.parametrize("binarize", ["dynamic", "static"])
+def test_validation_images_trained_on_are_drawn_like_the_others(binarize):
+    splits = pipeline.make_splits(
+        *user.from_user(stripes(), task="generation"),
+        batch_size=16, binarize=binarize, use_validation=True,
+    )  # fmt: skip
+    is_grey = (splits.examples["train"].inputs % 255 > 0).any((1, 2, 3))
+    assert len(is_grey) == 160
+    assert is_grey.all() == is_grey.any() == (binarize == "dynamic")
+
+
 @pytest.mark.parametrize(
     ("model", "options", "words"),
     [

@@ -54,6 +54,19 @@ def test_each_operation_that_is_not_allowed_is_refused(plain):
     assert tried > 4000
 
 
+def test_operations_that_answer_with_memory_of_the_process_are_not_allowed():
+    seen = {
+        "BlockLSTMV2",
+        "Cholesky",
+        "MatrixSolveLs",
+        "ParallelConcat",
+        "RFFT",
+        "RFFT2D",
+        "IRFFT2D",
+    }
+    assert not seen & graph_check.allowed_operations()
+
+
 def test_allowed_operations_exist_and_name_no_file():
     definitions = registered()
     strange = re.compile("file|path|url|address|descriptor|token|region|library|server")
@@ -90,6 +103,12 @@ STRUCTURE = {
     "without a value": lambda m: setattr(_node(m).attr["T"], "placeholder", "T"),
     "meant for the device": lambda m: setattr(_node(m), "device", "/job:worker/task:1"),
     "settings that change": lambda m: setattr(_caller(m).attr["config_proto"], "s", _settings()),
+    "settings that change the": lambda m: setattr(_caller(m).attr["config_proto"], "s", _optimizers()),
+    "attribute 'config' '": lambda m: setattr(_caller(m).attr["config"], "s", b"\x12\x01a"),
+    "attribute 'executor_type' 'mine'": lambda m: setattr(_caller(m).attr["executor_type"], "s", b"mine"),
+    "attribute 'input_encoding' '../../secret'": lambda m: setattr(_node(m).attr["input_encoding"], "s", b"../../secret"),
+    "attribute '_kernel', which": lambda m: setattr(_node(m).attr["_kernel"], "s", b"mine"),
+    "attribute '_kernel', which tells": lambda m: setattr(_function(m).attr["_kernel"], "s", b"mine"),
     "damaged settings": lambda m: setattr(_caller(m).attr["config_proto"], "s", b"\xff"),
     "takes the gradient of": lambda m: setattr(_node(m).attr["_gradient_op_type"], "s", b"PyFunc"),
     "two functions have the same name": lambda m: graph_check.graph_library(m.meta_graphs[0].graph_def).function.add().CopyFrom(_function(m)),
@@ -119,6 +138,12 @@ STRUCTURE = {
 def _settings():
     config = config_pb2.ConfigProto()
     config.graph_options.rewrite_options.custom_optimizers.add(name="mine")
+    return config.SerializeToString()
+
+
+def _optimizers():
+    config = config_pb2.ConfigProto()
+    config.graph_options.rewrite_options.optimizers.append("map_fusion")
     return config.SerializeToString()
 
 

@@ -90,6 +90,33 @@ def test_weight_decay_leaves_biases_and_normalizations_out():
     assert decayed == {w.path for w in model.trainable_variables if w.path.endswith("kernel")}
 
 
+def test_rms_normalizations_are_not_decayed():
+    model = zoo.build(
+        "transformer:tiny",
+        input_shape=(None,),
+        num_classes=2,
+        vocabulary_size=9,
+        normalization="rms",
+    )
+    optimizer = make_optimizer(OptimizerConfig(name="adamw", weight_decay=0.1), 10)
+    kept = {w.name for w in model.trainable_variables if not optimizer._use_weight_decay(w)}
+    assert kept == {"scale", "bias"}
+    assert optimizer._use_weight_decay(keras.Variable([1.0], name="scale_of_images"))
+
+
+@pytest.mark.parametrize(("decay", "left"), [(0.0, 1.0), (0.5, 0.95), (None, 0.9996)])
+def test_muon_decays_all_weights_alike(decay, left):
+    model = zoo.build("cnn:tiny", input_shape=(8, 8, 1), num_classes=3, normalization="batch")
+    weights = model.trainable_variables
+    for weight in weights:
+        weight.assign(np.ones(weight.shape))
+    config = OptimizerConfig(name="muon", learning_rate=0.1, weight_decay=decay)
+    make_optimizer(config, 10).apply([np.zeros(w.shape, "float32") for w in weights], weights)
+    for weight in weights:
+        expected = left if weight.name == "kernel" else 1.0
+        np.testing.assert_allclose(weight, np.full(weight.shape, expected), rtol=1e-6)
+
+
 def test_a_schedule_without_its_length_is_refused():
     info = zoo.load_dataset("wine").info
     model = zoo.build("dense:tiny", input_shape=(13,), num_classes=3)

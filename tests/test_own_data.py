@@ -1,5 +1,6 @@
 """The caller's own files and tables: trained, exported, and predicted in a fresh process."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import tensorflow as tf
 import warm
 
 import zoo
-from zoo.data import images, paths, tables, user
+from zoo.data import images, paths, pipeline, sources, tables, user
 from zoo.data.prepare import prepare
 
 WORDS = {"good": "a fine film with great actors", "bad": "dull and far too long, sadly"}
@@ -339,6 +340,39 @@ def test_repeated_rows_never_are_in_train_and_test():
     x = np.random.default_rng(0).normal(size=(60, 3)).repeat(2, 0)
     _, splits = user.from_user((x, np.arange(120) // 2 % 2))
     assert not set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
+
+
+def test_repeated_rows_never_are_in_train_and_the_validation_carved_from_it(caplog):
+    x = np.random.default_rng(0).normal(size=(60, 3)).repeat(2, 0).astype("float32")
+    info, splits = user.from_user((x, np.arange(120) // 2 % 2), test=(x[:9] + 9, np.arange(9) % 2))
+    made = pipeline.make_splits(info, splits, batch_size=8).examples
+    assert len(made["validation"]) == 12
+    assert not set(map(bytes, made["train"].inputs)) & set(map(bytes, made["validation"].inputs))
+    assert "repeat an example of validation or test: left out of train" in caplog.text
+    published = dataclasses.replace(info, source="an article")
+    kept = pipeline.make_splits(published, splits, batch_size=8).examples
+    assert len(kept["train"]) == 108
+
+
+@pytest.mark.parametrize("form", ["mixed", "plain", "stream"])
+def test_numbers_that_differ_little_are_standardised(form, caplog):
+    big = 1e7 + np.random.default_rng(0).integers(-4, 5, 3000).astype("float32")
+    columns = {"big": big, "flat": np.full(3000, 1e7 / 3, "float32")}
+    kinds = ("number", "number") if form == "mixed" else ()
+    inputs = columns if kinds else np.stack(list(columns.values()), -1)
+    data = sources.Arrays(inputs, np.arange(3000.0, dtype="float32"))
+    if form == "stream":
+        data = sources.Stream(tf.data.Dataset.from_tensor_slices(data.tensors), 3000)
+    info = sources.DataInfo(
+        "sums", "table", "regression", (2,), "float32", (), tuple(columns), kinds
+    )
+    splits = dict.fromkeys(("train", "validation", "test"), data)
+    prepared = prepare(pipeline.make_splits(info, splits, batch_size=8)).inputs(inputs).numpy()
+    assert abs(prepared[:, 0].mean()) < 0.2  # float32 knows whole numbers alone there
+    assert prepared[:, 0].std() == pytest.approx(1, abs=1e-3)
+    assert not prepared[:, 1:].any()
+    assert "flat" in caplog.text
+    assert "big" not in caplog.text
 
 
 @pytest.mark.slow

@@ -1,24 +1,17 @@
 """The published tables are those of `results/*.csv`, whose rows agree with themselves."""
 
-import importlib.util
+import json
 import statistics
 from pathlib import Path
 
 import pytest
 
 import zoo
+from benchmarks import results, runtimes_page, shipped, shrinking_curves
 
 ROOT = Path(zoo.__file__).parents[1]
 
 
-def benchmark(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-results, runtimes_page = benchmark("results"), benchmark("runtimes_page")
 FOUND = {
     line["row"]: (recipe, line)
     for recipe in sorted({row.recipe for row in results.ROWS.values()})
@@ -36,6 +29,28 @@ def test_the_pages_of_runtimes_show_what_was_measured():
         "python -m benchmarks.runtimes_page"
     )
     assert runtimes_page.README.read_text() == runtimes_page.readme()
+
+
+def test_the_page_of_smaller_models_shows_what_was_measured():
+    found = shrinking_curves.current(json.loads(shrinking_curves.RESULTS.read_text()))
+    assert shrinking_curves.PAGE.read_text() == shrinking_curves.page(found), (
+        "python -m benchmarks.shrinking_curves --page"
+    )
+    for name in found:
+        assert (shrinking_curves.ROOT / "docs" / "results" / f"shrunk_{name}.png").exists()
+
+
+def test_figures_of_other_weights_leave_the_pages(monkeypatch):
+    found = json.loads(shrinking_curves.RESULTS.read_text())
+    assert "mnist_cnn" in shrinking_curves.current(found)
+    assert "mnist_cnn" in runtimes_page.results()
+    own = shipped.weights
+    monkeypatch.setattr(shipped, "weights", lambda name: "new" if name == "mnist_cnn" else own(name))  # fmt: skip
+    assert "mnist_cnn" not in shrinking_curves.current(found)
+    measured = runtimes_page.results()
+    assert "mnist_cnn" not in measured
+    assert "digits_cnn" in measured
+    assert "`mnist_cnn`" in shipped.missing(measured)
 
 
 @pytest.mark.parametrize("name", FOUND)

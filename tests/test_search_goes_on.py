@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 from unittest import mock
 
+import keras
 import pytest
-from searches import quick_trials, tune
+from searches import build, quick_trials, rows, tune
 
 import zoo
 from zoo import files
+from zoo.tuning import results, search
 from zoo.tuning import tuner as engine
 
 
@@ -91,6 +93,92 @@ def test_more_trials_go_on_with_a_search_other_settings_do_not(in_tmp, monkeypat
     Path("other/file").touch()
     with pytest.raises(zoo.InputError, match="holds other files and no search"):
         tune(out="other")
+
+
+def test_a_refused_search_does_not_keep_its_folder(in_tmp, monkeypatch):
+    quick_trials(monkeypatch)
+    for wrong in ({"objective": "val_acc"}, {"fix": {"dropout": 0.9}}, {"task": "generation"}):
+        with pytest.raises(zoo.InputError):
+            tune(out="s", **wrong)
+    assert len(tune(out="s").trials) == 2
+
+
+def test_a_trial_that_time_was_up_for_goes_on_exactly(in_tmp, monkeypatch):
+    options = {"trials": 1, "epochs": 6, "prune": False}
+    whole = tune(out="whole", **options).trials[0]
+    now, end = [0.0], engine.trials.stops.StopInTime.on_epoch_end
+    monkeypatch.setattr(engine.time, "monotonic", lambda: now[0])
+
+    def slow(self, epoch, logs=None):
+        now[0] += 50
+        end(self, epoch, logs)
+
+    monkeypatch.setattr(engine.trials.stops.StopInTime, "on_epoch_end", slow)
+    for _ in range(2):  # the second one has no time left
+        (cut,) = tune(out="s", max_minutes=2, **options).trials
+        assert (cut["cut"], cut["epochs"]) == (True, 3)
+        assert "ended early: time was up" in Path("s/report.md").read_text()
+    (more,) = tune(out="s", max_minutes=3.9, **options).trials
+    assert (more["cut"], more["epochs"]) == (True, 4)
+    (ended,) = tune(out="s", **options).trials
+    assert (ended["cut"], ended["epochs"]) == (False, 6)
+    assert (ended["score"], ended["loss"]) == (whole["score"], whole["loss"])
+    assert not list(Path("s").glob("trial_*/run/checkpoints"))
+
+
+def test_dimensions_that_a_trial_brings_outlive_its_process(in_tmp, monkeypatch):
+    def deep(hp, input_shape, num_classes):
+        hidden = [hp.Int(f"width_{i}", 2, 64) for i in range(hp.Int("depth", 1, 3))]
+        return keras.Sequential([keras.Input(input_shape), *map(keras.layers.Dense, hidden), keras.layers.Dense(num_classes)])  # fmt: skip
+
+    whole = [row["values"] for row in tune(deep, out="whole", trials=4).trials]
+    for values in whole:
+        assert {f"width_{i}" for i in range(values["depth"])} <= values.keys()
+    write = results.write
+
+    def killed(folder, result):
+        write(folder, result)
+        if folder.name == "trial_1":
+            raise Killed
+
+    monkeypatch.setattr(results, "write", killed)
+    with pytest.raises(Killed):
+        tune(deep, out="s", trials=4)
+    monkeypatch.setattr(results, "write", write)
+    assert [row["values"] for row in tune(deep, out="s", trials=4).trials] == whole
+
+
+def test_other_data_or_another_space_do_not_go_on_with_a_search(in_tmp, monkeypatch):
+    quick_trials(monkeypatch)
+    tune(build, out="s", objective="val_accuracy")
+    tune(build, out="s", trials=3)  # by the same objective, the usual one
+
+    def other(hp, input_shape, num_classes):
+        hp.Int("depth", 1, 3)
+        return build(hp, input_shape, num_classes)
+
+    other.__name__ = build.__name__
+    with pytest.raises(zoo.InputError, match="begun with other training or validation examples"):
+        tune(build, rows(seed=1), out="s", trials=3)
+    with pytest.raises(zoo.InputError, match="begun with searched.depth.* and cannot go on"):
+        tune(other, out="s", trials=3)
+
+
+def test_another_best_trial_is_trained_again(in_tmp, monkeypatch):
+    quick_trials(monkeypatch)
+    trained = mock.Mock()
+
+    def train(model, data, *, config, **parts):
+        trained(config)
+        Path(config.run.out, "export/1").mkdir(parents=True)
+        Path(config.run.out, "score.json").write_text('{"scores": {"accuracy": 0.5}}')
+
+    monkeypatch.setattr(search.final.api, "train", train)
+    found = [tune(out="s", trials=number, retrain=True) for number in (1, 1, 9)]
+    assert found[0].config != found[2].config, "no later trial was better: choose another seed"
+    assert trained.call_count == 6
+    assert found[0].retrained.folders == found[1].retrained.folders
+    assert trained.call_args.args[0].optimizer == found[2].config.optimizer
 
 
 def test_ctrl_c_says_how_to_go_on(in_tmp, monkeypatch):

@@ -5,7 +5,7 @@ import dataclasses
 import keras_tuner
 import numpy as np
 import pytest
-from searches import rows, tune
+from searches import build, quick_trials, rows, tune
 
 import zoo
 from zoo import families
@@ -66,6 +66,83 @@ def test_what_cannot_be_narrowed_so_is_refused(options, words):
     assert words in str(error.value)
 
 
+def test_builders_pass_arguments_as_to_keras_tuner():
+    hp = narrowed(space={"cell": ["gru", "rnn"]})
+    hp.Boolean("norm", True)
+    hp.Float("rate", 0.1, 0.5, None, "log", 0.2)
+    hp.Choice("cell", ["lstm", "gru", "rnn"], None, "rnn")
+    hp.Int("layers", 1, 4, 1, "linear", 3, "cell", ["gru"])
+    found = {d.name: d for d in hp._hp.space}
+    assert [d.default for d in found.values()] == [True, 0.2, "rnn", 3]
+    assert (found["rate"].sampling, list(found["cell"].values)) == ("log", ["gru", "rnn"])
+    assert found["layers"].conditions[0].values == ["gru"]
+
+
+@pytest.mark.parametrize("name", ["schedule", "weight_decay"])
+def test_a_builder_cannot_declare_a_dimension_of_the_training(name, in_tmp):
+    def builder(hp, input_shape, num_classes):
+        hp.Fixed(name, 5) if name == "schedule" else hp.Float(name, 5.0, 10.0)
+        return build(hp, input_shape, num_classes)
+
+    with pytest.raises(zoo.InputError, match=f"'{name}', which is a dimension of the training"):
+        tune(builder)
+
+
+def test_beta_is_not_searched_where_the_loss_is_the_objective(in_tmp, monkeypatch):
+    quick_trials(monkeypatch)
+
+    def betas(objective, **options):
+        found = tune(
+            "vae:tiny", rows()[0], objective=objective, trials=4, out=f"{options}", **options
+        )
+        return {row["values"]["beta"] for row in found.trials}  # fmt: skip
+
+    assert betas("val_loss") == {1.0}
+    assert betas("val_loss", fix={"beta": 2.0}) == {2.0}
+    assert len(betas("val_nll", limit=100)) == 4
+    with pytest.raises(zoo.InputError, match="val_loss depends on beta"):
+        betas("val_loss", space={"beta": (0.5, 2.0)})
+
+
+def test_a_grid_tries_no_step_twice(in_tmp, monkeypatch):
+    quick_trials(monkeypatch)
+
+    def builder(hp, input_shape, num_classes):
+        hp.Float("rate", 0.0, 0.4, step=0.1, default=0.3)
+
+    fix = {"learning_rate": 1e-3, "schedule": "cosine", "batch_size": 16, "weight_decay": 1e-4, "label_smoothing": 0.0}  # fmt: skip
+    found = tune(builder, tuner="grid", trials=None, fix=fix).trials
+    rates = sorted(row["values"]["rate"] for row in found)
+    assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+
+
+def test_values_and_ranges_of_numpy(in_tmp, monkeypatch):
+    quick_trials(monkeypatch)
+    found = tune(
+        trials=np.int64(2),
+        max_params=np.int64(100_000),
+        max_minutes=np.float64(3),
+        fix={"weight_decay": np.float64(1e-3)},
+        space={
+            "units": range(32, 256, 32),
+            "dropout": np.linspace(0, 0.5, 3),
+            "num_layers": (np.int64(1), np.int64(2)),
+            "label_smoothing": list(np.linspace(0, 0.1, 3)),
+        },
+    )
+    assert {type(value) for value in found.trials[1]["values"].values()} <= {int, float, str, bool}
+
+
+@pytest.mark.parametrize("augment", ["photographs+mixup", "erase", "none"])
+def test_the_share_of_any_augmentation_is_fixed(augment):
+    config = zoo.TrainConfig().replace(augment=augment)
+    hp = narrowed(fix={"augment_share": 0.5}, kept=spaces.already_said(config))
+    info = zoo.load_dataset("digits").info
+    found = spaces.training_space(hp, info, config, objective="val_accuracy", num_train=1000)
+    assert found["augment"] == augment
+    assert found["augment_share"] == (1.0 if augment == "none" else 0.5)
+
+
 def test_the_command_line_of_a_space():
     assert spaces.parse(["lr=1e-3", "act=relu", "flag=true"]) == {"lr": 1e-3, "act": "relu", "flag": True}  # fmt: skip
     assert spaces.parse(["lr=1e-4..1e-2"], ranges=True) == {"lr": (1e-4, 1e-2)}
@@ -112,7 +189,7 @@ def test_the_first_trial_keeps_to_what_is_narrowed():
     first = {"layers": 9, "dropout": 0.3, "cell": "gru", "batch": 48, "norm": True}
     made = declare(narrowed(first=first, space={"dropout": (0.0, 0.2)}))
     defaults = {name: dimension.default for name, dimension in made.items()}
-    assert defaults == {"layers": 1, "dropout": 0.0, "cell": "gru", "batch": 16, "norm": True}
+    assert defaults == {"layers": 4, "dropout": 0.2, "cell": "gru", "batch": 16, "norm": True}
 
 
 @pytest.mark.parametrize("tuner", ["random", "bayesian", "hyperband"])
@@ -128,6 +205,15 @@ def test_the_first_trial_is_the_default_and_no_other_is(tuner, in_tmp):
     }
     assert (first["units"], first["num_layers"]) == (64, 2)
     assert first not in others
+
+
+def test_hyperband_trains_the_default_settings_for_all_epochs(in_tmp):
+    found = tune("dense:small", rows(600), tuner="hyperband", trials=None, epochs=3)
+    assert found.trials[0]["epochs"] == 3
+    assert found.trials[1]["epochs"] == 1  # the brackets begin with few
+    assert not any(
+        row["values"].get("tuner/trial_id") == found.trials[0]["trial"] for row in found.trials
+    )
 
 
 def test_what_the_caller_has_said_is_not_searched(in_tmp):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import zoo
-from zoo.data import series, sources
+from zoo.data import pipeline, series, sources
 from zoo.training import forecasting, report, scores
 
 STEPS = np.arange(400)
@@ -35,7 +35,7 @@ def test_windows_are_the_steps_before_their_targets():
     np.testing.assert_array_equal(data.inputs[1], [[1, -1], [2, -2], [3, -3]])
     np.testing.assert_array_equal(data.targets[1], [4, 5])
     np.testing.assert_array_equal(data.targets[-1], [8, 9])
-    np.testing.assert_array_equal(series.joined(data), np.arange(10.0))
+    np.testing.assert_array_equal(series.pieces(data), [np.arange(10.0)])
 
 
 def test_no_target_of_train_or_validation_reaches_into_a_later_split(in_tmp):
@@ -97,6 +97,21 @@ def test_mase_is_the_error_over_that_of_the_naive_forecast_of_the_training_serie
     known = WAVE[: 24 + len(splits["train"]) - 1 + 6].astype("float64")
     holder = type("Splits", (), {"examples": splits, "info": info})
     assert forecasting.scale(holder) == pytest.approx(np.abs(known[12:] - known[:-12]).mean())
+
+
+def test_the_scale_has_no_steps_across_a_gap():
+    values = WAVE + np.random.default_rng(0).normal(size=400).astype("float32")
+    info, parts = series.from_series(values, **{**OPTIONS, "horizon": 24})
+
+    def scale(limit, *stretches):
+        splits = pipeline.make_splits(info, parts, batch_size=8, use_validation=True, limit=limit)
+        found = series.pieces(splits.examples["train"])
+        assert list(map(len, found)) == list(map(len, stretches))
+        changes = np.concatenate([np.abs(v[12:] - v[:-12]) for v in stretches])
+        assert forecasting.scale(splits) == pytest.approx(changes.mean(), rel=1e-5)
+
+    scale(None, values[:306])
+    scale(20, values[190:257], values[239:306])
 
 
 def test_the_interval_draws_whole_blocks():
@@ -210,7 +225,7 @@ def frame(**columns):
         (frame().set_index(DAYS[::-1]), {}, "dates of the index do not rise"),
         (pd.Series(WAVE, DAYS[::-1]), {}, "dates of the index do not rise"),
         (pd.Series(WAVE, DAYS[::-1].to_period("D")), {}, "dates of the index do not rise"),
-        (frame(day=["2020-13-01"] * 400), {"target": "sold"}, "cannot be read"),
+        (frame(day=["2020-02-30"] * 400), {"target": "sold"}, "cannot be read"),
         (frame(day=DAYS.where(STEPS != 5)), {"target": "sold"}, "is missing in row 5"),
         (frame(**{"sold ": WAVE}), {"target": "sold"}, "same name"),
         (

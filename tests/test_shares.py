@@ -34,6 +34,18 @@ def joined(splits, count, batches):
     return [sum(step, []) for step in zip(*parts, strict=True)]
 
 
+@pytest.mark.parametrize("num", [54_000, 65_536])
+def test_orders_of_neighbouring_epochs_and_seeds_are_unlike(num):
+    splits = numbered(num, batch=num)
+    orders = [
+        next(iter(splits.order(seed))).numpy() for seed in [(0, 0), (0, 1), (0, 2), (1, 0), (2, 0)]
+    ]
+    for order in orders:
+        np.testing.assert_array_equal(np.sort(order), np.arange(num))
+    likeness = np.corrcoef([np.arange(num), *orders])
+    assert np.abs(likeness - np.eye(6)).max() < 0.02
+
+
 @pytest.mark.parametrize("count", COUNTS)
 def test_training_parts_are_the_batches_of_one(count):
     splits = numbered()

@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from zoo import shrinking
-from zoo.saving import store
+from zoo.saving import store, trained
 
 
 class Watch(keras.callbacks.Callback):
@@ -42,15 +42,37 @@ def test_zeros_rise_by_the_cubic_schedule_and_stay():
     shares = np.array(watch.shares)  # [20 steps, kernels]
     wanted = 0.75 * (1 - (1 - np.minimum(np.arange(1, 21) / 10, 1)) ** 3)
     sizes = [np.prod(weight.shape) for weight in shrinking.kernels(model)]
-    for column, size in zip(shares.T, sizes):
-        np.testing.assert_allclose(column, wanted, atol=0.5 / size + 1e-9)
+    found = np.average(shares, axis=1, weights=sizes)
+    np.testing.assert_allclose(found, wanted, atol=0.5 / sum(sizes) + 1e-9)
     assert all(np.all(bias.numpy() != 0) for bias in model.trainable_weights if len(bias.shape) < 2)
 
 
 def test_the_smallest_weights_go():
     weight = keras.Variable(np.array([[0.1, -3.0], [0.2, 1.0]]))
-    np.testing.assert_array_equal(shrinking.smallest(weight, 0.5), [[True, False], [True, False]])
-    assert not shrinking.smallest(weight, 0.0).any()
+    (mask,) = shrinking.smallest([weight], 0.5)
+    np.testing.assert_array_equal(mask, [[True, False], [True, False]])
+    assert not shrinking.smallest([weight], 0.0)[0].any()
+
+
+def test_layers_compare_by_their_share_of_what_is_left():
+    """Scores of the paper's definition, by hand: w² / Σ u² over the u of the layer that are not smaller."""
+    flat, two = np.array([[10.0, 10.1, 10.2, 10.3]]), np.array([[1.0, 1.2]])
+    # Scores about 1/4, 1/3, 1/2, 1 and 0.41, 1: four of them go.
+    first, second = shrinking.smallest([keras.Variable(flat), keras.Variable(two)], 4 / 6)
+    np.testing.assert_array_equal(first, [[True, True, True, False]])
+    np.testing.assert_array_equal(second, [[True, False]])
+    other, _ = shrinking.smallest([keras.Variable(1e-3 * flat), keras.Variable(two)], 4 / 6)
+    np.testing.assert_array_equal(other, first)  # whatever the scale of a layer
+
+
+def test_a_layer_keeps_a_weight_and_zeros_stay_zeros():
+    rng = np.random.default_rng(0)
+    weights = [keras.Variable(rng.normal(size=shape)) for shape in ((2, 1), (40, 50))]
+    masks = shrinking.smallest(weights, 0.95)
+    assert all((~mask).any() for mask in masks)
+    shrinking._zero(weights, masks)
+    again = shrinking.smallest([*weights, keras.Variable(np.zeros((3, 3)))], 0.95)
+    assert all(np.all(after[before]) for before, after in zip(masks, again))
 
 
 def test_masks_come_back_when_a_run_goes_on():
@@ -66,14 +88,14 @@ def test_masks_come_back_when_a_run_goes_on():
 @pytest.mark.parametrize("fine_tune", [0, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_pruned_export_has_its_zeros_and_its_score(fine_tune, in_tmp):
     report, path = zoo.shrink("wine_dense", prune=0.5, fine_tune=fine_tune, quiet=True)
-    assert shrinking.sparsity(path) == pytest.approx((0.5, 0.5), abs=0.01)
+    assert shrinking.sparsity(path) == pytest.approx(0.5, abs=0.01)
     zoo.verify(path)
     model, splits = zoo.load(path), zoo.load_dataset("wine")
     columns = dict(zip(splits.info.columns, splits.pick("test", range(report.num_test)).T))
     right = model.predict(columns)["class_id"] == splits.targets("test")
     assert report.scores["accuracy"] == pytest.approx(np.mean(right))
     assert model.card["runs"][0]["shrunk"]["prune"] == 0.5
-    assert "50% of the elements of each kernel of wine_dense" in (path / "assets.extra/card.md").read_text()  # fmt: skip
+    assert "50% of the elements of all kernels of wine_dense together" in (path / "assets.extra/card.md").read_text()  # fmt: skip
     if fine_tune:
         assert report.scores["accuracy"] > 0.9
 
@@ -90,6 +112,44 @@ def test_a_quantized_export_is_smaller_and_is_rebuilt(mode, in_tmp):
     rebuilt = zoo.build(weights=path)(zoo.prepare(splits).inputs(rows))
     served = zoo.load(path).predict(dict(zip(splits.info.columns, rows.T)))["probabilities"]
     np.testing.assert_allclose(keras.ops.softmax(rebuilt), served, atol=1e-5)
+    head = zoo.build(weights=path, num_classes=5).get_layer("logits")
+    assert [w.path for w in head.trainable_weights] == ["logits/kernel", "logits/bias"]
+    for options in ({"quantize": "int8"}, {"prune": 0.5}):
+        with pytest.raises(zoo.InputError, match="quantized already"):
+            zoo.shrink(path, out="again", **options)
+    assert not Path("again").exists()
+
+
+TOKENS = {
+    "recurrent": ("recurrent:tiny", {}, ["embedding", "logits"]),
+    "segments": (
+        "transformer:tiny",
+        {"separator": 7},
+        ["embedding", "down", "up", "out", "query_key_value", "logits"],
+    ),
+    "tied": (
+        "transformer:tiny",
+        {"tied": True, "pooling": "none", "num_classes": 100},
+        ["embedding", "down", "up", "out", "query_key_value"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+@pytest.mark.parametrize(("size", "options", "quantized"), TOKENS.values(), ids=TOKENS)
+def test_embeddings_of_every_kind_are_quantized(size, options, quantized, mode):
+    options = {"input_shape": (None,), "num_classes": 3, "vocabulary_size": 100} | options
+    model, small = zoo.build(size, **options), zoo.build(size, **options)
+    small.set_weights(model.get_weights())
+    share = trained.quantize(small, mode)
+    layers = [layer for layer in small._flatten_layers() if layer.quantization_mode == mode]
+    assert {layer.name for layer in layers} == set(quantized)
+    held = sum(layer.count_params() for layer in model._flatten_layers() if layer.name in quantized)
+    assert share == pytest.approx(held / model.count_params())
+    ids = np.random.default_rng(0).integers(1, 100, (8, 20))
+    ids[:, 15:] = 0
+    answers = [keras.ops.softmax(each(ids)) for each in (model, small)]
+    np.testing.assert_allclose(*answers, atol=0.01 if mode == "int8" else 0.1)
 
 
 @pytest.mark.slow

@@ -117,6 +117,23 @@ def test_pooled_windows_and_their_mask():
     assert layer.compute_mask(x) is None
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_windows_start_at_the_first_step_whatever_the_padding(size, dtype):
+    layer = layers.MaskedMaxPooling1D(size, dtype=dtype)
+    x = -np.arange(1.0, 6.0)[None, :, None] * [1, -1]
+    alone = [x[:, i : i + size].max(1) for i in range(0, 5, size)]
+    for more in range(4):
+        padded = np.pad(x, [(0, 0), (0, more), (0, 0)])
+        mask = np.arange(5 + more)[None] < 5
+        pooled = np.asarray(layer(padded, mask=mask), "float32")
+        assert pooled.shape[1] == layer.compute_output_shape(padded.shape)[1]
+        np.testing.assert_array_equal(pooled[:, : len(alone)], np.stack(alone, 1))
+        assert not pooled[:, len(alone) :].any()
+        assert np.sum(layer.compute_mask(padded, mask)) == len(alone)
+    np.testing.assert_array_equal(np.asarray(layer(x), "float32"), np.stack(alone, 1))
+
+
 def torch_cnn(model, ids):
     """What the model computes of one text without padding, in PyTorch."""
     import torch

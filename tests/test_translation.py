@@ -71,6 +71,12 @@ def test_targets_become_ids_and_come_back():
     assert back.tolist() == [b"x y", b"", b"[UNK] x y x"]
 
 
+def test_of_answers_of_several_lines_the_first_is_trained_on():
+    texts, answers = [f"a{i}" for i in range(40)], ["x y\nx | y\nz", "y x y x y x"] * 20
+    found = pairs.Answers(split_pairs(texts, answers))
+    assert found.texts(found.ids(tf.constant(answers[:1]))).numpy() == [b"x y x"]
+
+
 def test_the_model_sees_the_answer_up_to_each_step():
     texts, answers = spelled(40)
     splits = split_pairs(texts, answers)

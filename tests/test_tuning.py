@@ -66,6 +66,7 @@ def test_the_best_settings_are_trained_again_on_train_and_validation(finished):
     assert len(finished.retrained.folders) == 3
     assert "± " in str(finished)
     for seed, folder in enumerate(finished.retrained.folders, 3):
+        assert folder.parent.name == f"trial_{finished.best_trial}-epochs_{finished.best_epoch + 1}"
         config = zoo.TrainConfig.from_yaml(folder / "config.yaml")
         assert (config.run.seed, config.data.use_validation) == (seed, True)
         assert config.run.epochs == finished.best_epoch + 1
@@ -132,9 +133,26 @@ def test_hyperband_goes_on_with_the_best_trials_exactly(in_tmp):
         assert curves[1][: len(curves[0])] == curves[0]
         assert row["epochs"] == row["values"]["tuner/epochs"] > parent["epochs"]
     whole = zoo.train(found.model, rows(), config=found.config)
-    assert whole.history.history["val_loss"][: len(curves[1])] == pytest.approx(
-        results.curve(Path("s") / f"trial_{best_of(found)}", "val_loss"), abs=0
-    )
+    best = results.curve(Path("s") / f"trial_{best_of(found)}", "val_loss")
+    assert whole.history.history["val_loss"][: len(best)] == pytest.approx(best, abs=0)
+
+
+def test_hyperband_goes_on_with_the_best_third_of_those_that_did_not_fail(in_tmp, monkeypatch):
+    quick_trials(monkeypatch)
+    run = engine.trials.run
+
+    def failing(problem, folder, hp, **options):
+        if not 0 < int(folder.name.removeprefix("trial_")) <= 6:
+            return run(problem, folder, hp, **options)
+        results.write(folder, results.Result(dict(hp.values), reason="too big"))
+        return results.read(folder)
+
+    monkeypatch.setattr(engine.trials, "run", failing)
+    found = tune(tuner="hyperband", trials=12, epochs=9, out="s").trials
+    assert [row["values"]["tuner/round"] for row in found[1:]] == [0] * 9 + [1, 2]
+    assert [row["values"]["tuner/epochs"] for row in found[-2:]] == [3, 9]
+    best = max(found[7:10], key=lambda row: row["score"])["trial"]
+    assert [row["values"]["tuner/trial_id"] for row in found[-2:]] == [best, found[-2]["trial"]]
 
 
 def best_of(found):
@@ -218,6 +236,7 @@ def test_limits_of_size_and_time(in_tmp):
         ({"weights": "digits_dense"}, "weights fixes the model"),
         ({"resume": "somewhere"}, "the same command is run again"),
         ({"find_lr": True}, "find_lr is for a single training"),
+        ({"retrain": True, "schedule": "plateau"}, "leave retrain out"),
         ({"smoke": "?", "learning_rates": 3}, "Did you mean 'learning_rate'"),
         ({"model": keras.Sequential([keras.layers.Dense(2)])}, "leaves nothing to search"),
         ({"model": "dens"}, "Did you mean 'dense'"),
@@ -353,6 +372,9 @@ def test_the_command(in_tmp):
     child = test_cli.here("tune", "dense:tiny", "--fix", "dropout=0.9", "--quiet")
     assert child.returncode == 2
     assert b"dropout is searched as a number 0.0..0.6; 0.9 is outside" in child.stderr
+    child = test_cli.here("tune", "dense:tiny", "--model=cnn:tiny", "--fix", "dropout=0.9")
+    assert child.returncode == 2
+    assert b"here dense:tiny: leave --model out" in child.stderr
     trained = test_cli.ok("train", "--config", "s/best.yaml", "--epochs", 1)
     assert "exported" in trained
 
@@ -373,4 +395,4 @@ def test_the_recipe(in_tmp):
     assert len(Path(script).read_text().splitlines()) <= 60
     with mock.patch.object(sys, "argv", [script, "--smoke", "--quiet"]):
         runpy.run_path(script, run_name="__main__")
-    assert len(list(Path("runs/tune-digits-cnn_tiny/retrained").iterdir())) == 3
+    assert len(list(Path("runs/tune-digits-cnn_tiny/retrained").glob("*/seed-*"))) == 3

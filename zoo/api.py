@@ -121,7 +121,7 @@ def train(
             from the model and the targets where it is `None`.
         columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from.
-        callbacks: More Keras callbacks.
+        callbacks: More Keras callbacks, or one.
         **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`.
 
     Returns:
@@ -152,7 +152,7 @@ def train(
         built = make_compiled(model, splits, preparation, run)
         if diagnose(built, splits, run):
             return Trained(built)
-        history = fit_model(built, splits, run, extra_callbacks=callbacks)
+        history = fit_model(built, splits, run, extra_callbacks=keras.tree.flatten(callbacks or ()))
         report = evaluate_model(built, splits, preparation, run, history)
         return Trained(built, history, report, export_model(built, splits, preparation, run))
 
@@ -176,8 +176,10 @@ def settle(model, data, config, own, options, *, parts=()):
             f"`validation` and `test` are for data in memory; {os.fspath(data)!r} brings its own splits."
         )
     options = {key: value for key, value in own.items() if value is not None} | options
-    if isinstance(options.get("target"), str):
-        options["target"] = (options["target"],)
+    for key in {"target", "columns"} & options.keys():
+        given = options[key]
+        several = hasattr(given, "__iter__") and not isinstance(given, str)
+        options[key] = tuple(map(str, given if several else (given,)))
     is_named_model = isinstance(model, str)
     if is_named_model and _is_trained(model):
         model, options = config.model, {**options, "weights": model}
@@ -274,26 +276,42 @@ def _make_model(model, config, preparation):
         return _check_inputs(model, preparation)
     if isinstance(model, str):
         return _build_for(config, preparation)
-    if not callable(model):
+    return _check_inputs(_call_builder(model, arguments), preparation)
+
+
+def _call_builder(builder, arguments):
+    """What a caller's builder function makes of an input shape, a number of classes and further arguments by name."""
+    of_keras = inspect.isclass(builder) and builder.__module__.startswith("keras.")
+    if not callable(builder) or of_keras:
         raise checks.InputError(
-            f"`model` must be a name, a builder function or a Keras model. Received: {model!r}"
+            "`model` must be a name, a Keras model, or a builder function that takes (input_shape, num_classes) and "
+            f"returns a Keras model. Received: {builder!r}"
         )
-    known = inspect.signature(model).parameters
+    name, signature = getattr(builder, "__name__", "builder"), inspect.signature(builder)
+    known = signature.parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
     shapes = [arguments.pop("input_shape"), arguments.pop("num_classes", None)]
     for key in () if takes_any else arguments:
-        checks.one_of(f"argument that {model.__name__} must take,", key, known)
-    built = model(*shapes, **arguments)
+        checks.one_of(f"argument that {name} must take,", key, known)
+    try:
+        signature.bind(*shapes, **arguments)
+    except TypeError as error:
+        raise checks.InputError(
+            f"A builder function takes (input_shape, num_classes), and by name: {', '.join(arguments) or 'nothing'}. "
+            f"Received: {name}{signature}: {error}"
+        ) from None
+    built = builder(*shapes, **arguments)
     if not isinstance(built, keras.Model):
         raise checks.InputError(
-            f"The builder {model.__name__} must return a keras.Model. It returned: {built!r}"
+            f"The builder {name} must return a keras.Model. It returned: {built!r}"
         )
-    return _check_inputs(built, preparation)
+    return built
 
 
 def _check_inputs(model, preparation):
     """Returns a caller's model, unless it would take prepared inputs for something else without an error."""
-    for layer in model.layers:
+    layers = model._flatten_layers(include_self=False)  # nested models' too
+    for layer in layers:
         if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
             raise checks.InputError(
                 f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
@@ -301,7 +319,7 @@ def _check_inputs(model, preparation):
             )
     fits.check_inputs(model, tuple(preparation.builder_arguments["input_shape"]))
     words = preparation.builder_arguments.get("vocabulary_size", 0)
-    for layer in model.layers:
+    for layer in layers:
         if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:
             raise checks.InputError(  # an id beyond the table is silent under XLA and on GPUs
                 f"The embedding {layer.name!r} has {layer.input_dim} rows, but the texts have {words} different words: "

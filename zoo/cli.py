@@ -163,7 +163,11 @@ def _models(options):
     if options.pattern == "*" and not options.task and not options.family:
         print("\ntrained:")
         for name in store.names():
-            shipped = card.read(store.find(name))
+            try:
+                shipped = card.read(store.find(name))
+            except checks.InputError as error:
+                print(f"{name:<14} {error}")
+                continue
             print(
                 f"{name:<14} {card.describe_model(shipped)} on {shipped['data']['name']}: {card.headline(shipped)}"
             )
@@ -176,7 +180,12 @@ def _info(options):
 
     summary, store = zoo.import_quietly("zoo.summary"), zoo.import_quietly("zoo.saving.store")
     if options.model in store.names() or os.path.isdir(options.model):
-        print((store.find(options.model) / "assets.extra" / "card.md").read_text())
+        card = store.find(options.model) / "assets.extra" / "card.md"
+        if not card.exists():
+            raise checks.InputError(
+                f"{options.model} was not made by this project: it has no {card}."
+            )
+        print(card.read_text(encoding="utf-8"))
         return
     model = summary.build_for_info(
         options.model, options.input_shape, options.num_classes, options.vocabulary_size

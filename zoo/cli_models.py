@@ -101,20 +101,30 @@ def _add_trust(add):
         action="store_true",
         help="load it unchecked, whatever it may do on this machine",
     )
+    add.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="OPERATION",
+        help="an operation that its graph may use besides the known ones; may be repeated",
+    )
+
+
+def _trust(options):
+    return {key: getattr(options, key) for key in ("foreign", "unsafe", "allow")}
 
 
 def _predict(options):
     import zoo
 
     inputs = zoo.import_quietly("zoo.saving.inputs")
-    trust = {"foreign": options.foreign, "unsafe": options.unsafe}
     if options.sandbox:
         limits = {"seconds": options.seconds, "memory_mb": options.memory_mb}
         rows = zoo.predict_sandboxed(
-            options.model, options.inputs, **trust, **limits, partial=options.partial
+            options.model, options.inputs, **_trust(options), **limits, partial=options.partial
         )
     else:
-        rows = inputs.predict_files(zoo.load(options.model, **trust), options.inputs)
+        rows = inputs.predict_files(zoo.load(options.model, **_trust(options)), options.inputs)
     if options.out:
         count = inputs.write_csv(rows, options.out)
         print(f"{count} predictions in {options.out}")
@@ -133,9 +143,7 @@ def _verify(options):
     failed = []
     for name in names:
         try:
-            result = zoo.verify(
-                name, foreign=options.foreign, unsafe=options.unsafe, key=options.key
-            )
+            result = zoo.verify(name, **_trust(options), key=options.key)
             difference = result["largest_difference"]
             shown = (
                 "no golden pair" if difference is None else f"largest difference {difference:.1e}"

@@ -92,6 +92,14 @@ def _kill_after(given, delay):
     _send(given, signal.SIGKILL, delay=delay)
 
 
+def _kill_both(given):
+    """A kill when the other worker is there too: neither lives to notice the other's end."""
+    Path(f"{os.getpid()}.there").touch()
+    while len(list(Path().glob("*.there"))) < 2:
+        time.sleep(0.001)
+    _send(given, signal.SIGKILL)
+
+
 def _halve(given):
     """Cuts the file that is being flushed to half, as if no more of it had been written, and kills the process."""
     os.ftruncate(given[0], os.fstat(given[0]).st_size // 2)
@@ -177,6 +185,7 @@ def _other_data(given):
 ACTIONS = {
     "signal": _send,
     "kill after": _kill_after,
+    "kill both": _kill_both,
     "halve and kill": _halve,
     "fill": fill,
     "fill and log": _fill_and_log,

@@ -106,6 +106,8 @@ def _some(names):
 def without_repeats(splits, *, name, given, skip_bad=False, row="example {}".format):
     """Leaves out of train what is in validation or test as well.
 
+    Where train holds each input more than twenty times, few different ones are possible, and all stay.
+
     Args:
         splits: Dict from split to `Arrays`.
         name: Name of the data.
@@ -123,9 +125,8 @@ def without_repeats(splits, *, name, given, skip_bad=False, row="example {}".for
     for split in ("validation", "test"):
         if split in splits:
             judged |= dict.fromkeys(_keys(splits[split].inputs), split)
-    shared = {
-        i: judged[key] for i, key in enumerate(_keys(splits["train"].inputs)) if key in judged
-    }
+    keys = list(_keys(splits["train"].inputs))
+    shared = {i: judged[key] for i, key in enumerate(keys) if key in judged}
     if not shared:
         return splits
     first, split = next(iter(shared.items()))
@@ -135,10 +136,12 @@ def without_repeats(splits, *, name, given, skip_bad=False, row="example {}".for
             f"(in {split}): the score would flatter.\nTake them out of one split, or pass skip_bad (--skip-bad) to "
             "leave them out of train."
         )
-    sources.log.warning(
-        "%d training examples repeat an example of validation or test: left out of train",
-        len(shared),
-    )
+    repeat = "%d of %d training examples repeat an example of validation or test: "
+    counts = len(shared), len(keys)
+    if not given and len(keys) > 20 * len(set(keys)):
+        sources.log.warning(repeat + "few inputs differ at all, so all stay", *counts)
+        return splits
+    sources.log.warning(repeat + "left out of train", *counts)
     keep = np.setdiff1d(np.arange(len(splits["train"])), list(shared))
     return {**splits, "train": splits["train"].take(keep)}
 

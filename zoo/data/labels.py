@@ -1,5 +1,8 @@
 """Targets as callers write them, strings, any integers, one-hot, several labels, brought to ids or numbers."""
 
+import decimal
+import numbers
+
 import numpy as np
 
 from zoo.data import sources
@@ -32,7 +35,49 @@ def guess_task(targets):
     return "classification"
 
 
-def is_missing(targets):
+def titles(split, frame, target):
+    """The list of a table's target columns; raises `InputError` unless it has them."""
+    named = [target] if isinstance(target, str) else list(target or ())
+    if not named or any(title not in frame.columns for title in named):
+        raise checks.InputError(
+            f"Name the target column of the {split} table: target=... or --target. Received: {target!r}. "
+            f"It has: {', '.join(frame.columns)}"
+        )
+    return named
+
+
+def of_columns(frame, named):
+    """The targets in a DataFrame's columns as an array, with `None` for missing ones that are no floats."""
+    columns = frame[named[0]] if len(named) == 1 else frame[named]
+    if not isinstance(
+        columns.to_numpy().flat[0], np.number
+    ):  # texts, or numbers that know missing ones
+        columns = columns.astype(object).where(columns.notna(), None)
+    return columns.to_numpy()
+
+
+def plain(targets):
+    """Targets of dtype object as floats where all that are there are numbers, `Decimal` too; others as they are."""
+    if targets.dtype != object:
+        return targets
+    present = [value for value in targets.flat if value is not None]
+    is_number = all(
+        isinstance(v, (numbers.Real, decimal.Decimal)) and not isinstance(v, bool) for v in present
+    )
+    return targets.astype("float64") if present and is_number else targets
+
+
+def problems(targets):
+    """Why targets cannot be used: dict from the reason to the examples that it is true of, bool [N]."""
+    missing = _is_missing(targets)
+    found = {"its target is missing": missing}
+    if targets.dtype.kind == "f":
+        infinite = np.isinf(targets.reshape(len(targets), -1)).any(1)
+        found["its target is infinite"] = ~missing & infinite
+    return found
+
+
+def _is_missing(targets):
     """Whether each target is missing, bool [N]: NaN, None or an empty text."""
     if targets.dtype.kind in "iub":
         return np.zeros(len(targets), bool)
@@ -110,7 +155,7 @@ def _one_hot(targets):
 def _numbers(targets):
     if targets.dtype.kind not in "fiub":
         raise checks.InputError(f"A regression needs numbers as targets. Received: {targets.dtype}")
-    return (), lambda part: part.y.reshape(-1).astype("float32")
+    return (), lambda part: _one_each(part, targets).astype("float32")
 
 
 def _classes(targets):
@@ -122,10 +167,10 @@ def _classes(targets):
     classes = np.unique(_plain(targets))
     if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 2 * len(classes):
         # Ids already: a class that train happens to miss keeps its number.
-        classes = np.arange(classes[-1] + 1)
+        classes = np.arange(int(classes[-1]) + 1)
 
     def to_ids(part):
-        y = _plain(part.y)
+        y = _plain(_one_each(part, targets))
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
             raise checks.InputError(
@@ -134,6 +179,17 @@ def _classes(targets):
         return np.searchsorted(classes, y).astype("int64")
 
     return tuple(map(str, classes)), to_ids
+
+
+def _one_each(part, train):
+    """A part's targets as `[N]`; raises `InputError` unless they are numbers, or texts, as those of train are."""
+    y, as_numbers = part.y, train.dtype.kind in "fiub"
+    if y.size != len(y) or (y.dtype.kind in "fiub") != as_numbers:
+        raise checks.InputError(
+            f"The {part.split} targets must be one {'number' if as_numbers else 'text'} per example, as the train targets "
+            f"are. Received: {y.dtype} of shape {y.shape}."
+        )
+    return y.reshape(-1)
 
 
 def _plain(targets):

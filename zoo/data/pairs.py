@@ -53,7 +53,7 @@ class Answers:
             targets = data.examples.map(lambda _, y: y)
         self._layer = keras.layers.TextVectorization(
             max_tokens=info.text_size[1],
-            standardize=lambda x: tf.strings.strip(tf.strings.regex_replace(x, r" \| .*", "")),
+            standardize=lambda x: tf.strings.strip(tf.strings.regex_replace(x, r"(?s) \| .*", "")),
             split="whitespace" if self._unit == "words" else "character",
             name="vectorize_answers",
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import checking, images, sources, user
+from zoo.data import checking, images, sources, tables, user
 from zoo.models import checks
 
 SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}  # fmt: skip
@@ -63,9 +63,14 @@ def read(
         raise checks.InputError(f"There is no file or folder {path}.")
     if path.is_file():
         return _read_file(path, options, tabular)
-    csvs = {SPLITS[p.stem]: read_csv(p) for p in sorted(path.glob("*.csv")) if p.stem in SPLITS}
+    csvs = {SPLITS[p.stem]: p for p in sorted(path.glob("*.csv")) if p.stem in SPLITS}
     if "train" in csvs:
-        return user.from_user(csvs.pop("train"), **csvs, **tabular)
+        train = read_csv(csvs.pop("train"))
+        texts = [
+            sources.column_name(title) for title in train if not tables.is_numeric(train[title])
+        ]
+        others = {split: read_csv(p, texts=texts) for split, p in csvs.items()}
+        return user.from_user(train, **others, **tabular)
     for key, value in (("target", target), ("columns", columns)):
         if value:
             raise checks.InputError(f"`{key}` is for tables; {path} is a folder of classes.")
@@ -93,20 +98,28 @@ def _read_file(path, options, tabular):
     )
 
 
-def read_csv(path, content=None):
+def read_csv(path, content=None, texts=()):
     """Reads a CSV table with a header as a DataFrame, whose index is the number of the line.
 
     Args:
         path: The file; what messages call it where `content` is given.
         content: Its bytes, where they do not come from a file.
+        texts: Columns, as `sources.column_name` calls them, that hold texts whatever they look like: 007 is no 7.
 
     Raises:
         InputError: It is no CSV table, or no UTF-8 text.
     """
     import pandas as pd
 
+    def parsed(**options):
+        source = path if content is None else io.BytesIO(content)
+        return pd.read_csv(source, encoding="utf-8", **options)
+
     try:
-        frame = pd.read_csv(path if content is None else io.BytesIO(content), encoding="utf-8")
+        titles = parsed(nrows=0).columns if texts else ()
+        frame = parsed(
+            dtype={title: str for title in titles if sources.column_name(title) in texts}
+        )
     except UnicodeDecodeError as error:
         raise checks.InputError(
             f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8."

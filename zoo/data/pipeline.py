@@ -38,6 +38,7 @@ def load_dataset(
     """Loads a data set by name or path as streaming train, validation and test batches.
 
     Validation is carved from train where there is none (stratified, the same for every seed), never from test.
+    What repeats in it is left out of train, where the examples are yours and fit into memory.
 
     Args:
         name: `"digits"`, `"breast_cancer"`, `"wine"`, `"diabetes"` (embedded), any TFDS set of images, texts or
@@ -137,14 +138,17 @@ def make_splits(
         splits["train"], splits["validation"] = sources.carve(
             splits["train"], validation_fraction, info
         )
+        splits |= _without_repeats(splits, info)
     if limit is not None:
         checks.positive_int("limit", limit)
         splits = {name: _limited(data, limit, info) for name, data in splits.items()}
     checking.check_splits(splits, info)
+    grey = splits
     if binarize != "none":
         splits = _binarized(splits, info, binarize)
     if use_validation:
-        splits["train"] = splits["train"].joined(splits["validation"])
+        more = grey if binarize == "dynamic" else splits
+        splits["train"] = splits["train"].joined(more["validation"])
     if len(splits["train"]) < batch_size:
         raise checks.InputError(
             f"batch_size={batch_size} is larger than the {len(splits['train'])} training examples of {info.name}: "
@@ -176,6 +180,16 @@ def resized(info, splits, size):
 
     info = dataclasses.replace(info, input_shape=(*size, info.input_shape[-1]))
     return info, {split: bring(data) for split, data in splits.items()}
+
+
+def _without_repeats(splits, info):
+    """Train, without what is in the carved validation, and validation; a set of a name keeps its published examples."""
+    carved = {split: splits[split] for split in ("train", "validation")}
+    in_memory = all(isinstance(data, sources.Arrays) for data in carved.values())
+    is_own = info.source == sources.DataInfo.source
+    if not (in_memory and is_own) or info.kind == "series":  # its windows share steps by design
+        return carved
+    return checking.without_repeats(carved, name=info.name, given=False)
 
 
 def _binarized(splits, info, binarize):

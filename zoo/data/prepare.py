@@ -120,19 +120,20 @@ def prepare(splits, *, fixed_length=False):
 def _standardise(splits):
     info, data = splits.info, splits.examples["train"]
     is_table = len(info.input_shape) == 1
+    axis = 0 if is_table else None
     if isinstance(data, sources.Arrays):
         if not is_table and data.inputs.min() >= -1 and data.inputs.max() <= 1:
             identity = keras.layers.Identity(dtype="float32", name="as_is")
             return identity, ["none: values are used as they come"]
-        axis = 0 if is_table else None
         # In float64: NumPy adds up the rows of a float32 column one by one and loses their last digits.
         mean, variance = (
             data.inputs.mean(axis, dtype="float64"),
             data.inputs.var(axis, dtype="float64"),
         )
     else:
-        mean, variance = _adapt(data.examples.map(lambda x, _: x), axis=-1 if is_table else None)
-    constant = variance < 1e-12 * np.maximum(np.square(mean), 1e-12)
+        mean, variance = _moments(data.examples.map(lambda x, _: x), axis)
+    # What is left of rounding float64; float32 values that differ at all vary by far more.
+    constant = variance <= 1e-27 * np.square(mean)
     if np.any(constant):
         names = [
             name for name, flat in zip(info.columns, np.atleast_1d(constant)) if flat
@@ -174,13 +175,19 @@ def _target_statistics(splits):
     if isinstance(data, sources.Arrays):
         mean, std = data.targets.mean(dtype="float64"), data.targets.std(dtype="float64")
     else:
-        mean, variance = _adapt(data.examples.map(lambda _, y: y[None]), axis=None)
+        mean, variance = _moments(data.examples.map(lambda _, y: y), None)
         std = np.sqrt(variance)
     return float(mean), float(std) or 1.0
 
 
-def _adapt(examples, axis):
-    """Mean and variance of streamed examples."""
-    layer = keras.layers.Normalization(axis=axis, dtype="float32")
-    layer.adapt(examples.batch(1024))
-    return np.squeeze(layer.mean).astype("float64"), np.squeeze(layer.variance).astype("float64")
+def _moments(examples, axis):
+    """Mean and variance of streamed examples over an axis of their batches, float64, for which Keras has float32 only."""
+    count = total = squares = 0
+    origin = None  # near the values, so that their squares keep the digits in which they differ
+    for batch in examples.batch(1024).as_numpy_iterator():
+        origin = batch[:1].mean(axis, dtype="float64") if origin is None else origin
+        changes = np.subtract(batch, origin, dtype="float64")
+        count += len(batch)
+        total += changes.mean(axis) * len(batch)
+        squares += np.square(changes).mean(axis) * len(batch)
+    return origin + total / count, squares / count - np.square(total / count)

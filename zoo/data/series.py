@@ -9,6 +9,8 @@ A split holds the examples whose targets lie in its part of the time, and their 
 forecast is made. Examples whose targets would reach from one part into the next are left out.
 """
 
+import itertools
+
 import numpy as np
 
 from zoo.data import sources, tables
@@ -97,10 +99,19 @@ def windows(values, window, horizon):
     )
 
 
-def joined(data):
-    """The first column of the series that examples in a row were cut from, `[T]`."""
+def pieces(data):
+    """The first column of the series that examples were cut from: a list of `[T]`, one for each stretch without a gap."""
     past, future = data.inputs[..., 0], data.targets
-    return np.concatenate([past[0], past[1:, -1], future[-1]])
+    breaks = np.flatnonzero((past[1:, :-1] != past[:-1, 1:]).any(1)) + 1
+    found = []
+    for start, stop in itertools.pairwise([0, *breaks, len(past)]):
+        newer = np.concatenate([past[start + 1 : stop, -1], future[stop - 1]])
+        # Examples left out between two splits leave no gap in the steps: the targets before reach across.
+        if found and np.array_equal(found[-1][-past.shape[1] :], past[start]):
+            found[-1] = np.concatenate([found[-1], newer])
+        else:
+            found.append(np.concatenate([past[start], newer]))
+    return found
 
 
 def check_time(frame):

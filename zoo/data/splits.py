@@ -169,8 +169,12 @@ class Splits:
 
         def batches(first, count):
             positions = first * self.batch_size + tf.range(count * self.batch_size)
-            shuffled = tf.random.experimental.index_shuffle(
-                positions, seed=seed, max_index=len(data) - 1
+            # The public index_shuffle stops at 4 rounds, after which neighbouring seeds give almost the same order.
+            shuffled = tf.raw_ops.RandomIndexShuffle(
+                index=positions,
+                seed=tf.concat([seed, [0]], 0),
+                max_index=tf.constant(len(data) - 1, tf.int64),
+                rounds=16,
             )
             return tf.reshape(shuffled, [-1, self.batch_size])
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from zoo.data import sources
 from zoo.models import checks
 
-ISO_DATE = r"\s*\d{4}-\d{2}-\d{2}([T ].*)?\s*"
+ISO_DATE = r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?\s*"
 _MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
 
 
@@ -94,18 +94,30 @@ def is_numeric(column):
 
 
 def is_number(value):
-    """Whether Python reads a number in it."""
+    """Whether pandas reads a number in it; Python also takes 5_386 and the digits of other scripts."""
     try:
         float(value)
     except (ValueError, TypeError):
         return False
-    return True
+    return str(value).isascii() and "_" not in str(value)
 
 
-def convert_column(title, column, kind):
-    """Turns a DataFrame's column into an array: float32 with NaN where missing, or UTF-8 with "" where missing."""
+def convert_column(title, column, kind, *, split=None, skip_bad=False):
+    """Turns a DataFrame's column into an array: float32 with NaN where missing, or UTF-8 with "" where missing.
+
+    Args:
+        title, column, kind: The column's title, the column, and what training took it for.
+        split: Where given, values that are no number or date are an error that names the split, and a time of day in
+            the training split is warned of.
+        skip_bad: Take such values as missing.
+
+    Raises:
+        InputError: A number is infinite, or a value is of another kind.
+    """
     import pandas as pd
 
+    if split is not None:
+        _check_values(split, title, column, kind, skip_bad)
     if kind == "number":
         values = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
         with np.errstate(over="ignore"):
@@ -122,6 +134,26 @@ def convert_column(title, column, kind):
         column = column.map(lambda v: v if v != v else f"{v:g}" if column.dtype.kind == "f" else v)
     texts = column.astype(object).where(column.notna(), "").astype(str).str.strip()
     return texts.to_numpy(object)
+
+
+def _check_values(split, title, column, kind, skip_bad):
+    values = column.dropna()
+    if kind == "number" and not is_numeric(column):
+        fits, wanted = values.map(is_number), "numbers"
+    elif kind == "date":
+        texts = values.astype(str).str.strip()
+        fits, wanted = (texts == "") | texts.str.fullmatch(ISO_DATE), "dates as YYYY-MM-DD"
+        if split == "train" and texts.str.match(r".{10}[T ][\d:.]*[1-9]").any():
+            sources.log.warning("only the day of %r is read, not the time", title)
+    else:
+        return
+    if not fits.all() and not skip_bad:
+        wrong = values[~fits.to_numpy(bool)]
+        raise checks.InputError(
+            f"The column {title!r} holds {wanted}, but {len(wrong)} values of the {split} table are none, first "
+            f"{str(wrong.iloc[0])!r} in {column.index.name or 'row'} {wrong.index[0]}: mend them, or pass skip_bad "
+            "(--skip-bad) to count them as missing."
+        )
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -210,8 +242,13 @@ def _fill(name, x, known, features, values, encoded):
     median = float(np.median(known[~gaps])) if not gaps.all() else 0.0
     filled = np.where(gaps, median, known)
     words = []
-    if filled.std() > 1e-6 * max(1.0, abs(filled.mean())):  # a constant one would be divided by 0
-        features[name] = space.float_normalized()
+    if filled.min() == filled.max():  # it would be divided by 0
+        sources.log.warning("the values of %s are constant in the training split: left out", name)
+    else:
+        # In float64: of large numbers that differ little float32 loses the mean.
+        mean, variance = (float(f(filled, dtype="float64")) for f in (np.mean, np.var))
+        scale = keras.layers.Normalization(mean=mean, variance=variance, dtype="float32")
+        features[name] = space.feature("float32", scale, "float")
         values[name] = filled
         encoded[name] = keras.ops.where(keras.ops.isnan(x), median, x)
         words.append(f"gaps filled with {median:.6g}, standardised")

@@ -38,13 +38,22 @@ def decode(text):
     return text if isinstance(text, str) else None
 
 
+def as_unicode(values):
+    """Brings an object array of `str` or UTF-8 bytes to fixed-width Unicode, which NumPy stores without pickle."""
+    flat = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values.ravel()]
+    return np.array(flat, str).reshape(values.shape)
+
+
+def units(text, unit):
+    """The words or characters of a text, which is `str` or UTF-8 bytes, as `clean` and the layer tell them apart."""
+    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    text = re.sub(_BREAK, " ", text.lower()).strip(" \t\n\r\f\v")
+    return list(text) if unit == "characters" else re.sub(_PUNCTUATION, "", text).split()
+
+
 def lengths(texts, unit):
-    """Units in each of some texts, which are `str` or UTF-8 bytes: int64 `[N]`, as `clean` and the layer count them."""
-    decoded = (t.decode(errors="replace") if isinstance(t, bytes) else t for t in texts)
-    broken = (re.sub(_BREAK, " ", text.lower()).strip(" \t\n\r\f\v") for text in decoded)
-    if unit == "characters":
-        return np.fromiter(map(len, broken), "int64")
-    return np.fromiter((len(re.sub(_PUNCTUATION, "", text).split()) for text in broken), "int64")
+    """Units in each of some texts: int64 `[N]`."""
+    return np.fromiter((len(units(text, unit)) for text in texts), "int64")
 
 
 def padded_length(longest, limit):

@@ -24,6 +24,9 @@ class Part:
     def is_frame(self):
         return hasattr(self.x, "columns")
 
+    def __post_init__(self):
+        self.y = labels.plain(self.y)
+
     def keep(self, mask):
         """Leaves the other examples out."""
         kept = np.flatnonzero(mask)
@@ -50,7 +53,7 @@ def from_user(
 
     Args:
         data: Training data: a pair (x, y) of arrays, a DataFrame, or a `tf.data.Dataset` of pairs (batched or not).
-            One-dimensional `x` of strings is text.
+            One-dimensional `x` of strings is text. Of dates in a DataFrame the day is read, not the time.
         validation: Validation data in the same form; carved from train where it is `None`.
         test: Test data in the same form; a fixed 20 % of `data` where it is `None`.
         target: The DataFrame's target column; several columns of 0 and 1 for a multi-label task.
@@ -121,7 +124,7 @@ def _part(split, data, target, columns):
     if isinstance(data, tf.data.Dataset):
         return Part(split, *_read_dataset(split, data), lambda i: f"example {i}")
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        x, y = _read_frame(split, data, target, columns)
+        x, y = _read_frame(split, data.rename(columns=str), target, columns)
         return Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = (_array(split, part) for part in data)
@@ -129,6 +132,11 @@ def _part(split, data, target, columns):
             lengths = "no rows" if x.ndim == 0 else f"{len(x)} inputs and {len(y)} targets"
             raise checks.InputError(
                 f"The {split} data have {lengths}: every input needs its target."
+            )
+        if hasattr(data[0], "columns") and x.dtype.kind not in "fiub":
+            raise checks.InputError(
+                f"The {split} inputs are a DataFrame that holds more than numbers, apart from its targets: join them, "
+                "for example with df.assign(target=y), and pass target='target'."
             )
         if len(x) == 0:
             raise checks.InputError(f"The {split} data are empty.")
@@ -158,7 +166,7 @@ def _read_dataset(split, dataset):
         raise checks.InputError(
             f"The {split} tf.data set must give pairs (input, target). It gives: {spec}"
         )
-    if spec[1].shape.rank == 0:  # one example at a time
+    if not _is_batched(split, *spec):
         dataset = dataset.batch(1024)
     # Read once, so that a shuffle in it cannot mix train and test.
     batches = list(dataset.as_numpy_iterator())
@@ -172,44 +180,46 @@ def _read_dataset(split, dataset):
     return x, y
 
 
+def _is_batched(split, x, y):
+    """Whether a `tf.data` set of these two specs gives batches, which begin with the same size: none that is known."""
+    if 0 in (x.shape.rank, y.shape.rank):
+        return False
+    sizes = x.shape[0], y.shape[0]
+    if None not in sizes and sizes[0] == sizes[1]:
+        raise checks.InputError(
+            f"The {split} tf.data set gives inputs of shape {x.shape} and targets of shape {y.shape}, batches or single "
+            "examples: write .batch(32) after single ones, leave drop_remainder=True out of batch()."
+        )
+    return sizes == (None, None)
+
+
 def _read_frame(split, frame, target, columns):
     """Returns the columns to learn from as a DataFrame, and the targets as an array."""
-    targets = [target] if isinstance(target, str) else list(target or ())
-    listed = ", ".join(map(str, frame.columns))
-    if not targets or any(t not in frame.columns for t in targets):
-        raise checks.InputError(
-            f"Name the target column of the {split} table: target=... or --target. Received: {target!r}. "
-            f"It has: {listed}"
-        )
+    targets = labels.titles(split, frame, target)
     for column in columns or ():
-        checks.one_of(f"column of the {split} table", column, list(map(str, frame.columns)))
+        checks.one_of(f"column of the {split} table", column, list(frame.columns))
     if len(frame) == 0:
         raise checks.InputError(f"The {split} table has no rows.")
     wanted = list(columns) if columns else [c for c in frame.columns if c not in targets]
     if any(t in wanted for t in targets):
         raise checks.InputError(f"The target {target!r} is among the columns to learn from.")
-    titles = [sources.column_name(str(column)) for column in wanted]
-    double = sorted({str(w) for w, t in zip(wanted, titles) if titles.count(t) > 1})
+    titles = [sources.column_name(column) for column in wanted]
+    double = sorted({w for w, t in zip(wanted, titles) if titles.count(t) > 1})
     if double:
         raise checks.InputError(
             f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
         )
-    y = frame[targets[0]] if len(targets) == 1 else frame[targets]
-    if not isinstance(y.to_numpy().flat[0], np.number):  # texts, or numbers that know missing ones
-        y = y.astype(object).where(y.notna(), None)
-    return frame[wanted], y.to_numpy()
+    return frame[wanted], labels.of_columns(frame, targets)
 
 
 def _drop_bad(part, skip_bad):
     """Refuses examples that cannot be used, with the first one's place, or leaves them out."""
-    missing = labels.is_missing(part.y)
-    problems = {"its target is missing": missing}
-    if part.y.dtype.kind == "f":
-        problems["its target is infinite"] = ~missing & ~_finite(part.y)
+    problems = labels.problems(part.y)
     if not part.is_frame and _is_text(part.x):
         problems |= _text_problems(part)
     elif not part.is_frame and part.x.dtype.kind == "f":
-        problems["it holds NaN or infinity"] = ~_finite(part.x)
+        finite = np.isfinite(part.x.reshape(len(part.x), -1)).all(1)
+        problems["it holds NaN or infinity"] = ~finite
     for why, bad in problems.items():
         if not bad.any():
             continue
@@ -227,11 +237,6 @@ def _drop_bad(part, skip_bad):
         raise checks.InputError(f"No {part.split} example is left: all are unusable.")
     if bad.any():
         part.keep(~bad)
-
-
-def _finite(values):
-    """Whether all numbers of an example are finite, bool [N]."""
-    return np.isfinite(values.reshape(len(values), -1)).all(1)
 
 
 def _is_text(x):
@@ -271,7 +276,7 @@ def _describe_frames(parts, skip_bad, text):
     train = parts["train"].x
     kinds = tables.column_kinds(train, skip_bad=skip_bad)
     for part in parts.values():
-        missing = [str(title) for title in kinds if title not in part.x.columns]
+        missing = [title for title in kinds if title not in part.x.columns]
         if missing:
             raise checks.InputError(
                 f"The {part.split} table lacks columns that the train table has: {', '.join(missing)}."
@@ -295,12 +300,14 @@ def _describe_frames(parts, skip_bad, text):
     fields = {
         "kind": "table",
         "input_shape": (len(kinds),),
-        "columns": tuple(sources.column_name(str(title)) for title in kinds),
+        "columns": tuple(map(sources.column_name, kinds)),
     }
 
     def convert(part):
         columns = {
-            sources.column_name(str(title)): tables.convert_column(str(title), part.x[title], kind)
+            sources.column_name(title): tables.convert_column(
+                title, part.x[title], kind, split=part.split, skip_bad=skip_bad
+            )
             for title, kind in kinds.items()
         }
         return columns if fields["input_dtype"] == "mixed" else np.stack(list(columns.values()), -1)

@@ -85,10 +85,7 @@ class MaskedMaxPooling1D(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs, mask=None):
-        # Finite: other runtimes write a choice as a sum of products, and 0 times infinity is NaN.
-        is_half = keras.backend.standardize_dtype(inputs.dtype) == "float16"
-        lowest = -6e4 if is_half else -3e38
-        pooled = self._pool(_fill(inputs, mask, lowest))
+        pooled = self._pool(_fill(inputs, mask, _lowest(inputs)))
         return pooled if mask is None else _fill(pooled, self._pool_mask(mask), 0.0)
 
     def compute_mask(self, inputs, mask=None):
@@ -97,7 +94,11 @@ class MaskedMaxPooling1D(keras.layers.Layer):
     def _pool(self, x):
         if self.pool_size is None:
             return keras.ops.max(x, axis=1)
-        return keras.ops.max_pool(x, self.pool_size, self.pool_size, padding="same")
+        padding = "same"
+        if self.pool_size > 2:  # "same" would begin the first window before the first step
+            more = [[0, 0], [0, self.pool_size - 1], [0, 0]]
+            x, padding = keras.ops.pad(x, more, constant_values=_lowest(x)), "valid"
+        return keras.ops.max_pool(x, self.pool_size, self.pool_size, padding=padding)
 
     def _pool_mask(self, mask):
         steps = keras.ops.expand_dims(keras.ops.cast(mask, "float32"), -1)
@@ -175,3 +176,8 @@ def _fill(x, mask, value):
     if mask is None:
         return x
     return keras.ops.where(mask[..., None], x, keras.ops.cast(value, x.dtype))
+
+
+def _lowest(x):
+    """A number below all; finite: other runtimes write a choice as a sum of products, and 0 times infinity is NaN."""
+    return -6e4 if keras.backend.standardize_dtype(x.dtype) == "float16" else -3e38

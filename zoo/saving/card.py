@@ -13,6 +13,7 @@ from zoo.saving.manifest import EXTRA, DamagedModelError
 _TEXTS, _LISTS, _DICTS = ("name", "task", "input_kind"), ("input_shape", "preprocessing", "labels", "columns", "runs"), ("data", "signatures", "config")  # fmt: skip
 # What every card holds; a card may come from anybody.
 _ENTRIES = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_LISTS, list), **dict.fromkeys(_DICTS, dict)}  # fmt: skip
+_RANKS = {"image": 3, "series": 2}
 INPUT_MEANINGS = {
     "image": "pixels 0..255, any height and width (resized in the graph to {height}x{width}), {channels} channel(s)",
     "table": "one unscaled column each; a gap in a column of numbers is NaN, in one of texts an empty text",
@@ -67,7 +68,7 @@ def make(info, preparation, builder, run_folder, signatures, counts):
 
 def _shrunk(shrunk):
     if shrunk["prune"] is not None:
-        return f"pruned: {shrunk['prune']:.0%} of the elements of each kernel of {shrunk['from']} are zero"
+        return f"pruned: {shrunk['prune']:.0%} of the elements of all kernels of {shrunk['from']} together are zero"
     return f"quantized: weights of dense layers and embeddings of {shrunk['from']} in {shrunk['quantize']}"
 
 
@@ -96,6 +97,11 @@ def read(folder, *, shown=None):
         ) from None
     card = card if isinstance(card, dict) else {}
     usable = {key: isinstance(card.get(key), kind) for key, kind in _ENTRIES.items()}
+    usable["name"] = usable["name"] and _is_file_name(card["name"])
+    if usable["input_kind"] and usable["input_shape"]:
+        kind, rank = card["input_kind"], len(card["input_shape"])
+        usable["input_kind"] = kind in INPUT_MEANINGS
+        usable["input_shape"] = rank == _RANKS.get(kind, rank) and (rank or kind != "features")
     usable["builder"] = card.get("builder") is None or _is_builder(card["builder"])
     for key, is_usable in usable.items():
         if not is_usable:
@@ -103,6 +109,11 @@ def read(folder, *, shown=None):
                 f"{shown or folder}: {EXTRA}/card.json has no usable entry {key!r}."
             )
     return card
+
+
+def _is_file_name(name):
+    """Whether a file of this name lies in the folder it is put into, and can be shown."""
+    return name.isprintable() and name not in ("", ".", "..") and not set(name) & {"/", "\\"}
 
 
 def _is_builder(value):

@@ -1,7 +1,9 @@
 """Converting a SavedModel for other runtimes, each compared with the SavedModel before it is kept."""
 
 import json
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,8 @@ from zoo.training.config import OWN_DATA, TrainConfig, data_options
 
 QUANTIZE = {"litert": ("dynamic", "int8", "float16"), "onnx": ("dynamic", "int8", "float16"), "openvino": ("float16",)}  # fmt: skip
 CALIBRATION = 100  # training examples that int8 looks at
+# How a line begins that says why a process failed.
+ERROR = re.compile(r"(error|[\w.]*(Error|Exception)): ")
 
 
 def convert(name_or_path, to, *, quantize=None, out=None):
@@ -51,7 +55,7 @@ def convert(name_or_path, to, *, quantize=None, out=None):
 
 def _convert_checked(source, folder, to, quantize, out):
     card = cards.read(folder, shown=source)
-    options = {"to": to, "quantize": quantize, **_plan(card, to), "model": card["name"]}
+    options = {"to": to, "quantize": quantize, **_plan(card, to, quantize), "model": card["name"]}
     runtimes.need(to)
     name = "-".join([card["name"], to, *([quantize] if quantize else [])])
     out = files.claim_folder(out or Path("converted") / name)
@@ -62,7 +66,7 @@ def _convert_checked(source, folder, to, quantize, out):
         raise
 
 
-def _plan(card, to):
+def _plan(card, to, quantize):
     """How a model is converted; raises `InputError` for one that is known not to be."""
     if "tensors" not in card["signatures"]:
         raise checks.InputError(
@@ -80,6 +84,11 @@ def _plan(card, to):
             f"{card['name']} is a recurrent model of {card['input_kind']}: LiteRT needs its loop traced for one example, "
             "which is done for images and texts only. Use onnx or openvino."
         )
+    if loops and quantize == "int8":
+        raise checks.InputError(
+            f"{card['name']} is a recurrent model, and LiteRT's calibration for int8 crashes on its loop. "
+            "Use 'dynamic', which stores the weights in 8 bits."
+        )
     single = loops or (to == "litert" and card["input_kind"] == "text")
     return {"batch": 1 if single else None, "retrace": loops}
 
@@ -92,12 +101,8 @@ def _convert(source, card, options, out):
         command = [sys.executable, "-P", "-m", "zoo.saving.converters", source, out, json.dumps(options)]  # fmt: skip
         child = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if child.returncode:
-        reason = next(
-            (line for line in reversed(child.stderr.splitlines()) if "error" in line.lower()),
-            f"its process ended with {child.returncode}",
-        )
         raise checks.InputError(
-            f"{card['name']} cannot be converted to {options['to']}: {reason.removeprefix('error: ')[:500]}"
+            f"{card['name']} cannot be converted to {options['to']}: {_reason(child)}"
         )
     options.pop("examples", None)
     described = {**options, **json.loads(child.stdout.splitlines()[-1])}
@@ -109,6 +114,16 @@ def _convert(source, card, options, out):
     if vocabulary.exists():
         shutil.copyfile(vocabulary, out / vocabulary.name)
     return out
+
+
+def _reason(child):
+    """Why the process of a converter failed."""
+    said = [line for line in child.stderr.splitlines() if ERROR.match(line)]
+    if said:
+        return said[-1].removeprefix("error: ")[:500]
+    if child.returncode < 0:
+        return f"the converter crashed ({signal.Signals(-child.returncode).name})"
+    return f"the converter's process ended with {child.returncode}"
 
 
 def examples_of(card, split, count=None):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from zoo import families, files
+from zoo.data import texts
 from zoo.models import checks, lora
 from zoo.saving import card as cards
 from zoo.saving import endpoints, graph_check, manifest
@@ -161,10 +162,7 @@ def _write_vocabulary(folder, preparation):
 
 
 def _storable(values):
-    """Texts as fixed-width Unicode, which NumPy stores without pickle."""
-    if values.dtype != object:
-        return values
-    return np.array([v.decode() if isinstance(v, bytes) else v for v in values.tolist()], str)
+    return texts.as_unicode(values) if values.dtype == object else values
 
 
 def _describe_signature(function):

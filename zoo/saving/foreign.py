@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from zoo.data import texts
 from zoo.models import checks
 from zoo.saving import gate
 
@@ -43,15 +44,17 @@ class ForeignModel:
             )
         tensors = {}
         for name, spec in specs.items():
-            try:
-                tensors[name] = tf.constant(inputs[name], spec.dtype)
-            except (ValueError, TypeError) as error:
-                raise checks.InputError(f"{name} must be {spec.dtype.name}, but {error}") from None
+            tensors[name] = _tensor(name, inputs[name], spec.dtype)
             if not spec.shape.is_compatible_with(tensors[name].shape):
                 raise checks.InputError(
                     f"{name} must have shape {spec.shape}. Received: {tensors[name].shape}"
                 )
-        return self.signatures[signature](**tensors)
+        try:
+            return self.signatures[signature](**tensors)
+        except tf.errors.OpError as error:
+            raise checks.InputError(
+                f"{self.path} cannot compute with these inputs: {error.message}"
+            ) from None
 
     def predict(self, *_, **__):
         """Raises `InputError`: nobody said what this model's raw inputs are."""
@@ -68,6 +71,25 @@ class ForeignModel:
             return f"no signature {signature!r}; it has {', '.join(self.signatures) or 'none'}"
         specs = self._specs(signature).items()
         return ", ".join(f"{name!r} ({spec.dtype.name} {spec.shape})" for name, spec in specs)
+
+
+def _tensor(name, values, dtype):
+    """A tensor of the dtype; refuses values that would be others in it."""
+    try:
+        if dtype == tf.string:
+            return tf.constant(values, dtype)
+        array = np.asarray(values)
+        is_kind = (array.dtype.kind in "iu" and dtype.is_integer) or np.can_cast(
+            array.dtype, dtype.as_numpy_dtype, "same_kind"
+        )
+        cast = array.astype(dtype.as_numpy_dtype) if is_kind else None
+    except (ValueError, TypeError) as error:
+        raise checks.InputError(f"{name} must be {dtype.name}, but {error}") from None
+    if cast is None or (dtype.is_integer and not np.array_equal(cast, array)):
+        raise checks.InputError(
+            f"{name} must be {dtype.name}: bring it to that dtype. Received: {array.dtype} with values that differ in it"
+        )
+    return tf.constant(cast)
 
 
 def predict_files(model, given):
@@ -91,5 +113,10 @@ def predict_files(model, given):
             raise checks.InputError(
                 f"{path} cannot be read: a model without a card takes .npz files of named arrays (np.savez)."
             ) from error
-        outputs = {name: values.numpy().tolist() for name, values in model(inputs).items()}
-        yield {"input": path, "outputs": outputs}
+        outputs = {name: values.numpy() for name, values in model(inputs).items()}
+        yield {"input": path, "outputs": {k: _plain(v) for k, v in outputs.items()}}
+
+
+def _plain(values):
+    values = np.asarray(values)
+    return (texts.as_unicode(values) if values.dtype == object else values).tolist()

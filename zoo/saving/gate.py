@@ -50,20 +50,21 @@ class RefusedModelError(manifest.DamagedModelError):
 
 
 @contextlib.contextmanager
-def checked(folder, *, foreign=False, unsafe=False, key=None):
+def checked(folder, *, foreign=False, unsafe=False, allow=(), key=None):
     """Gives a private copy of a SavedModel that has passed every check; it is removed when the block ends.
 
     Args:
         folder: The folder of a version.
         foreign: Whether it may be without a manifest: made with plain Keras or TensorFlow.
         unsafe: Gives the folder itself, with nothing checked but signature and manifest, if there are any.
+        allow: Names of operations that its graph may use besides those of the lists.
         key: A file with the public key that must have signed it.
 
     Raises:
         RefusedModelError: It breaks a rule.
         DamagedModelError: A file is not the one that was exported.
     """
-    folder = Path(folder)
+    folder, allow = Path(folder), [allow] if isinstance(allow, str) else allow
     if unsafe:
         log.warning("%s is loaded unchecked: a SavedModel is a program, and may do what you may do", folder)  # fmt: skip
         _check_authenticity(folder, folder, True, key)
@@ -74,7 +75,7 @@ def checked(folder, *, foreign=False, unsafe=False, key=None):
         try:
             _copy(folder, copy)
             _check_authenticity(copy, folder, foreign, key)
-            graph_check.check((copy / "saved_model.pb").read_bytes())
+            graph_check.check((copy / "saved_model.pb").read_bytes(), allow)
         except graph_check.Refusal as refusal:
             raise RefusedModelError(f"{folder} is refused: {refusal}. {_ADVICE}") from None
         yield copy

@@ -54,7 +54,9 @@ def main(folder):
                     problems.append(
                         f"{signature}: {name} differs from the golden output by {difference:.2g}"
                     )
-            elif not np.array_equal(got.astype(str) if got.dtype == object else got, value):
+            elif not np.array_equal(
+                np.char.decode(got.astype(bytes), "utf-8") if got.dtype == object else got, value
+            ):
                 problems.append(f"{signature}: {name} differs from the golden output")
     if "zoo" in sys.modules:
         problems.append("the check imported zoo, so it proves nothing")

@@ -33,6 +33,19 @@ _GRADIENT = re.compile(r"(CustomGradient|PartitionedCall|StatefulPartitionedCall
 _OBJECTS = {"_generic_user_object", "signature_map", "trackable_dict_wrapper", "trackable_list_wrapper", "trackable_tuple_wrapper"}  # fmt: skip
 _REGISTERED = {"", "tf.StaticHashTable", "tf.TrackableConstant"}
 _KINDS = {"user_object", "function", "bare_concrete_function", "variable", "constant", "resource", "captured_tensor"}  # fmt: skip
+# Settings of calls and names of character sets, which TensorFlow looks up in the process and on the disk.
+_TEXTS = {
+    "config": re.compile(r""),
+    "executor_type": re.compile(r"(DEFAULT|SINGLE_THREADED_EXECUTOR)?"),
+    "input_encoding": re.compile(r"[A-Za-z0-9_-]+"),
+}
+# Attributes that operations do not declare: what TensorFlow and Keras write.
+_MARKS = {
+    *("_class", "_collective_manager_ids", "_construction_context", "_disable_call_shape_inference"),
+    *("_has_manual_control_dependencies", "_input_shapes", "_lower_using_switch_merge", "_noinline"),
+    *("_num_original_outputs", "_output_shapes", "_read_only_resource_inputs", "_stateful_parallelism"),
+    *("_tf_data_function", "_XlaMustCompile"),
+}  # fmt: skip
 _HANDLES = {types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT}
 
 
@@ -50,8 +63,12 @@ def allowed_operations():
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
-def check(content):
+def check(content, allow=()):
     """Checks the bytes of a `saved_model.pb`.
+
+    Args:
+        content: The bytes.
+        allow: Names of operations that it may use besides.
 
     Raises:
         Refusal: The first rule that it breaks.
@@ -60,10 +77,10 @@ def check(content):
         model = saved_model_pb2.SavedModel.FromString(content)
     except DecodeError:
         raise Refusal("saved_model.pb is damaged") from None
-    check_model(model)
+    check_model(model, allow)
 
 
-def check_model(model):
+def check_model(model, allow=()):
     """Checks a `SavedModel` message, as `check` does."""
     if len(model.meta_graphs) != 1:
         raise Refusal(f"it holds {len(model.meta_graphs)} graphs, expected one")
@@ -80,10 +97,11 @@ def check_model(model):
     for name in meta.collection_def:
         if name != "saved_model_main_op":
             raise Refusal(f"it holds a collection {name!r}, which TensorFlow 2 does not write")
-    functions = _functions(graph_library(meta.graph_def))
-    _check_graph(meta.graph_def, functions)
+    operations = allowed_operations().union(allow)
+    functions = _functions(graph_library(meta.graph_def), operations)
+    _check_graph(meta.graph_def, operations, functions)
     for function in graph_library(meta.graph_def).function:
-        _check_function(function, functions)
+        _check_function(function, operations, functions)
     _check_objects(meta.object_graph_def, meta.graph_def, functions)
 
 
@@ -92,11 +110,11 @@ def is_saver(name):
     return bool(_SAVER.fullmatch(name))
 
 
-def _functions(library):
+def _functions(library, operations):
     """The names of the functions that nodes and objects may use: all but the saver's."""
     names = [function.signature.name for function in library.function]
     for name in names:
-        if name in allowed_operations():
+        if name in operations:
             raise Refusal(f"a function has the name of the operation {name}")
     if len(set(names)) < len(names):
         raise Refusal("two functions have the same name")
@@ -123,7 +141,7 @@ def _check_gradient_type(name, where):
         raise Refusal(f"{where} takes the gradient of {name!r} from the process that loads it")
 
 
-def _check_graph(graph, functions):
+def _check_graph(graph, operations, functions):
     placeholders = {node.name for node in graph.node if node.op == "Placeholder"}
     for node in graph.node:
         where = f"the node {node.name!r} of the graph"
@@ -132,15 +150,16 @@ def _check_graph(graph, functions):
             if not node.input or node.input[0] not in placeholders:
                 raise Refusal(f"{where} reads or writes a file that it names itself")
             known = {*functions, node.attr["f"].func.name}
-        _check_node(node, where, allowed_operations(), known)
+        _check_node(node, where, operations, known)
 
 
-def _check_function(function, functions):
+def _check_function(function, operations, functions):
     name = function.signature.name
     if function.signature.attr:
         raise Refusal(f"the function {name!r} has attributes of its own")
     saves = is_saver(name)
-    operations = _SAVER_OPERATIONS if saves else allowed_operations()
+    if saves:
+        operations = _SAVER_OPERATIONS
     for node in function.node_def:
         _check_node(node, f"the node {node.name!r} of the function {name!r}", operations, functions)
     for key, value in function.attr.items():
@@ -152,7 +171,8 @@ def _check_function(function, functions):
 def _check_node(node, where, operations, functions):
     if node.op not in operations:
         raise Refusal(
-            f"{where} is the operation {node.op!r}, which is not on the list of operations"
+            f"{where} is the operation {node.op!r}, which is not on the list of operations (if you know what it does there, "
+            f"pass allow=[{node.op!r}], or --allow {node.op})"
         )
     _check_device(node.device, where)
     for key, value in node.attr.items():
@@ -178,10 +198,15 @@ def _check_value(key, value, where, functions):
     tensors = [value.tensor] if kind == "tensor" else value.list.tensor if kind == "list" else ()
     for tensor in tensors:
         _check_constant(tensor, where)
+    text = value.s.decode(errors="replace")
     if key == "_gradient_op_type":
-        _check_gradient_type(value.s.decode(errors="replace"), where)
+        _check_gradient_type(text, where)
     elif key == "config_proto":
         _check_config(value.s, where)
+    elif key in _TEXTS and not _TEXTS[key].fullmatch(text):
+        raise Refusal(f"{where} has the attribute {key!r} {text!r}, expected {_TEXTS[key].pattern}")
+    elif key.startswith("_") and key not in _MARKS:
+        raise Refusal(f"{where} has the attribute {key!r}, which tells TensorFlow how to run it")
 
 
 def _check_constant(tensor, where):
@@ -199,7 +224,8 @@ def _check_config(content, where):
         config = config_pb2.ConfigProto.FromString(content)
     except DecodeError:
         raise Refusal(f"{where} has damaged settings") from None
-    if config.graph_options.rewrite_options.custom_optimizers or config.cluster_def.job:
+    optimizers = config.graph_options.rewrite_options
+    if optimizers.custom_optimizers or optimizers.optimizers or config.cluster_def.job:
         raise Refusal(f"{where} has settings that change the process that loads it")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import files
-from zoo.data import images, paths
+from zoo.data import images, paths, tables
 from zoo.models import checks
 from zoo.saving import foreign, raw
 
@@ -42,7 +42,11 @@ def predict_files(model, given):
 
 
 def as_text(row):
-    """One example's prediction as a line for a person."""
+    """One example's prediction as a line for a person; what would steer a terminal is escaped."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in _described(row))
+
+
+def _described(row):
     if "outputs" in row:  # of a model without a card
         return f"{row['input']}: {json.dumps(row['outputs'])}"
     if "prediction" in row:
@@ -160,7 +164,8 @@ def _bytes(path, content):
 
 
 def _read_csv(path, content, card):
-    frame = paths.read_csv(path, content)
+    kinds = zip(card["columns"], card.get("column_kinds") or (), strict=False)
+    frame = paths.read_csv(path, content, texts=[name for name, kind in kinds if kind != "number"])
     if len(frame) == 0:
         raise checks.InputError(f"{path} needs a header line and at least one row.")
     names = [f"{path}:{line}" for line in frame.index]
@@ -176,9 +181,19 @@ def _read_csv(path, content, card):
             )
         return names, frame[column].fillna("").astype(str).to_numpy(object)
     shape = card["input_shape"]
+    if _is_row(list(frame.columns)):
+        raise checks.InputError(
+            f"{path} needs a header line: its first line holds numbers ({', '.join(frame.columns[:3])})."
+        )
     if len(frame.columns) != np.prod(shape) or any(t.kind not in "iuf" for t in frame.dtypes):
         raise checks.InputError(
             f"{path} has {len(frame.columns)} columns of {', '.join(sorted(set(map(str, frame.dtypes))))}; "
             f"{card['name']} takes {np.prod(shape)} numbers."
         )
     return names, frame.to_numpy("float32").reshape(len(frame), *shape)
+
+
+def _is_row(titles):
+    """Whether a CSV file's titles are a row of numbers, and not 0, 1, 2, as pandas calls columns without a name."""
+    given = [title if tables.is_number(title) else title.rpartition(".")[0] for title in titles]
+    return all(map(tables.is_number, given)) and titles != list(map(str, range(len(titles))))

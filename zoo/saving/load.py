@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from zoo.data import texts
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import gate, manifest, raw, store
@@ -33,6 +34,7 @@ class LoadedModel:
         self.path = Path(path)
         self.card = cards.read(folder, shown=path)
         self.labels = tuple(self.card["labels"])
+        self._vocabulary = _vocabulary(folder)
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
         self.signatures = dict(self._loaded.signatures)
 
@@ -77,7 +79,7 @@ class LoadedModel:
         """The images of latent vectors `[N, L]`, float32 `[N, H, W, C]` in 0..1; of a VAE."""
         checks.one_of("signature", "decode", self.signatures)
         width = self.card["signatures"]["decode"]["inputs"]["latent"][1][-1]
-        latent = np.asarray(latent, "float32")
+        latent = raw.numbers("latent", latent)
         if latent.ndim != 2 or latent.shape[1] != width:
             raise checks.InputError(
                 f"Latent vectors of {self.card['name']} have shape (N, {width}). Received: {latent.shape}"
@@ -88,6 +90,8 @@ class LoadedModel:
         """Draws `count` images, float32 `[count, H, W, C]` in 0..1, the same for the same seed; of a VAE."""
         checks.one_of("signature", "sample", self.signatures)
         checks.positive_int("count", count)
+        _check_32_bits("count", count)
+        _check_32_bits("seed", seed)
         numbers = {"count": np.int32(count), "seed": np.int32(seed)}
         return self._run("sample", numbers)["image"].numpy()
 
@@ -107,14 +111,13 @@ class LoadedModel:
         settings = {"beam_width": beam_width, "max_length": max_length}
         for name, value in settings.items():
             checks.positive_int(name, value)
+            _check_32_bits(name, value)
         return self._in_batches("generate", texts, batch_size, **settings)
 
     def _in_batches(self, signature, inputs, batch_size, **settings):
         checks.positive_int("batch_size", batch_size)
         inputs = self._check(inputs)
         count = len(next(iter(inputs.values())))
-        if count == 0:
-            raise checks.InputError(f"{self.card['name']} received no examples.")
         parts = []
         for start in range(0, count, batch_size):
             outputs = self._run(
@@ -123,7 +126,7 @@ class LoadedModel:
             )
             parts.append({k: v.numpy() for k, v in outputs.items()})
         merged = {k: np.concatenate([part[k] for part in parts]) for k in sorted(parts[0])}
-        return {k: v.astype(str) if v.dtype == object else v for k, v in merged.items()}
+        return {k: texts.as_unicode(v) if v.dtype == object else v for k, v in merged.items()}
 
     def _run(self, signature, inputs):
         return self.signatures[signature](
@@ -131,10 +134,24 @@ class LoadedModel:
         )
 
     def _check(self, inputs):
-        return raw.check(inputs, self.card)
+        return raw.check(inputs, self.card, self._vocabulary)
 
 
-def load(name_or_path, *, foreign=False, unsafe=False):
+def _check_32_bits(name, value):
+    if not isinstance(value, (int, np.integer)) or not -(2**31) <= value < 2**31:
+        raise checks.InputError(f"`{name}` must be a whole number of 32 bits. Received: {value!r}")
+
+
+def _vocabulary(folder):
+    """The units that a model of texts knows; `None` for another model."""
+    path = Path(folder) / manifest.EXTRA / "vocabulary.json"
+    if not path.exists():
+        return None
+    known = json.loads(path.read_text(encoding="utf-8"))["inputs"]
+    return frozenset(known[2:])  # after padding and the unknown
+
+
+def load(name_or_path, *, foreign=False, unsafe=False, allow=()):
     """Loads a SavedModel by name or path, after every file was checked against its manifest, and its graph for harm.
 
     A SavedModel is a program. The check keeps it from files, network and Python; it cannot keep it from using up memory or
@@ -144,6 +161,7 @@ def load(name_or_path, *, foreign=False, unsafe=False):
         name_or_path: The name of a shipped model, or a path to a version, to a folder of versions or to a run.
         foreign: Whether the model may be without card and manifest, as plain Keras and TensorFlow write it.
         unsafe: Skips the check of the graph: for models of people you trust.
+        allow: Names of operations that the graph may use besides those that are known to be harmless, such as `["RFFT"]`.
 
     Returns:
         A `LoadedModel`; without a card a `ForeignModel`.
@@ -160,7 +178,7 @@ def load(name_or_path, *, foreign=False, unsafe=False):
     ('class_0', 'class_1', 'class_2')
     """
     path = store.find(name_or_path)
-    with gate.checked(path, foreign=foreign, unsafe=unsafe) as folder:
+    with gate.checked(path, foreign=foreign, unsafe=unsafe, allow=allow) as folder:
         return open_checked(path, folder)
 
 
@@ -181,13 +199,13 @@ def run_alone(script, *arguments):
     )
 
 
-def verify(name_or_path, *, foreign=False, unsafe=False, key=None):
+def verify(name_or_path, *, foreign=False, unsafe=False, allow=(), key=None):
     """Proves a SavedModel: its files' hashes, its operations, its signatures and its golden pair, with TensorFlow alone.
 
     Args:
         name_or_path: As in `load`.
         foreign: As in `load`; a model without a card has no golden pair.
-        unsafe: As in `load`.
+        unsafe, allow: As in `load`.
         key: A file with the public key that must have signed the model (`zoo sign`).
 
     Returns:
@@ -197,7 +215,7 @@ def verify(name_or_path, *, foreign=False, unsafe=False, key=None):
         DamagedModelError: Names the file, the operation or the output.
     """
     path = store.find(name_or_path)
-    with gate.checked(path, foreign=foreign, unsafe=unsafe, key=key) as folder:
+    with gate.checked(path, foreign=foreign, unsafe=unsafe, allow=allow, key=key) as folder:
         is_own = (folder / manifest.PATH).exists()
         if is_own:
             cards.read(folder, shown=path)

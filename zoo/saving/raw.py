@@ -11,22 +11,56 @@ from zoo.models import checks
 log = logging.getLogger("zoo")
 
 
-def check(inputs, card):
+def check(inputs, card, vocabulary=None):
     """Returns raw inputs by name, as NumPy arrays.
 
     Args:
         inputs: What the caller passed to `LoadedModel.predict`.
         card: The model's card.
+        vocabulary: The units that a model of texts knows.
 
     Raises:
         InputError: They have another dtype, shape or other columns than the model takes, or hold values that the
             model would answer with nonsense.
     """
-    return _CHECKS[card["input_kind"]](inputs, card)
+    found = _CHECKS[card["input_kind"]](inputs, card)
+    if len(next(iter(found.values()))) == 0:
+        raise checks.InputError(f"{card['name']} received no examples.")
+    if vocabulary is not None:
+        _warn_of_unknown(found["text"], card, vocabulary)
+    return found
+
+
+def _warn_of_unknown(texts, card, vocabulary):
+    unit = card.get("text_unit", "words")
+    strange = [i for i, text in enumerate(texts) if vocabulary.isdisjoint(vocabularies.units(text, unit))]  # fmt: skip
+    if strange:
+        log.warning(
+            "%d of %d texts hold no %s that %s knows, first example %d: the answer to them means nothing",
+            len(strange), len(texts), unit, card["name"], strange[0],
+        )  # fmt: skip
+
+
+def numbers(name, values, dtype="float32"):
+    """Finite numbers as an array; raises `InputError` for anything else."""
+    try:
+        found = np.asarray(values, dtype)
+    except (ValueError, TypeError) as error:
+        raise checks.InputError(f"{name} must be an array of numbers: {error}") from None
+    return _finite(name, found)
 
 
 def _image(inputs, card):
-    values, channels = np.asarray(inputs), card["input_shape"][-1]
+    try:
+        values, channels = np.asarray(inputs), card["input_shape"][-1]
+    except ValueError:
+        raise checks.InputError(
+            f"{card['name']} received images of several sizes: a batch has one; call it once for each size."
+        ) from None
+    if channels == 1 and values.ndim == 3 and values.shape[-1] in (3, 4):
+        raise checks.InputError(
+            f"{card['name']} takes grey images. Received: {values.dtype} of shape {values.shape}, as of one in colour."
+        )
     if channels == 1 and values.ndim == 3 and values.shape[-1] == 1:
         raise checks.InputError(
             f"Received one image of shape {values.shape}: pass a batch, image[None]."
@@ -51,10 +85,13 @@ def _features(inputs, card):
             f"Received: {values.dtype} of shape {values.shape}"
         )
     low, high = card.get("input_range") or (-np.inf, np.inf)
-    if values.size and np.abs(values).mean() > 10 * max(abs(low), abs(high), 1e-30):
+    sizes = np.abs(values.astype("float64")).mean(axis=tuple(range(1, values.ndim)))
+    too_large = sizes > 10 * max(abs(low), abs(high), 1e-30)
+    if too_large.any():
+        row = int(np.argmax(too_large))
         raise checks.InputError(
             f"{card['name']} was trained on values in {low:.4g}..{high:.4g}. Received values up to "
-            f"{np.abs(values).max():.4g}: bring them to the same scale."
+            f"{np.abs(values[row]).max():.4g} in example {row}: bring them to the same scale."
         )
     return {"features": _finite("features", values.astype("float32"))}
 
@@ -98,17 +135,17 @@ def _series(inputs, card):
 def _text(inputs, card):
     if isinstance(inputs, (str, bytes)):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
-    texts = [vocabularies.decode(text) for text in np.asarray(inputs, object).reshape(-1).tolist()]
+    texts = [vocabularies.decode(text) for text in one_each("texts", np.asarray(inputs, object))]
     unit = card.get("text_unit", "words")
-    for i, text in enumerate(texts):
-        if text is None:
-            raise checks.InputError(f"Example {i} is no UTF-8 text: pass strings.")
-        if not text.strip():
-            raise checks.InputError(
-                f"The text of example {i} is empty or holds spaces only: the answer would mean nothing."
-            )
-    length = card["text_size"][0]
-    long = int(np.sum(vocabularies.lengths(texts, unit) > length))
+    if None in texts:
+        raise checks.InputError(f"Example {texts.index(None)} is no UTF-8 text: pass strings.")
+    counts, length = vocabularies.lengths(texts, unit), card["text_size"][0]
+    if not counts.all():
+        row = int(np.argmin(counts))
+        raise checks.InputError(
+            f"The text of example {row} is empty or holds no {unit} ({texts[row][:50]!r}): the answer would mean nothing."
+        )
+    long = int(np.sum(counts > length))
     if long:
         log.warning("%d of %d texts are longer than %d %s: the rest is not read", long, len(texts), length, unit)  # fmt: skip
     return {"text": np.array(texts, object)}
@@ -121,11 +158,10 @@ def _table(inputs, card):
         raise checks.InputError(
             f"A table's inputs are a DataFrame or a dict of columns. Received: {type(inputs)}"
         )
-    if set(kinds) != {"number"} and not hasattr(inputs, "columns"):
-        import pandas as pd
-
-        inputs = pd.DataFrame(inputs)
-    given = {sources.column_name(str(name)): inputs[name] for name in inputs.keys()}  # noqa: SIM118
+    titles = [sources.column_name(str(title)) for title in inputs.keys()]  # noqa: SIM118
+    if twice := [column for column in columns if titles.count(column) > 1]:
+        raise checks.InputError(f"The column {twice[0]!r} is there twice: keep one.")
+    given = {name: inputs[title] for name, title in zip(titles, inputs.keys(), strict=True)}
     missing = [column for column in columns if column not in given]
     extra = [column for column in given if column not in columns]
     if missing:
@@ -145,21 +181,57 @@ def _table(inputs, card):
     return arrays
 
 
+def one_each(name, values):
+    """An array with one value for each example, `[N]` or `[N, 1]`, as `[N]`."""
+    if values.ndim == 0 or values.size != len(values):
+        raise checks.InputError(
+            f"{name} must have one value for each example. Received: shape {values.shape}"
+        )
+    return values.reshape(-1)
+
+
 def _column(name, values, kind, has_gaps):
+    if np.ma.is_masked(values):
+        raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
     if kind != "number":
+        import pandas as pd
+
+        if not hasattr(values, "to_numpy"):
+            values = pd.Series(one_each(f"The column {name!r}", np.asarray(values)))
+        if kind == "date" and values.dtype.kind != "M":
+            _check_dates(name, values)
         return tables.convert_column(name, values, kind)
+    if values_kind := _no_number(values):
+        raise checks.InputError(f"The column {name!r} must hold numbers. Received: {values_kind}")
     if hasattr(values, "to_numpy"):
         values = values.to_numpy(na_value=np.nan) if values.hasnans else values.to_numpy()
     try:
-        numbers = np.asarray(values, dtype="float32").reshape(-1)
+        numbers = np.asarray(values, dtype="float32")
     except (ValueError, TypeError) as error:
         first = next(i for i, value in enumerate(values) if not tables.is_number(value))
         raise checks.InputError(
             f"The column {name!r} must hold numbers. Received {str(values[first])!r} in example {first}."
         ) from error
+    numbers = one_each(f"The column {name!r}", numbers)
     if has_gaps and not np.isinf(numbers).any():
         return numbers
     return _finite(name, numbers)
+
+
+def _no_number(values):
+    """The dtype of an array that is of dates, durations or complex numbers, which NumPy would turn into others."""
+    dtype = getattr(values, "dtype", np.dtype(object))
+    return dtype if dtype.kind in "mMc" else None
+
+
+def _check_dates(name, column):
+    given = column.dropna().astype(str).str.strip()
+    wrong = given[(given != "") & ~given.str.fullmatch(tables.ISO_DATE)]
+    if len(wrong):
+        raise checks.InputError(
+            f"The column {name!r} must hold dates as YYYY-MM-DD, or nothing. Received {wrong.iloc[0]!r} in "
+            f"{wrong.index.name or 'row'} {wrong.index[0]}."
+        )
 
 
 def _finite(name, values):

@@ -89,7 +89,10 @@ def _open_onnx(path, threads):
 def _open_openvino(path, threads):
     import openvino
 
-    options = {"INFERENCE_PRECISION_HINT": "f32"}  # its own choice differs in the third digit
+    options = {
+        "INFERENCE_PRECISION_HINT": "f32",  # its own choice differs in the third digit
+        "CPU_RUNTIME_CACHE_CAPACITY": 16,  # its own 5,000 takes gigabytes where texts have many lengths
+    }
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     compiled = openvino.Core().compile_model(path, "CPU", options)

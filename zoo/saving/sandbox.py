@@ -39,6 +39,7 @@ def predict_sandboxed(
     *,
     foreign=False,
     unsafe=False,
+    allow=(),
     seconds=120,
     memory_mb=MEMORY_MB,
     partial=False,
@@ -53,6 +54,7 @@ def predict_sandboxed(
         inputs: Files, as for `zoo predict`; `.npz` files of named arrays for a model without a card.
         foreign: As in `load`.
         unsafe: As in `load`: leaves it to the limits alone.
+        allow: As in `load`.
         seconds: Of wall time, and of time on each processor.
         memory_mb: What it may use, TensorFlow's part included.
         partial: Goes on where this machine does not offer a limit.
@@ -69,7 +71,7 @@ def predict_sandboxed(
     paths = [_existing(path) for path in inputs]
     path = store.find(name_or_path)
     with (
-        gate.checked(path, foreign=foreign, unsafe=unsafe) as folder,
+        gate.checked(path, foreign=foreign, unsafe=unsafe, allow=allow) as folder,
         tempfile.TemporaryDirectory(prefix="zoo-") as empty,
     ):
         folder = folder.resolve()

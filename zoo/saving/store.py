@@ -1,5 +1,6 @@
 """Folders of SavedModels: finding a model by name, publishing a run's export, the generated table."""
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -8,6 +9,8 @@ from zoo import files
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import manifest
+
+log = logging.getLogger("zoo")
 
 PACKAGED = Path(__file__).parents[1] / "saved_models"  # in a wheel
 CHECKOUT = Path(__file__).parents[2] / "saved_models"  # in an editable install
@@ -156,7 +159,11 @@ def render_table(folder):
         if not versions or not (path / str(versions[-1]) / manifest.PATH).exists():
             continue  # no model of this project
         newest = path / str(versions[-1])
-        card = cards.read(newest)
+        try:
+            card = cards.read(newest)
+        except manifest.DamagedModelError as error:
+            log.warning("not in the table: %s", error)
+            continue
         size = weights_size(newest) / 1024
         lines.append(
             f"| [{path.name}]({path.name}/{versions[-1]}/{manifest.EXTRA}/card.md) "

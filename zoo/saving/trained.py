@@ -38,18 +38,39 @@ def _build(path, folder, model, size, weights, arguments):
         checks.one_of("argument together with weights", key, ("num_classes", "name"))
     saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder["arguments"].items()}
     built = families.family(builder["family"]).build(**{**saved, **arguments})
-    if mode := builder.get("quantize"):
-        built.quantize(mode, filters=is_quantized)
     classes = saved.get("num_classes")
-    new_head = arguments.get("num_classes", classes) != classes
-    copy_weights(built, folder, path, ("logits",) if new_head else ())
+    new = ("logits",) if arguments.get("num_classes", classes) != classes else ()
+    if mode := builder.get("quantize"):
+        quantize(built, mode, leave_out=new)  # what is quantized cannot be trained
+    copy_weights(built, folder, path, new)
     return built
 
 
-def is_quantized(layer):
-    """Whether Keras can quantize a layer's weights; it warns of each other layer."""
-    kinds = (keras.layers.Dense, keras.layers.EinsumDense, keras.layers.Embedding)
-    return isinstance(layer, kinds)
+def quantize(model, mode, leave_out=()):
+    """Quantizes the weights of a model's dense layers and embeddings, in place.
+
+    Keras quantizes these four kinds of layers. It leaves out their subclasses unless told otherwise, since a `call` of
+    their own is not computed any more; those that have none are quantized here, too.
+
+    Args:
+        model: A built `keras.Model`.
+        mode: `"int8"` or `"int4"`.
+        leave_out: Names of layers that stay as they are.
+
+    Returns:
+        The share of the model's weights that are quantized, from 0 to 1.
+    """
+    layers = keras.layers
+    kinds = (layers.Dense, layers.EinsumDense, layers.Embedding, layers.ReversibleEmbedding)
+
+    def fits(layer):
+        is_one = any(isinstance(layer, kind) and type(layer).call is kind.call for kind in kinds)
+        return is_one and layer.name not in leave_out
+
+    total = model.count_params()
+    quantized = sum(layer.count_params() for layer in model._flatten_layers() if fits(layer))
+    model.quantize(mode, filters=fits, type_check=False)
+    return quantized / total
 
 
 def from_weights(config):

@@ -142,12 +142,18 @@ def _all_finite(tensors):
 
 
 def check_monitors(callbacks, names):
-    """Raises `InputError` for a callback that watches a value which no epoch will log; Keras would only warn.
+    """Raises `InputError` for what is no callback, or watches a value which no epoch will log; Keras would only warn.
 
     Args:
         callbacks: The caller's callbacks. What comes after one of a class of his own is not checked: that one may log.
         names: What is logged for the training split, without the `val_` names.
     """
+    for callback in callbacks:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise checks.InputError(
+                "`callbacks` must be Keras callbacks, for example [keras.callbacks.EarlyStopping()], an object and not "
+                f"its class. Received: {callback!r}"
+            )
     known = ["loss", *names]
     known += [f"val_{name}" for name in known] + ["learning_rate"]
     for callback in callbacks:

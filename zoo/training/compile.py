@@ -94,6 +94,8 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
         options = {"exclude_layers": ["logits"]}
     if config.weight_decay is not None:
         options["weight_decay"] = config.weight_decay
+        if config.name == "muon":  # what it leaves to Adam has a decay of its own
+            options["adam_weight_decay"] = config.weight_decay
     if config.ema is not None:
         options |= {"use_ema": True, "ema_momentum": config.ema}
     optimizer = kind(
@@ -102,8 +104,8 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
         clipvalue=config.clip_value,
         **options,
     )
-    if optimizer.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
+    # Found anywhere in a weight's name; `scale` is that of RMS normalization.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma", "^scale$"])
     return _of_whole_gradients(optimizer)
 
 

@@ -24,10 +24,10 @@ def outputs(model, splits, preparation, run):
 
 def scale(splits):
     """The mean absolute error of the training series' values one season earlier."""
-    values = series.joined(splits.examples["train"]).astype("float64")
-    season = splits.info.season
+    pieces, season = series.pieces(splits.examples["train"]), splits.info.season
+    changes = [np.abs(np.subtract(v[season:], v[:-season], dtype="float64")) for v in pieces]
     # Where the training part repeats itself exactly there is no scale: every error is beyond it.
-    return max(float(np.abs(values[season:] - values[:-season]).mean()), scores.TINY)
+    return max(float(np.concatenate(changes).mean()), scores.TINY)
 
 
 def score(targets, outputs):

@@ -23,7 +23,7 @@ def found():
         "python": platform.python_version(),
         **packages(),
         "device": ", ".join(gpu.get("device_name", "GPU") for gpu in gpus)
-        or f"{platform.machine()} CPU, {_cores()} cores",
+        or f"{platform.machine()} CPU, {cores()} core{'s' * (cores() != 1)}",
         "commit": _commit(),
         "command": _command(),
     }
@@ -35,7 +35,8 @@ def packages():
     return {package: _version(package) for package in packages}
 
 
-def _cores():
+def cores():
+    """How many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 

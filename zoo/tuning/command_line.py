@@ -3,6 +3,7 @@
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
+from zoo.models import checks
 from zoo.training.command_line import from_command_line
 from zoo.training.config import TrainConfig
 
@@ -35,6 +36,10 @@ def run(options):
     """Searches with parsed options; `options.rest` holds those of `zoo train`."""
     import zoo
 
+    if any(option.partition("=")[0] == "--model" for option in options.rest):
+        raise checks.InputError(
+            f"zoo tune takes the model as its first argument, here {options.model}: leave --model out."
+        )
     spaces = zoo.import_quietly("zoo.tuning.spaces")
     config = from_command_line(TrainConfig(), "Options of `zoo train`.", options.rest)
     keys = ("tuner", "trials", "objective", "max_params", "max_latency_ms", "max_minutes")

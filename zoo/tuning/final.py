@@ -6,6 +6,7 @@ import logging
 import statistics
 
 from zoo import api
+from zoo.models import checks
 from zoo.training.config import AUTO
 
 log = logging.getLogger("zoo.tuning")
@@ -32,11 +33,21 @@ class Retrained:
         return f"retrained with {len(values)} seeds: test {name} {spread}; predict with: zoo predict {self.folders[0]}"
 
 
+def check(config):
+    """Raises `InputError` for the config of a search whose best settings `retrain` could not train."""
+    if config.optimizer.schedule == "plateau":
+        raise checks.InputError(
+            "retrain (--retrain) trains on train + validation, which leaves no examples that schedule='plateau' could go "
+            "by: choose another schedule, or leave retrain out."
+        )
+
+
 def retrain(tuned, data, parts):
     """Trains the best settings on train + validation with several seeds; goes on where it was when called again.
 
     No examples are left to pick an epoch by: each run has as many epochs as the best trial had at its best, its schedule
-    brought to that length, and the last one is kept.
+    brought to that length, and the last one is kept. Each trial and number of epochs has its own folder: the models of an
+    earlier best trial stay.
 
     Args:
         tuned: The `Tuned`.
@@ -46,13 +57,15 @@ def retrain(tuned, data, parts):
     Returns:
         A `Retrained`.
     """
+    epochs = tuned.best_epoch + 1
     config = tuned.config.replace(
-        use_validation=True, epochs=tuned.best_epoch + 1, patience=None, calibrate=False
+        use_validation=True, epochs=epochs, patience=None, calibrate=False
     )
+    parent = tuned.folder / "retrained" / f"trial_{tuned.best_trial}-epochs_{epochs}"
     folders, scores = [], []
     for number in range(SEEDS):
         seed = config.run.seed + number
-        folder = tuned.folder / "retrained" / f"seed-{seed}"
+        folder = parent / f"seed-{seed}"
         if not any((folder / "export").glob("[0-9]*")):
             one = config.replace(seed=seed, out=str(folder), resume=AUTO)
             api.train(tuned.model, data, config=one, **parts)

@@ -1,6 +1,7 @@
 """The folder of a search: begun once, gone on with by the same settings only, one search at a time."""
 
 import contextlib
+import json
 import logging
 import os
 import time
@@ -16,8 +17,9 @@ from zoo.training.run import logging_to
 log = logging.getLogger("zoo.tuning")
 
 SETTINGS = "search.yaml"
+EXAMPLES = "examples"  # their digest in the settings
 WAIT = 600  # seconds that a worker waits for the chief to begin the search
-_UNUSED = {".lock", "log.txt"}
+_UNUSED = (".lock", "log*.txt", f".{SETTINGS}.*")  # what may be left of a search that was refused
 
 
 def is_worker():
@@ -35,30 +37,28 @@ def opened(config, settings):
 
     Args:
         config: The `TrainConfig`; its `out` is the folder.
-        settings: What else must be the same when the search goes on, as a dict.
+        settings: From `compared`.
 
     Yields:
-        The folder.
+        The folder; `begin` comes before its first trial.
 
     Raises:
         InputError: It is in use, holds something else, or a search with other settings.
     """
     folder = Path(config.run.out)
-    free = dict.fromkeys(("out", "quiet", "data_dir"))
-    settings = {**settings, "config": yaml.safe_load(config.replace(**free).to_yaml())}
-    text = yaml.safe_dump(settings, sort_keys=False)
     name = "log.txt"
     with contextlib.ExitStack() as stack:
         stack.enter_context(signals.terminating())
         if is_worker():
             name = f"log-{os.environ['KERASTUNER_TUNER_ID']}.txt"
-            _wait_for(folder / SETTINGS)
+            _wait_for(folder)
         else:
             if not folder.is_dir():
                 files.claim_folder(folder)
             stack.enter_context(files.locked(folder))
-            _begin(folder, text)
-        _check_same(folder, yaml.safe_load(text))
+            _check_unused(folder)
+        if (folder / SETTINGS).exists():  # before the data are read
+            _check_same(folder, settings)
         if not _has_chief():  # otherwise other processes may be writing
             files.remove_leftovers(folder)
         quiet = config.run.quiet
@@ -71,16 +71,35 @@ def opened(config, settings):
             raise
 
 
-def _begin(folder, text):
-    """Writes the settings into a folder where nothing is yet."""
+def compared(config, settings):
+    """What must be the same when a search goes on: settings, as a dict, and the `TrainConfig`."""
+    free = dict.fromkeys(("out", "quiet", "data_dir"))
+    return {**settings, "config": yaml.safe_load(config.replace(**free).to_yaml())}
+
+
+def begin(folder, settings):
+    """Writes the settings of a search that nothing is wrong with, unless it goes on: then they must be the same.
+
+    Args:
+        folder: From `opened`.
+        settings: From `compared`, with what only the data told.
+    """
+    if is_worker():
+        _wait_for(folder / SETTINGS)
+    elif not (folder / SETTINGS).exists():
+        text = yaml.safe_dump(_plain(settings), sort_keys=False)
+        files.write_atomic(folder / SETTINGS, text)
+    _check_same(folder, settings)
+
+
+def _check_unused(folder):
+    """Refuses a folder that is neither empty nor a search's."""
     if (folder / SETTINGS).exists():
         return
-    left = {path.name for path in folder.iterdir() if not path.name.startswith(f".{SETTINGS}.")}
-    if left - _UNUSED:
+    if any(not any(map(path.match, _UNUSED)) for path in folder.iterdir()):
         raise checks.InputError(
             f"{folder} holds other files and no search: choose another folder with out=... (--out)."
         )
-    files.write_atomic(folder / SETTINGS, text)
 
 
 def _wait_for(path):
@@ -95,13 +114,23 @@ def _wait_for(path):
 
 def _check_same(folder, now):
     begun = yaml.safe_load((folder / SETTINGS).read_text())
-    then, now = (_flat(settings) for settings in (begun, now))
+    then, now = _flat({key: begun.get(key) for key in now}), _flat(_plain(now))
     for key in {**then, **now}:
         if then.get(key) != now.get(key):
+            if key == EXAMPLES:
+                raise checks.InputError(
+                    f"The search in {folder} was begun with other training or validation examples, with which these trials "
+                    "would not compare: use those, or choose another folder with out=... (--out)."
+                )
             raise checks.InputError(
                 f"The search in {folder} was begun with {key}={then.get(key)!r} and cannot go on with {now.get(key)!r}: "
                 "leave that as it was, or choose another folder with out=... (--out)."
             )
+
+
+def _plain(settings):
+    """The settings as a file gives them back."""
+    return json.loads(json.dumps(settings, default=repr))
 
 
 def _flat(settings, before=""):

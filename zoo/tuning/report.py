@@ -119,7 +119,8 @@ def _table(problem, rows, names):
     heads = ["trial", problem.objective.name, "epochs", "seconds", "parameters", *names, "note"]
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for row in ordered:
-        note = row["reason"] or ("ended early: worse than most" if row["pruned"] else "")
+        notes = {"pruned": "ended early: worse than most", "cut": "ended early: time was up"}
+        note = row["reason"] or "".join(text for key, text in notes.items() if row[key])
         parameters = "" if row["parameters"] is None else f"{row['parameters']:,}"
         facts = [row["trial"], _short(row["score"]), row["epochs"], f"{row['seconds']:.1f}", parameters]  # fmt: skip
         values = [_short(row["values"].get(name)) for name in names]

@@ -25,6 +25,7 @@ class Result:
         loss: The validation loss of that epoch, which decides between equal scores.
         epochs: Epochs that were trained.
         pruned: Whether it was ended as one without hope.
+        cut: Whether it was ended because time was up; it goes on when there is more.
         seconds: Wall time.
         parameters: Of the model.
         latency_ms: Of a forward pass of one example, where a limit was given.
@@ -38,6 +39,7 @@ class Result:
     loss: float | None = None
     epochs: int = 0
     pruned: bool = False
+    cut: bool = False
     seconds: float = 0.0
     parameters: int | None = None
     latency_ms: float | None = None

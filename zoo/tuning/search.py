@@ -14,7 +14,7 @@ from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.training import cluster
 from zoo.training.config import OWN, TrainConfig
-from zoo.tuning import final, objectives, report, results
+from zoo.tuning import final, objectives, report, results, spaces
 from zoo.tuning import folder as folders
 from zoo.tuning import tuner as engine
 from zoo.tuning.trial import Problem
@@ -36,6 +36,7 @@ class Tuned:
         objective: Its name.
         trials: A dict for each trial, in the order of their beginning.
         folder: The search's folder, with `report.md`.
+        best_trial: The best trial's name.
         best_epoch: The number of the best trial's best epoch, from 0.
         retrained: With `retrain`, a `Retrained`.
     """
@@ -46,6 +47,7 @@ class Tuned:
     objective: str
     trials: list
     folder: Path
+    best_trial: str
     best_epoch: int
     retrained: final.Retrained | None = None
 
@@ -118,17 +120,15 @@ def tune(
     >>> len(tuned.trials), tuned.objective
     (2, 'val_accuracy')
     """
-    asked = Asked(
-        tuner=tuner,
-        trials=trials,
-        objective=objective,
-        fix=fix or {},
-        space=space or {},
-        max_params=max_params,
-        max_latency_ms=max_latency_ms,
-        max_minutes=max_minutes,
-        prune=prune,
-    )
+    numbers = {
+        "trials": trials,
+        "max_params": max_params,
+        "max_latency_ms": max_latency_ms,
+        "max_minutes": max_minutes,
+    }
+    narrower = {"fix": fix or {}, "space": space or {}}
+    given = keras.tree.map_structure(spaces.plain, {**numbers, **narrower})
+    asked = Asked(tuner=tuner, objective=objective, prune=prune, **given)
     asked.check()
     config = config or TrainConfig()
     data = config.data.dataset if data is None else data
@@ -137,8 +137,11 @@ def tune(
     builder = _builder(model)
     _, config = api.settle(builder, data, config, own, options, parts=parts.values())
     config, asked = _checked(config, asked)
-    with folders.opened(config, asked.settings()) as folder:
-        found = _search(builder, data, parts, config, asked, folder)
+    if retrain:
+        final.check(config)
+    settings = folders.compared(config, asked.settings())
+    with folders.opened(config, settings) as folder:
+        found = _search(builder, data, parts, config, asked, folder, settings)
         if found is None or not retrain:
             return found
         return dataclasses.replace(found, retrained=final.retrain(found, data, parts))
@@ -169,13 +172,9 @@ class Asked:
                 checks.positive(key, getattr(self, key))
 
     def settings(self):
-        """What must be the same when a search goes on."""
-        held = dataclasses.asdict(self)
-        for key in ("trials", "max_minutes"):
-            del held[key]
-        ranges = self.space.items()
-        lists = {key: list(value) if isinstance(value, tuple) else value for key, value in ranges}
-        return {**held, "space": lists}
+        """What must be the same when a search goes on; the objective's name comes with the data."""
+        free = ("trials", "max_minutes", "objective")
+        return {key: value for key, value in dataclasses.asdict(self).items() if key not in free}
 
 
 def _builder(model):
@@ -223,7 +222,7 @@ def _checked(config, asked):
     return config.replace(out=out), asked
 
 
-def _search(model, data, parts, config, asked, folder):
+def _search(model, data, parts, config, asked, folder, settings):
     """Runs the trials that are left; returns the `Tuned`, or `None` in a worker."""
     policy = keras.config.dtype_policy()
     try:
@@ -243,6 +242,12 @@ def _search(model, data, parts, config, asked, folder):
             folder=folder,
         )
         oracle = engine.make_oracle(asked.tuner, problem, trials=asked.trials)
+        told = {
+            "objective": objective.name,
+            folders.EXAMPLES: splits.fingerprint(),
+            "searched": engine.described(oracle.hyperparameters),
+        }
+        folders.begin(folder, {**settings, **told})
         seconds = None if asked.max_minutes is None else 60 * asked.max_minutes
         engine.Tuner(oracle, problem, max_seconds=seconds).search()
         return None if folders.is_worker() else _conclude(problem, oracle)
@@ -264,8 +269,10 @@ def _conclude(problem, oracle):
         raise checks.InputError(
             f"All {len(rows)} trials failed, the first one with: {rows[0]['reason']}\nAll reasons: {folder / report.TABLE}"
         )
+    cut = [f"trial_{row['trial']}" for row in rows if row["cut"]]
     for path in folder.glob("trial_*/run/checkpoints"):
-        shutil.rmtree(path)
+        if path.parent.parent.name not in cut:
+            shutil.rmtree(path)
     hp = oracle.trials[best["trial"]].hyperparameters
     replicas = problem.strategy().num_replicas_in_sync
     config, model = problem.settings(problem.narrowed(hp), replicas)
@@ -273,4 +280,6 @@ def _conclude(problem, oracle):
     files.write_atomic(folder / BEST, config.to_yaml())
     name = problem.objective.name
     log.info("best: trial %s, %s %.5g", best["trial"], name, best["score"])
-    return Tuned(config, model, best["score"], name, rows, folder, best["best_epoch"])
+    return Tuned(
+        config, model, best["score"], name, rows, folder, best["trial"], best["best_epoch"]
+    )

@@ -1,7 +1,9 @@
 """What a search may vary: a family's own space, the space of the training, and how the caller narrows them."""
 
 import inspect
+import math
 
+import numpy as np
 import yaml
 
 from zoo import families
@@ -20,7 +22,7 @@ class SpaceError(checks.InputError):
 
 
 class Narrowed:
-    """A `keras_tuner.HyperParameters` some of whose dimensions are fixed or narrowed.
+    """A `keras_tuner.HyperParameters` some of whose dimensions are fixed or narrowed; its methods take what those take.
 
     Args:
         hp: The `HyperParameters`; what is not a dimension is its own.
@@ -34,33 +36,44 @@ class Narrowed:
         self._hp, self._fix, self._space, self._kept = hp, dict(fix), dict(space), dict(kept)
         self._first = dict(first)
         self.ranges = {}  # name → what the builder allows, in words
+        self.taken = ()  # names that may not be declared any more
 
     def __getattr__(self, name):
         return getattr(self._hp, name)
 
-    def Int(self, name, min_value, max_value, step=None, **options):
+    def Int(
+        self, name, min_value, max_value, step=None, sampling="linear", default=None,
+        parent_name=None, parent_values=None,
+    ):  # fmt: skip
         """A whole number."""
-        options["step"] = step
+        options = {"step": step, "sampling": sampling, "default": default, "parent_name": parent_name, "parent_values": parent_values}  # fmt: skip
         return self._number("Int", int, name, min_value, max_value, options)
 
-    def Float(self, name, min_value, max_value, step=None, **options):
+    def Float(
+        self, name, min_value, max_value, step=None, sampling="linear", default=None,
+        parent_name=None, parent_values=None,
+    ):  # fmt: skip
         """A number."""
-        options["step"] = step
+        options = {"step": step, "sampling": sampling, "default": default, "parent_name": parent_name, "parent_values": parent_values}  # fmt: skip
         return self._number("Float", (int, float), name, min_value, max_value, options)
 
-    def Choice(self, name, values, **options):
+    def Choice(
+        self, name, values, ordered=None, default=None, parent_name=None, parent_values=None
+    ):
         """One of some values."""
         values = list(values)
-        self.ranges[name] = f"one of {', '.join(map(repr, values))}"
+        options = {"ordered": ordered, "default": default, "parent_name": parent_name, "parent_values": parent_values}  # fmt: skip
+        self._declare(name, f"one of {', '.join(map(repr, values))}")
         chosen = self._chosen(name, lambda value: value in values)
         if isinstance(chosen, tuple):  # from ... to
             low, high = chosen
             chosen = [value for value in values if low <= value <= high]
         return self._one_of(name, chosen or values, options)
 
-    def Boolean(self, name, **options):
+    def Boolean(self, name, default=False, parent_name=None, parent_values=None):
         """True or False."""
-        self.ranges[name] = "True or False"
+        options = {"default": default, "parent_name": parent_name, "parent_values": parent_values}
+        self._declare(name, "True or False")
         chosen = self._chosen(name, lambda value: isinstance(value, bool))
         if chosen is None:
             if isinstance(self._first.get(name), bool):
@@ -68,31 +81,48 @@ class Narrowed:
             return self._hp.Boolean(name, **options)
         return self._one_of(name, chosen, options)
 
+    def Fixed(self, name, *value, **options):
+        """What is not searched."""
+        self._check_free(name)
+        return self._hp.Fixed(name, *value, **options)
+
+    def _declare(self, name, words):
+        self._check_free(name)
+        self.ranges[name] = words
+
+    def _check_free(self, name):
+        if self._hp._get_name(name) in self.taken:
+            raise SpaceError(
+                f"The builder declares {name!r}, which is a dimension of the training: use another name."
+            )
+
     def _number(self, method, kinds, name, low, high, options):
-        self.ranges[name] = f"{'a whole number' if method == 'Int' else 'a number'} {low}..{high}"
+        self._declare(name, f"{'a whole number' if method == 'Int' else 'a number'} {low}..{high}")
+
+        def is_number(value):
+            return isinstance(value, kinds) and not isinstance(value, bool)
 
         def fits(value):
-            is_number = isinstance(value, kinds) and not isinstance(value, bool)
-            return is_number and low <= value <= high
+            return is_number(value) and low <= value <= high
 
         chosen = self._chosen(name, fits)
         if isinstance(chosen, list):
             make = int if method == "Int" else float
             return self._one_of(name, [make(value) for value in chosen], options)
         low, high = chosen or (low, high)
-        if name in self._first and fits(self._first[name]):
+        if is_number(self._first.get(name)):
             options["default"] = self._first[name]
-        if options.get("default") is not None and not low <= options["default"] <= high:
-            options = {**options, "default": low}
+        if options["default"] is not None:
+            options["default"] = _on_step(min(max(options["default"], low), high), low, options)
         return getattr(self._hp, method)(name, low, high, **options)
 
     def _one_of(self, name, values, options):
-        parent = {key: options[key] for key in ("parent_name", "parent_values") if key in options}
+        parent = {key: options[key] for key in ("parent_name", "parent_values")}
         if len(values) == 1:
             return self._hp.Fixed(name, values[0], **parent)
         wanted = self._first.get(name, options.get("default"))
         default = {"default": wanted} if wanted in values else {}
-        return self._hp.Choice(name, values, **default, **parent)
+        return self._hp.Choice(name, values, options.get("ordered"), **default, **parent)
 
     def _chosen(self, name, fits):
         """The caller's values as a list, or (lowest, highest) as a tuple; `None` where the builder's range stands."""
@@ -132,6 +162,14 @@ class Narrowed:
             )
 
 
+def _on_step(value, low, options):
+    """The step itself where a value is one but for rounding: a grid would try both."""
+    if options["step"] is None or options["sampling"] != "linear":
+        return value
+    nearest = low + round((value - low) / options["step"]) * options["step"]
+    return nearest if math.isclose(nearest, value) else value
+
+
 def training_space(hp, info, config, *, objective, num_train, replicas=1):
     """The space of the training, the same for every family.
 
@@ -159,9 +197,10 @@ def training_space(hp, info, config, *, objective, num_train, replicas=1):
     if info.kind == "image" and info.task != "generation":
         policies = ["photographs", "erase"] if info.input_shape[-1] == 3 else ["digits", "erase"]
         found["augment"] = hp.Choice("augment", ["none", *policies])
+        own = {config.data.augment} - {"none", *policies}
         share = hp.Float(
-            "augment_share", 0.25, 1.0, step=0.25, parent_name="augment", parent_values=policies
-        )
+            "augment_share", 0.25, 1.0, step=0.25, parent_name="augment", parent_values=[*policies, *own]
+        )  # fmt: skip
         found["augment_share"] = 1.0 if share is None else share
     return {key: _rounded(value) for key, value in found.items()}
 
@@ -217,6 +256,23 @@ def already_said(config):
     """The dimensions of the training whose config is not the default: the caller has decided."""
     default, now = TrainConfig().flat(), config.flat()
     return {key: now[key] for key in TRAINING if now[key] != default[key]}
+
+
+def kept_beta(beta, fix, space):
+    """The `beta` of a generation's loss, which is not searched where the loss is the objective, unless `fix` has one."""
+    if "beta" in space:
+        raise SpaceError(
+            f"val_loss depends on beta, so that is not searched: choose another objective, or fix={{'beta': {beta}}} "
+            f"(--fix beta={beta})."
+        )
+    return {} if "beta" in fix else {"beta": beta}
+
+
+def plain(value):
+    """Python's own value or list in place of NumPy's or of a range; others as they are."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    return list(value) if isinstance(value, range) else value
 
 
 def parse(pairs, *, ranges=False):

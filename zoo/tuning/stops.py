@@ -54,11 +54,13 @@ class StopInTime(keras.callbacks.Callback):
     def __init__(self, deadline):
         super().__init__()
         self._deadline = [lambda: deadline]  # a plain number would be restored when a trial goes on
+        self.cut = False
 
     def on_epoch_end(self, epoch, logs=None):
         deadline = self._deadline[0]()
-        if deadline is not None and time.monotonic() > deadline:
-            self.model.stop_training = True
+        is_last = self.model.stop_training or epoch + 1 == self.params["epochs"]
+        if deadline is not None and time.monotonic() > deadline and not is_last:
+            self.model.stop_training = self.cut = True
 
 
 def callbacks(problem, deadline):

@@ -63,6 +63,8 @@ class Problem:
         """The `HyperParameters` as a builder gets to see them."""
         kept = spaces.already_said(self.config)
         first = spaces.first_values(self.config, isinstance(self.model, str))
+        if self.objective.name == "val_loss" and "beta" in first:
+            kept |= spaces.kept_beta(first["beta"], self.fix, self.space)
         return spaces.Narrowed(hp, self.fix, self.space, kept, first)
 
     def settings(self, narrowed, replicas=1):
@@ -99,6 +101,7 @@ class Problem:
 
     def build_own(self, narrowed, input_shape, num_classes=None, **others):
         """The model of the caller's builder for the values of a `HyperParameters`."""
+        narrowed.taken = spaces.TRAINING
         arguments = {"input_shape": input_shape, "num_classes": num_classes, **others}
         model = spaces.build_own(self.model, narrowed, arguments)
         if isinstance(model, keras.Model) and model.compiled:
@@ -128,7 +131,18 @@ def run(problem, folder, hp, *, epochs=None, parent=None, deadline=None):
     """
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        return results.read(folder) or _run(problem, folder, hp, epochs, parent, deadline)
+        found = results.read(folder)
+        if found is not None and found.cut:
+            _open_again(folder)
+            found = None
+        return found or _run(problem, folder, hp, epochs, parent, deadline)
+
+
+def _open_again(folder):
+    """Makes a trial that was ended because time was up go on, from the checkpoint before the one that calls it ended."""
+    for path in sorted((folder / "run" / "checkpoints").glob("step-*.npz"))[-1:]:
+        path.unlink()
+    (folder / results.NAME).unlink()
 
 
 @contextlib.contextmanager
@@ -145,7 +159,7 @@ def _alone(folder):
 
 
 def _run(problem, folder, hp, epochs, parent, deadline):
-    begun, facts = time.monotonic(), {"values": dict(hp.values)}
+    begun, facts = time.monotonic(), {}
     try:
         _note_start(folder)
         _take_over(parent, folder)
@@ -155,11 +169,11 @@ def _run(problem, folder, hp, epochs, parent, deadline):
             raise
         facts |= {"reason": _reason(error), "trace": traceback.format_exc()}
     facts["seconds"] = time.monotonic() - begun
-    result = results.Result(**facts)
+    result = results.Result(dict(hp.values), **facts)  # the builder may have declared some
     if result.reason is None:
         boards.write(folder, problem.objective, result)
     results.write(folder, result)
-    if epochs is None:  # no other trial goes on from this one
+    if epochs is None and not result.cut:  # nothing goes on from it
         shutil.rmtree(folder / "run" / "checkpoints", ignore_errors=True)
     return result
 
@@ -186,8 +200,8 @@ def _train(problem, folder, hp, epochs, deadline, facts):
         judged = problem.objective.judge(built, splits, problem.preparation, run, history)
     if not np.isfinite(judged["score"]):
         raise checks.InputError(f"{problem.objective.name} is {judged['score']}")
-    pruned = any(getattr(callback, "pruned", False) for callback in callbacks)
-    return {**judged, "epochs": len(history.epoch), "pruned": pruned}
+    ended = {key: any(getattr(c, key, False) for c in callbacks) for key in ("pruned", "cut")}
+    return {**judged, "epochs": len(history.epoch), **ended}
 
 
 def _splits(problem, config):

@@ -5,8 +5,10 @@ alone. Here every file is written whole, `oracle.json` says what has begun and w
 ended is run again, which a trial that has its result does at once.
 """
 
+import itertools
 import json
 import logging
+import math
 import sys
 import time
 from pathlib import Path
@@ -19,7 +21,7 @@ from keras_tuner.src.distribute import oracle_client
 from zoo import files
 from zoo.models import checks
 from zoo.training import cluster
-from zoo.tuning import spaces
+from zoo.tuning import results, spaces
 from zoo.tuning import trial as trials
 
 log = logging.getLogger("zoo.tuning")
@@ -89,7 +91,9 @@ class _Kept:
             except (checks.InputError, KeyError, TypeError) as error:
                 log.warning("trial %s is run again: %s", trial_id, error)
                 trial = None
-            if trial is None or trial_id not in state["end_order"]:
+            result = results.read(self._get_trial_dir(trial_id))
+            is_cut = result is not None and result.cut
+            if trial is None or is_cut or trial_id not in state["end_order"]:
                 lost.append(trial_id)
                 trial = _anew(trial_id, state)
             self.trials[trial_id] = trial
@@ -122,7 +126,50 @@ class _Random(_Kept, keras_tuner.oracles.RandomSearchOracle):
 
 
 class _Hyperband(_Kept, keras_tuner.oracles.HyperbandOracle):
-    pass
+    def populate_space(self, trial_id):
+        # The default settings stand beside the brackets: what begins slowly would be left after a few epochs.
+        if self.trials:
+            return self._next_of_short_rounds(trial_id) or super().populate_space(trial_id)
+        whole = {"epochs": self.max_epochs, "initial_epoch": 0, "bracket": 0, "round": 0}
+        whole = {f"tuner/{key}": value for key, value in whole.items()}
+        return {"status": "RUNNING", "values": {**self._random_values(), **whole}}
+
+    def _next_of_short_rounds(self, trial_id):
+        """The best trial that goes on from a round that has ended; `None` where none is left to.
+
+        KerasTuner waits for as many scores as the whole round would have: with failures among them nothing would go on.
+        """
+        for bracket in self._brackets:
+            number, rounds = bracket["bracket_num"], bracket["rounds"]
+            wanted = self._get_size(number, 0)
+            for i, (past, now) in enumerate(itertools.pairwise(rounds)):
+                ids = [info["id"] for info in past]
+                if len(ids) < wanted or any(past_id not in self.end_order for past_id in ids):
+                    break
+                sound = [one for one in map(self.trials.get, ids) if one.status == "COMPLETED"]
+                wanted = math.ceil(
+                    len(sound) * self._get_size(number, i + 1) / self._get_size(number, i)
+                )
+                if len(now) < wanted:
+                    gone_on = [info["past_id"] for info in now]
+                    left = [one for one in sound if one.trial_id not in gone_on]
+                    return self._gone_on(trial_id, left, bracket, i + 1)
+        return None
+
+    def _gone_on(self, trial_id, trials, bracket, i):
+        sign = -1 if self.objective.direction == "max" else 1
+        best = min(trials, key=lambda trial: sign * trial.score)
+        number = bracket["bracket_num"]
+        bracket["rounds"][i].append({"past_id": best.trial_id, "id": trial_id})
+        added = {
+            "trial_id": best.trial_id,
+            "epochs": self._get_epochs(number, i),
+            "initial_epoch": self._get_epochs(number, i - 1),
+            "bracket": number,
+            "round": i,
+        }
+        added = {f"tuner/{key}": value for key, value in added.items()}
+        return {"status": "RUNNING", "values": {**best.hyperparameters.values, **added}}
 
 
 class _Bayesian(_Kept, keras_tuner.oracles.BayesianOptimizationOracle):
@@ -161,6 +208,13 @@ def explore(problem):
         InputError: It is empty, or the caller narrows what is not there.
     """
     hp = keras_tuner.HyperParameters()
+    _declare(problem, hp).check()
+    hp.values = {}
+    return hp
+
+
+def _declare(problem, hp):
+    """Adds the dimensions that the builder declares with the values of a `HyperParameters`; returns what it is given."""
     narrowed = problem.narrowed(hp)
     _, build = problem.settings(narrowed, problem.strategy().num_replicas_in_sync)
     if not isinstance(build, str):
@@ -169,10 +223,13 @@ def explore(problem):
         except spaces.SpaceError:
             raise
         except Exception as error:  # noqa: BLE001 - the trials will tell whether it always raises
-            log.warning("the builder raises with its default values: %s", error)
-    narrowed.check()
-    hp.values = {}
-    return hp
+            log.warning("the builder raises with these values: %s: %s", hp.values, error)
+    return narrowed
+
+
+def described(hp):
+    """The dimensions of a space, as plain values."""
+    return {d.name: {"type": type(d).__name__, **d.get_config()} for d in hp.space}
 
 
 def make_oracle(kind, problem, *, trials):
@@ -211,11 +268,11 @@ def _advise(oracle, trials):
     """Says when hyperband would not even get to the end of its first bracket."""
     bracket = oracle._current_bracket
     first = sum(oracle._get_size(bracket, i) for i in range(oracle._get_num_rounds(bracket)))
-    if trials is not None and trials < first:
+    if trials is not None and trials - 1 < first:
         epochs = oracle._get_epochs(bracket, 0)
         log.warning(
             "hyperband with %d epochs has %d trials in its first bracket, which begin with %d epochs each: after %d trials "
-            "few or none have been trained for longer. Without --trials it makes one whole pass.",
+            "few but the default settings have been trained for longer. Without --trials it makes one whole pass.",
             oracle.max_epochs, first, epochs, trials,
         )  # fmt: skip
 
@@ -271,6 +328,8 @@ class Tuner(keras_tuner.engine.base_tuner.BaseTuner):
         """Trains and judges a trial; returns its score."""
         hp, folder = trial.hyperparameters, self.problem.folder
         parent = hp.values.get("tuner/trial_id")
+        if results.read(folder / f"trial_{trial.trial_id}") is not None:
+            _declare(self.problem, hp)  # it ended as the process did, before the oracle was told
         try:
             result = trials.run(
                 self.problem,
