@@ -79,7 +79,7 @@ def call(name, action, *arguments, text="", number=1):
 KILL, TERM, INTERRUPT = (("signal", number) for number in (9, 15, 2))
 LOAD = "zoo.data.pipeline.load_dataset"
 TRACE = "keras.Model.train_step"
-VALIDATE = "keras.callbacks.CallbackList.on_test_batch_begin"
+VALIDATE = "keras.callbacks.CallbackList.on_test_batch_begin"  # six an epoch: the eighth is in the second
 DRAW = "zoo.training.pictures.confusion"
 STAGED = "zoo.saving.export._write_golden"  # the variables are written, the rest is not
 
@@ -93,7 +93,7 @@ KILLED = [
     Row("between a checkpoint's write and its rename", call("os.replace", *KILL, text="step-000000011"), 137, kept=8),
     Row("between its rename and the removal of older ones", call("after zoo.training.checkpoints.write", *KILL, number=4), 137, kept=11),
     Row("when half of metrics.csv is written", call("os.fsync", "halve and kill", text="metrics.csv", number=2), 137, kept=16),
-    Row("during validation", call(VALIDATE, *KILL, number=2), 137, kept=14),
+    Row("during validation", call(VALIDATE, *KILL, number=8), 137, kept=14),
     Row("during evaluation, a picture half drawn", call("os.fsync", "halve and kill", text="confusion.png"), 137, kept=32),
     Row("during export, half of it staged", call(STAGED, *KILL), 137, kept=32),
     Row("after the export's rename", call("after zoo.files._rename_to_next", *KILL), 137, kept=32),
@@ -112,7 +112,7 @@ ASKED = [
     Row("SIGTERM while the first step is traced", call(TRACE, *TERM), 143, f"SIGTERM: {SAVING}…{STOPPED}", 1),
     Row("SIGTERM in mid-epoch", step(12, *TERM), 143, f"SIGTERM: {SAVING}…{STOPPED}", 12),
     Row("SIGTERM twice", step(12, *TERM, 15), 143, f"SIGTERM: {AT_ONCE}", 11),
-    Row("SIGTERM during validation", call(VALIDATE, *TERM, number=2), 143, f"SIGTERM: {SAVING}…{STOPPED}", 16),
+    Row("SIGTERM during validation", call(VALIDATE, *TERM, number=8), 143, f"SIGTERM: {SAVING}…{STOPPED}", 16),
     Row("SIGTERM between the last epoch and the evaluation", call("zoo.training.resume.Checkpoints.restore_best", *TERM), 143, STOPPED, 32),
     Row("SIGTERM during evaluation", call(DRAW, *TERM), 143, STOPPED, 32),
     Row("SIGTERM during export: no half version is left", call(STAGED, *TERM), 143, STOPPED, 32),
