@@ -79,7 +79,8 @@ def call(name, action, *arguments, text="", number=1):
 KILL, TERM, INTERRUPT = (("signal", number) for number in (9, 15, 2))
 LOAD = "zoo.data.pipeline.load_dataset"
 TRACE = "keras.Model.train_step"
-VALIDATE = "keras.callbacks.CallbackList.on_test_batch_begin"  # six an epoch: the eighth is in the second
+# Six an epoch: the eighth is in the second epoch.
+VALIDATE = "keras.callbacks.CallbackList.on_test_batch_begin"
 DRAW = "zoo.training.pictures.confusion"
 STAGED = "zoo.saving.export._write_golden"  # the variables are written, the rest is not
 
