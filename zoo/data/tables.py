@@ -102,6 +102,12 @@ def is_number(value):
     return str(value).isascii() and "_" not in str(value)
 
 
+def are_dates(values):
+    """Whether each value of a pandas Series, none of which is missing, is a date or an empty text."""
+    texts = values.astype(str).str.strip()
+    return (texts == "") | texts.str.fullmatch(ISO_DATE)
+
+
 def convert_column(title, column, kind, *, split=None, skip_bad=False):
     """Turns a DataFrame's column into an array: float32 with NaN where missing, or UTF-8 with "" where missing.
 
@@ -141,9 +147,8 @@ def _check_values(split, title, column, kind, skip_bad):
     if kind == "number" and not is_numeric(column):
         fits, wanted = values.map(is_number), "numbers"
     elif kind == "date":
-        texts = values.astype(str).str.strip()
-        fits, wanted = (texts == "") | texts.str.fullmatch(ISO_DATE), "dates as YYYY-MM-DD"
-        if split == "train" and texts.str.match(r".{10}[T ][\d:.]*[1-9]").any():
+        fits, wanted = are_dates(values), "dates as YYYY-MM-DD"
+        if split == "train" and values.astype(str).str.match(r"\s*.{10}[T ][\d:.]*[1-9]").any():
             sources.log.warning("only the day of %r is read, not the time", title)
     else:
         return

@@ -39,7 +39,12 @@ def decode(text):
 
 
 def as_unicode(values):
-    """Brings an object array of `str` or UTF-8 bytes to fixed-width Unicode, which NumPy stores without pickle."""
+    """Brings an object array of `str` or UTF-8 bytes to fixed-width Unicode, which NumPy stores without pickle.
+
+    An array of another dtype is returned as it is.
+    """
+    if values.dtype != object:
+        return values
     flat = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values.ravel()]
     return np.array(flat, str).reshape(values.shape)
 

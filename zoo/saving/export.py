@@ -139,15 +139,15 @@ def _forget_process(path):
 
 def _write_golden(folder, concrete, points, raw):
     """Writes inputs and outputs: `inputs/NAME` of most signatures, `inputs:SIGNATURE/NAME` of those with their own."""
-    arrays = {f"inputs/{name}": _storable(values) for name, values in raw.items()}
+    arrays = {f"inputs/{name}": texts.as_unicode(values) for name, values in raw.items()}
     for signature, function in concrete.items():
         own = points[signature].golden if signature in points else None
         for name, values in (own or {}).items():
-            arrays[f"inputs:{signature}/{name}"] = _storable(values)
+            arrays[f"inputs:{signature}/{name}"] = texts.as_unicode(values)
         inputs = raw if own is None else own
         outputs = function({name: tf.constant(values) for name, values in inputs.items()})
         for name, values in outputs.items():
-            arrays[f"{signature}/{name}"] = _storable(values.numpy())
+            arrays[f"{signature}/{name}"] = texts.as_unicode(values.numpy())
     with open(folder / manifest.EXTRA / "golden.npz", "wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -159,10 +159,6 @@ def _write_vocabulary(folder, preparation):
         units["answers"] = list(preparation.answers.tokens)
     text = json.dumps(units, ensure_ascii=False) + "\n"
     files.write_atomic(folder / manifest.EXTRA / "vocabulary.json", text)
-
-
-def _storable(values):
-    return texts.as_unicode(values) if values.dtype == object else values
 
 
 def _describe_signature(function):

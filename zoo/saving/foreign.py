@@ -114,9 +114,7 @@ def predict_files(model, given):
                 f"{path} cannot be read: a model without a card takes .npz files of named arrays (np.savez)."
             ) from error
         outputs = {name: values.numpy() for name, values in model(inputs).items()}
-        yield {"input": path, "outputs": {k: _plain(v) for k, v in outputs.items()}}
-
-
-def _plain(values):
-    values = np.asarray(values)
-    return (texts.as_unicode(values) if values.dtype == object else values).tolist()
+        yield {
+            "input": path,
+            "outputs": {k: texts.as_unicode(np.asarray(v)).tolist() for k, v in outputs.items()},
+        }

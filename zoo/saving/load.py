@@ -126,7 +126,7 @@ class LoadedModel:
             )
             parts.append({k: v.numpy() for k, v in outputs.items()})
         merged = {k: np.concatenate([part[k] for part in parts]) for k in sorted(parts[0])}
-        return {k: texts.as_unicode(v) if v.dtype == object else v for k, v in merged.items()}
+        return {k: texts.as_unicode(v) for k, v in merged.items()}
 
     def _run(self, signature, inputs):
         return self.signatures[signature](

@@ -23,28 +23,17 @@ def check(inputs, card, vocabulary=None):
         InputError: They have another dtype, shape or other columns than the model takes, or hold values that the
             model would answer with nonsense.
     """
-    found = _CHECKS[card["input_kind"]](inputs, card)
+    kind = card["input_kind"]
+    found = _text(inputs, card, vocabulary) if kind == "text" else _CHECKS[kind](inputs, card)
     if len(next(iter(found.values()))) == 0:
         raise checks.InputError(f"{card['name']} received no examples.")
-    if vocabulary is not None:
-        _warn_of_unknown(found["text"], card, vocabulary)
     return found
 
 
-def _warn_of_unknown(texts, card, vocabulary):
-    unit = card.get("text_unit", "words")
-    strange = [i for i, text in enumerate(texts) if vocabulary.isdisjoint(vocabularies.units(text, unit))]  # fmt: skip
-    if strange:
-        log.warning(
-            "%d of %d texts hold no %s that %s knows, first example %d: the answer to them means nothing",
-            len(strange), len(texts), unit, card["name"], strange[0],
-        )  # fmt: skip
-
-
-def numbers(name, values, dtype="float32"):
-    """Finite numbers as an array; raises `InputError` for anything else."""
+def numbers(name, values):
+    """Finite numbers as a float32 array; raises `InputError` for anything else."""
     try:
-        found = np.asarray(values, dtype)
+        found = np.asarray(values, "float32")
     except (ValueError, TypeError) as error:
         raise checks.InputError(f"{name} must be an array of numbers: {error}") from None
     return _finite(name, found)
@@ -132,22 +121,30 @@ def _series(inputs, card):
     return {"series": _finite("series", values[:, -steps:].astype("float32"))}
 
 
-def _text(inputs, card):
+def _text(inputs, card, vocabulary):
     if isinstance(inputs, (str, bytes)):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
     texts = [vocabularies.decode(text) for text in one_each("texts", np.asarray(inputs, object))]
     unit = card.get("text_unit", "words")
     if None in texts:
         raise checks.InputError(f"Example {texts.index(None)} is no UTF-8 text: pass strings.")
-    counts, length = vocabularies.lengths(texts, unit), card["text_size"][0]
-    if not counts.all():
-        row = int(np.argmin(counts))
-        raise checks.InputError(
-            f"The text of example {row} is empty or holds no {unit} ({texts[row][:50]!r}): the answer would mean nothing."
-        )
-    long = int(np.sum(counts > length))
+    long, strange, length = 0, [], card["text_size"][0]
+    for row, text in enumerate(texts):
+        found = vocabularies.units(text, unit)
+        if not found:
+            raise checks.InputError(
+                f"The text of example {row} is empty or holds no {unit} ({text[:50]!r}): the answer would mean nothing."
+            )
+        long += len(found) > length
+        if vocabulary is not None and vocabulary.isdisjoint(found):
+            strange.append(row)
     if long:
         log.warning("%d of %d texts are longer than %d %s: the rest is not read", long, len(texts), length, unit)  # fmt: skip
+    if strange:
+        log.warning(
+            "%d of %d texts hold no %s that %s knows, first example %d: the answer to them means nothing",
+            len(strange), len(texts), unit, card["name"], strange[0],
+        )  # fmt: skip
     return {"text": np.array(texts, object)}
 
 
@@ -201,8 +198,9 @@ def _column(name, values, kind, has_gaps):
         if kind == "date" and values.dtype.kind != "M":
             _check_dates(name, values)
         return tables.convert_column(name, values, kind)
-    if values_kind := _no_number(values):
-        raise checks.InputError(f"The column {name!r} must hold numbers. Received: {values_kind}")
+    dtype = getattr(values, "dtype", np.dtype(object))
+    if dtype.kind in "mMc":  # NumPy would turn them into numbers
+        raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")
     if hasattr(values, "to_numpy"):
         values = values.to_numpy(na_value=np.nan) if values.hasnans else values.to_numpy()
     try:
@@ -218,18 +216,12 @@ def _column(name, values, kind, has_gaps):
     return _finite(name, numbers)
 
 
-def _no_number(values):
-    """The dtype of an array that is of dates, durations or complex numbers, which NumPy would turn into others."""
-    dtype = getattr(values, "dtype", np.dtype(object))
-    return dtype if dtype.kind in "mMc" else None
-
-
 def _check_dates(name, column):
-    given = column.dropna().astype(str).str.strip()
-    wrong = given[(given != "") & ~given.str.fullmatch(tables.ISO_DATE)]
+    given = column.dropna()
+    wrong = given[~tables.are_dates(given)]
     if len(wrong):
         raise checks.InputError(
-            f"The column {name!r} must hold dates as YYYY-MM-DD, or nothing. Received {wrong.iloc[0]!r} in "
+            f"The column {name!r} must hold dates as YYYY-MM-DD, or nothing. Received {str(wrong.iloc[0])!r} in "
             f"{wrong.index.name or 'row'} {wrong.index[0]}."
         )
 
@@ -246,7 +238,6 @@ def _finite(name, values):
 _CHECKS = {
     "image": _image,
     "features": _features,
-    "text": _text,
     "table": _table,
     "series": _series,
 }
