@@ -1,12 +1,15 @@
 """SavedModels: what leaves a run, what TensorFlow alone gets back, and what is refused."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import yaml
 from table import STATEFUL, TOKENS, set_ramp, tiny
 from warm import in_plain_tensorflow
 
@@ -339,6 +342,34 @@ def test_publishing_makes_versions_a_table_and_scores_over_seeds(in_tmp, capsys)
     assert "[wines]" not in table
     cli.main(["models"])
     assert re.search("^more .*\n^wines .*cannot be read", capsys.readouterr().out, re.M)
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "words"),
+    [
+        ("classification", {}, "; the epoch is chosen by the validation split"),
+        ("classification", {"use_validation": True}, "; the last epoch is kept, as the validation"),
+        ("generation", {"binarize": "dynamic"}, "for the test once; nll by 100 importance samples"),
+        ("translation", {"beam_width": 2}, "; any listed answer is right; beam of 2"),
+    ],
+)
+def test_a_card_says_how_its_scores_were_measured(digits_run, tmp_path, task, settings, words):
+    shutil.copy(digits_run / "score.json", tmp_path)
+    made_by = yaml.safe_load((digits_run / "config.yaml").read_text())["made_by"]
+    config = TrainConfig().replace(**settings)
+    (tmp_path / "config.yaml").write_text(config.to_yaml() + yaml.safe_dump({"made_by": made_by}))
+    info = pipeline.load_dataset("digits").info
+    info = dataclasses.replace(info, task=task)
+    preparation = SimpleNamespace(input_range=None, steps=[])
+    signatures = cards.read(store.find(digits_run))["signatures"]
+    card = cards.make(info, preparation, None, tmp_path, signatures, {"test": 360})
+    assert words in card["protocol"]
+    card["runs"] *= 2
+    card["runs"][1] = card["runs"][1] | {"interval": None}  # too few examples, or an old run
+    shown = cards.render(card)
+    assert words in shown
+    assert "nan" not in shown
+    assert ("- classes: 0, 1" in shown) == (task != "generation")
 
 
 def test_a_published_model_is_exported_again(in_tmp, monkeypatch):

@@ -1,7 +1,6 @@
 """The card: what a model is, where it comes from, how well it does, and what it is not for."""
 
 import json
-import math
 import statistics
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import yaml
 
 from zoo import files
 from zoo.saving.manifest import EXTRA, DamagedModelError
+from zoo.training.config import TrainConfig
 
 _TEXTS, _LISTS, _DICTS = ("name", "task", "input_kind"), ("input_shape", "preprocessing", "labels", "columns", "runs"), ("data", "signatures", "config")  # fmt: skip
 # What every card holds; a card may come from anybody.
@@ -59,11 +59,30 @@ def make(info, preparation, builder, run_folder, signatures, counts):
         "text_size": info.text_size,
         "text_unit": info.text_unit,
         "runs": [score],
-        "protocol": "test split, read once after training; the epoch is chosen by the validation split",
+        "protocol": _protocol(info.task, TrainConfig.from_yaml(run_folder / "config.yaml")),
         "config": config,
         "made_by": made_by,
         "limits": info.limits,
     }
+
+
+def _protocol(task, config):
+    """How the scores were measured, in words."""
+    kept = "the epoch is chosen by the validation split"
+    if config.data.use_validation:
+        kept = "the last epoch is kept, as the validation examples were trained on, too"
+    parts = ["test split, read once after training", kept]
+    if task == "generation":
+        pixels = {
+            "none": "as they are",
+            "static": "drawn black or white once",
+            "dynamic": "drawn black or white, for training anew at each step, for the test once",
+        }
+        parts.append(f"pixels {pixels[config.data.binarize]}")
+        parts.append(f"nll by {config.report.likelihood_samples:,} importance samples")
+    if task == "translation":
+        parts.append(f"any listed answer is right; beam of {config.report.beam_width}")
+    return "; ".join(parts)
 
 
 def _shrunk(shrunk):
@@ -166,7 +185,7 @@ def render(card):
         "",
         "```python",
         "import tensorflow as tf",
-        f"model = tf.saved_model.load('{card['name']}/1')  # the folder of a version",
+        "model = tf.saved_model.load(folder)  # the one that holds saved_model.pb",
         f"outputs = model.signatures['serving_default']({_example_call(card)})",
         "```",
         "",
@@ -185,7 +204,7 @@ def render(card):
         f"- input: {INPUT_MEANINGS[card['input_kind']].format(**sizes)}",
         f"- preprocessing, inside the graph: {'; '.join(card['preprocessing'])}",
     ]
-    if card["labels"]:
+    if card["labels"] and card["task"] != "generation":
         shown = ", ".join(card["labels"][:20]) + (", ..." if len(card["labels"]) > 20 else "")
         lines.append(f"- classes: {shown}")
     if shrunk := card["runs"][0].get("shrunk"):
@@ -219,9 +238,10 @@ def _score_lines(card):
     yield "| --- |" + " --- |" * (len(names) + 3)
     for run in card["runs"]:
         values = " | ".join(f"{value:.4f}" for value in run["scores"].values())
-        low, high = run.get("interval") or (math.nan, math.nan)
+        ends = run.get("interval")
+        interval = f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "-"
         seconds = "unknown" if run["fit_seconds"] is None else f"{run['fit_seconds']:.0f} s"
-        yield f"| {run['seed']} | {values} | {low:.4f} to {high:.4f} | {run['num_test']:,} | {seconds} |"
+        yield f"| {run['seed']} | {values} | {interval} | {run['num_test']:,} | {seconds} |"
 
 
 def _tensors(tensors):
