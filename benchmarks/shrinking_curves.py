@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 import zoo
 from benchmarks import shipped
@@ -87,6 +88,9 @@ def draw(name, rows):
     axes.set(
         xlabel="compressed weights, KiB", ylabel=f"test {whole['metric']}", title=name, xscale="log"
     )
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.legend()
     axes.grid(alpha=0.3)
     pictures.save(figure, ROOT / "docs" / "results" / f"shrunk_{name}.png")

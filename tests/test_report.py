@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import tensorflow as tf
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy import stats
 
 import zoo
 from zoo.data import sources
 from zoo.data.pipeline import make_splits
-from zoo.training import baseline, calibration, scores, tasks
+from zoo.training import baseline, calibration, pictures, scores, tasks
 from zoo.training import report as reports
 from zoo.training.callbacks import NotFiniteError
 from zoo.training.command_line import from_command_line
@@ -325,6 +326,23 @@ def test_calibrating_what_has_no_classes_is_refused(in_tmp):
     with pytest.raises(zoo.InputError, match="calibrate is for classification"):
         quick((X, X[:, 0]), calibrate=True)
     assert not list(in_tmp.rglob("metrics.csv"))
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("count", [1, 4, 18])
+def test_the_title_of_images_stands_above_their_captions(count, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "save", lambda figure, path: drawn.append(figure))
+    captions = ["eight, taken for\nthree (47%)"] * count
+    pictures.mistakes(np.zeros((count, 8, 8, 1)), captions, tmp_path / "x.png")
+    (figure,) = drawn
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    title = figure._suptitle.get_window_extent()
+    for axes in figure.axes[:count]:
+        assert not title.overlaps(axes.title.get_window_extent())
 
 
 # Many labels

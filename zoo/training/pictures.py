@@ -182,7 +182,7 @@ def latent(means, targets, labels, path):
 
 def _grid(images, captions, columns, **options):
     rows = max(1, -(-len(images) // columns))
-    figure = Figure(figsize=(1.5 * columns, 1.8 * rows))
+    figure = Figure(figsize=(1.5 * columns, 1.8 * rows), layout="constrained")
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
         axes.axis("off")
     for axes, image, caption in zip(figure.axes, images, captions):
