@@ -1,5 +1,6 @@
 """Every row of the table of bad inputs: a short, clear answer before any training."""
 
+import re
 from pathlib import Path
 
 import bad_inputs
@@ -44,5 +45,9 @@ def test_a_refused_run_leaves_no_folder(name, in_tmp):
     assert not list(in_tmp.glob("runs/*"))
 
 
-def test_there_are_at_least_sixty():
-    assert len(bad_inputs.CASES) >= 60
+def test_there_are_over_120_and_the_page_has_no_others():
+    assert len(bad_inputs.CASES) > 120  # as the README says
+    page = (Path(__file__).parents[1] / "docs" / "bad_inputs.md").read_text()
+    assert f": {len(bad_inputs.CASES)} inputs, " in page
+    rows = re.findall(r"^\| (.+?) \| ", page, re.M)
+    assert [row for row in rows if row not in ("input", "---")] == list(bad_inputs.CASES)

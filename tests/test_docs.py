@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+import test_recipes
 
 import zoo
 from benchmarks import serving_page
@@ -78,11 +79,45 @@ def test_the_readme_lists_the_families():
 
 
 def test_links_lead_somewhere():
-    for document in ROOT.glob("*.md"):
-        prose = re.sub(r"```.*?```", "", document.read_text(), flags=re.S)
-        for target in re.findall(r"\]\(([^)#]+)\)", prose):
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("saved_models/**/*.md")]
+    targets = set()
+    for page in pages:
+        prose = re.sub(r"```.*?```", "", page.read_text(), flags=re.S)
+        for target in re.findall(r"\]\(([^)#]+)", prose):
             if not target.startswith("http"):
-                assert (document.parent / target).exists(), f"{document.name}: {target}"
+                assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+                targets.add((page.parent / target).resolve())
+    assert set((ROOT / "docs").glob("**/*.png")) <= targets, "a picture that no page shows"
+
+
+def test_the_pages_of_recipes_begin_with_their_heads():
+    pages = sorted((ROOT / "docs/recipes").glob("*.md"))
+    assert {page.stem for page in pages} == {Path(script).stem for script, _ in test_recipes.CASES}
+    for page in pages:
+        head = ast.get_docstring(ast.parse((ROOT / f"recipes/{page.stem}.py").read_text()))
+        title, _, rest = head.partition("\n")
+        shown = f"# {title.rstrip('.')}\n\n[recipes/{page.stem}.py](../../recipes/{page.stem}.py)"
+        assert page.read_text().startswith(shown + "\n\n```\n" + rest.strip("\n") + "\n```\n"), (
+            f"python benchmarks/recipe_page.py {page.stem} RUN"
+        )
+
+
+def test_the_readme_shows_the_speeds_of_their_page():
+    page = (ROOT / "docs/speed.md").read_text()
+    part = page.partition("## The recipes against plain Keras")[2].partition("\n## ")[0]
+    rows = [row.split(" | ") for row in part.splitlines() if row.startswith("| `")]
+    assert len(rows) == 9
+    ours, noise = ([float(row[column]) for row in rows] for column in (3, 5))
+    said = README.replace("\n", " ")
+    assert f"(ratios {min(ours):.2f} to {max(ours):.2f}, " in said
+    assert f"{min(noise):.2f} to {max(noise):.2f})" in said
+    part = page.partition("## Batches of texts")[2].partition("\n## ")[0]
+    ratios = [float(row.split(" | ")[2]) for row in part.splitlines() if row.startswith("| `")]
+    assert f"train {min(ratios)} to {max(ratios)} times as many IMDB reviews" in said
+    (images,) = re.findall(r"(\S+) times faster by the medians", page)
+    assert f", {images} times faster than keras.io's" in said
+    shares = sorted(float(share) for share in re.findall(r"(\d\.\d) % of (?:the|that|a)", page))
+    assert f"Checkpoints cost {shares[0]} to {shares[-1]} %" in said
 
 
 def test_no_placeholder_is_left():
@@ -98,7 +133,11 @@ def test_the_page_of_families_lists_every_size():
     for name, row in families.FAMILIES.items():
         part = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         assert row.reference in part
-        assert re.findall(r"^\| (\w+) \| \(", part, re.M) == list(row.sizes)
+        shown = dict(re.findall(r"^\| (\w+) \| \(.*?\) \| ([\d,]+) \|", part, re.M))
+        assert list(shown) == list(row.sizes)
+        for size, parameters in shown.items():
+            if len(parameters) < len("10,000,000"):  # larger ones take long to build
+                assert parameters == f"{summary.build_for_info(f'{name}:{size}').count_params():,}"
         tiny = summary.build_for_info(f"{name}:tiny")
         (line,) = [line for line in part.splitlines() if line.startswith("| tiny |")]
         assert line.endswith(f"| {tiny.count_params():,} | {summary.count_flops(tiny):,} | "

@@ -49,6 +49,7 @@ def test_there_are_enough_attacks():
 
 def test_the_page_lists_them():
     page = (SHIPPED.parent / "docs" / "malicious.md").read_text()
+    assert f"`python tests/malicious.py`: {len(malicious.ATTACKS)} models." in page
     rows = [row.split(" | ") for row in page.splitlines()[7:]]
     listed = [[f"| {attack.kind}", attack.what, attack.harm] for attack in malicious.ATTACKS]
     assert [row[:3] for row in rows] == listed, "run: python tests/malicious.py > docs/malicious.md"

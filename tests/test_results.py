@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import zoo
-from benchmarks import results, runtimes_page, shipped, shrinking_curves
+from benchmarks import results, runtimes_page, shipped, shrinking_curves, tuning_table
 
 ROOT = Path(zoo.__file__).parents[1]
 
@@ -38,6 +38,22 @@ def test_the_page_of_smaller_models_shows_what_was_measured():
     )
     for name in found:
         assert (shrinking_curves.ROOT / "docs" / "results" / f"shrunk_{name}.png").exists()
+
+
+def test_the_page_of_tuning_shows_what_was_measured():
+    rows = tuning_table.read()
+    assert list(rows) == list(tuning_table.ROWS)
+    shown = tuning_table.MARKS[0] + tuning_table.page(rows) + tuning_table.MARKS[1]
+    assert shown in tuning_table.PAGE.read_text(), "python benchmarks/tuning_table.py --page"
+
+
+@pytest.mark.parametrize("name", sorted(set(FOUND) & set(shipped.names())))
+def test_a_card_has_the_scores_of_its_row(name):
+    runs = zoo.load(name).card["runs"]
+    found = results.records(name, results.ROWS[name])
+    assert [run["seed"] for run in runs] == list(found)
+    for run in runs:
+        assert run["scores"].items() <= found[run["seed"]]["scores"].items()
 
 
 def test_figures_of_other_weights_leave_the_pages(monkeypatch):

@@ -82,7 +82,7 @@ class ZooCmudictStress(_Words):
 
 
 class ZooCmudict(_Words):
-    """117 thousand English words and how they are pronounced, without stress."""
+    """125 thousand English words and how they are pronounced, without stress."""
 
     STRESS = False
 
@@ -106,6 +106,6 @@ class ZooCmudict(_Words):
 
 
 class ZooCmudictWithStress(ZooCmudict):
-    """117 thousand English words and how they are pronounced, with the stress of each vowel."""
+    """125 thousand English words and how they are pronounced, with the stress of each vowel."""
 
     STRESS = True
