@@ -8,7 +8,7 @@
 
 Test accuracy over seeds 0, 1, 2 (mean ± standard deviation), and the linear baseline of `benchmarks/baselines.py`:
 
-    digits (first command)     98.98 % ± 0.16       linear 96.94 %
+    digits (first command)     98.70 % ± 0.16       linear 96.94 %
     mnist (second command)     99.33 % ± 0.11       linear 92.50 %    (10 minutes a seed on busy 2 cores)
     mnist (third command)      99.40 % ± 0.05       linear 92.50 %    (10 to 12 minutes a seed on busy 2 cores)
 """

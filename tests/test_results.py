@@ -29,6 +29,8 @@ def test_the_pages_of_runtimes_show_what_was_measured():
         "python -m benchmarks.runtimes_page"
     )
     assert runtimes_page.README.read_text() == runtimes_page.readme()
+    for one in runtimes_page.results().values():  # the scores are kept twice
+        assert one["judged"] == {label: [score, same] for label, _, score, same, *_ in one["rows"]}
 
 
 def test_the_page_of_smaller_models_shows_what_was_measured():
