@@ -341,8 +341,8 @@ PROTOCOLS = """\
 - Rows of MNIST, IMDB and pronunciation whose date in `results/*.csv` is before 2026-11-24 are of an older shuffle, in which
   neighbouring epochs and seeds had orders that were much alike; the same commands give other figures now.
 - MNIST: 54,000 images train, 6,000 validate, 10,000 test. Accuracy.
-- IMDB: 22,500 reviews train, 2,500 validate, 25,000 test, cut to their first 500 or 1,000 words
-  (the command says which). Accuracy.
+- IMDB: 22,500 reviews train, 2,500 validate, 25,000 test, cut to their first 500 or 1,000 words (the command says which).
+  With `--use-validation` all 25,000 train, for as many epochs as the command says, and the last is kept. Accuracy.
 - VAE: pixels are drawn black or white with the probability that their grey level is, anew at each training step; the test
   images are drawn once. NLL in nats by 5,000 importance samples.
 - Pronunciation: one word in ten is test, by a hash of its spelling; any listed pronunciation is right; stress is left out,
