@@ -247,6 +247,36 @@ def test_installers_may_link_the_models_that_they_install(wine, tmp_path, monkey
     assert zoo.load(wine).labels
 
 
+def test_variables_hold_no_handles(tmp_path):
+    raw = tf.raw_ops
+    shape = tf.constant([], tf.int32)
+    table = raw.HashTableV2(key_dtype=tf.int64, value_dtype=tf.int64, shared_name="table_0")
+    empty = raw.EmptyTensorList(element_shape=shape, max_num_elements=1, element_dtype=tf.resource)
+    saved = tf.Module()
+    saved.kept = tf.Variable(raw.TensorListPushBack(input_handle=empty, tensor=table), shape=())
+    saved.call = tf.function(harmful_programs.harmless, input_signature=[harmful_programs.SPEC])
+    tf.saved_model.save(saved, tmp_path / "model", signatures=saved.call)
+    with pytest.raises(gate.RefusedModelError, match="variable 'kept/.* is a handle"):
+        zoo.load(tmp_path / "model", foreign=True)
+
+
+def test_variables_that_cannot_be_read(plain, tmp_path):
+    folder = shutil.copytree(plain, tmp_path / "model")
+    (folder / "variables" / "variables.index").write_bytes(b"other")
+    with pytest.raises(manifest.DamagedModelError, match="Cannot read the variables of"):
+        zoo.load(folder, foreign=True)
+
+
+def test_whatever_tensorflow_raises_is_a_message(plain, tmp_path):
+    folder = shutil.copytree(plain, tmp_path / "model")
+    model = harmful_changes.graph_of(folder)
+    for function in model.meta_graphs[0].object_graph_def.concrete_functions.values():
+        function.output_signature.Clear()  # TensorFlow: NotEncodableError
+    (folder / "saved_model.pb").write_bytes(model.SerializeToString())
+    with pytest.raises(manifest.DamagedModelError, match="TensorFlow cannot load"):
+        zoo.load(folder, foreign=True)
+
+
 # Cards.
 
 

@@ -131,6 +131,14 @@ STRUCTURE = {
     "does not list": lambda m: _objects(m).nodes.add().bare_concrete_function.__setattr__("concrete_function_name", "a"),
     "which is not there": lambda m: _objects(m).nodes.add().constant.__setattr__("operation", "a"),
     "the variables of an optimizer|optimizer's variables": lambda m: _objects(m).nodes[0].slot_variables.add(),
+    "sets the attribute '__call__'": lambda m: _object(m, "variable").children.add(node_id=0, local_name="__call__"),
+    "a list has an element '99999998'": lambda m: _long_list(m, "tuple", "99999998"),
+    "has no signatures": lambda m: _objects(m).nodes[0].ClearField("children"),
+    "not a map of functions": lambda m: _signature_map(m).children.add(node_id=0, local_name="a"),
+    "asks for the class 'host.Spec'": lambda m: _registered_class(_signature(m).type_spec_value),
+    "a signature is a constant of more than": lambda m: _signature(m).bounded_tensor_spec_value.minimum.tensor_shape.dim.add(size=2**40),
+    "attribute '_kernel', which tells TensorFlow how": lambda m: setattr(_function(m).arg_attr[0].attr["_kernel"], "s", b"mine"),
+    "reads 'svd:u:0', which nobody wrote": lambda m: _singular_values(m, "svd:u:0"),
     "is meant for the device '/job:elsewhere'": lambda m: _objects(m).nodes.add().resource.__setattr__("device", "/job:elsewhere"),
 }  # fmt: skip
 
@@ -151,10 +159,33 @@ def _saver_call(model):
     return next(n for n in model.meta_graphs[0].graph_def.node if n.op.endswith("PartitionedCall") and graph_check.is_saver(n.attr["f"].func.name))  # fmt: skip
 
 
-def _long_list(model):
+def _long_list(model, kind="list", index="99999999"):
     node = _objects(model).nodes.add()
-    node.user_object.identifier = "trackable_list_wrapper"
-    node.children.add(node_id=0, local_name="99999999")
+    node.user_object.identifier = f"trackable_{kind}_wrapper"
+    node.children.add(node_id=0, local_name=index)
+
+
+def _object(model, kind):
+    return next(node for node in _objects(model).nodes if node.HasField(kind))
+
+
+def _signature_map(model):
+    return next(n for n in _objects(model).nodes if n.user_object.identifier == "signature_map")
+
+
+def _signature(model):
+    function = next(iter(_objects(model).concrete_functions.values()))
+    return function.output_signature.tuple_value.values.add()
+
+
+def _registered_class(spec):
+    spec.type_spec_class, spec.type_spec_class_name = spec.REGISTERED_TYPE_SPEC, "host.Spec"
+
+
+def _singular_values(model, read):
+    svd, reader = (_function(model).node_def.add() for _ in range(2))
+    svd.name, svd.op, svd.attr["compute_uv"].b = "svd", "Svd", False
+    reader.name, reader.op, reader.input[:] = "reader", "Identity", [read]
 
 
 @pytest.mark.parametrize("words", STRUCTURE)
@@ -163,6 +194,12 @@ def test_rules_of_structure(words, plain):
     STRUCTURE[words](model)
     with pytest.raises(graph_check.Refusal, match=words):
         graph_check.check_model(model)
+
+
+def test_singular_values_alone_may_be_read(plain):
+    model = harmful_changes.graph_of(plain)
+    _singular_values(model, "svd:s:0")
+    graph_check.check_model(model)
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*/*/saved_model.pb")), ids=lambda p: p.parts[-3])  # fmt: skip

@@ -76,6 +76,7 @@ def checked(folder, *, foreign=False, unsafe=False, allow=(), key=None):
             _copy(folder, copy)
             _check_authenticity(copy, folder, foreign, key)
             graph_check.check((copy / "saved_model.pb").read_bytes(), allow)
+            _check_variables(copy, folder)
         except graph_check.Refusal as refusal:
             raise RefusedModelError(f"{folder} is refused: {refusal}. {_ADVICE}") from None
         yield copy
@@ -88,6 +89,19 @@ def _check_authenticity(folder, shown, foreign, key):
         manifest.check(folder, shown=shown)
 
 
+def _check_variables(folder, shown):
+    try:
+        reader = tf.train.load_checkpoint(os.fspath(folder / "variables" / "variables"))
+        dtypes = reader.get_variable_to_dtype_map()
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the reader raise
+        raise manifest.DamagedModelError(f"Cannot read the variables of {shown}: {error}") from None
+    for name, dtype in dtypes.items():
+        if dtype in (tf.resource, tf.variant):
+            raise graph_check.Refusal(
+                f"the variable {name!r} is a handle of the process that loads it"
+            )
+
+
 def load(folder, shown):
     """Loads the folder that `checked` gave; `shown` is the one that messages name.
 
@@ -96,7 +110,7 @@ def load(folder, shown):
     """
     try:
         return tf.saved_model.load(os.fspath(folder))
-    except (AttributeError, LookupError, OSError, TypeError, ValueError, tf.errors.OpError) as error:  # fmt: skip
+    except Exception as error:  # noqa: BLE001 - whatever a crafted graph makes TensorFlow raise
         raise manifest.DamagedModelError(f"TensorFlow cannot load {shown}: {error}") from error
 
 

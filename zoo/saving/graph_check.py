@@ -11,9 +11,9 @@ import operator
 import re
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from tensorflow.core.framework import types_pb2
-from tensorflow.core.protobuf import config_pb2, saved_model_pb2
+from tensorflow.core.protobuf import config_pb2, saved_model_pb2, struct_pb2
 
 LISTS = tuple(Path(__file__).with_name(f"{name}.txt") for name in ("operations", "operations_reviewed"))  # fmt: skip
 CONSTANT_LIMIT = 2**28  # elements: a constant may be one value that the graph says to repeat
@@ -31,6 +31,8 @@ _PART = re.compile(rb"_temp(_[0-9a-f]+)?/part|\.part")  # what a saver adds to i
 _DEVICE = re.compile(r"(/job:localhost)?(/replica:0)?(/task:0)?(/device:|/)?((cpu|gpu):[\d*]+)?", re.I)  # fmt: skip
 _GRADIENT = re.compile(r"(CustomGradient|PartitionedCall|StatefulPartitionedCall)-\d+")
 _OBJECTS = {"_generic_user_object", "signature_map", "trackable_dict_wrapper", "trackable_list_wrapper", "trackable_tuple_wrapper"}  # fmt: skip
+_SEQUENCES = {"trackable_list_wrapper", "trackable_tuple_wrapper"}
+_SHARED_CLASSES = _OBJECTS - {"_generic_user_object"}  # of the process that loads it
 _REGISTERED = {"", "tf.StaticHashTable", "tf.TrackableConstant"}
 _KINDS = {"user_object", "function", "bare_concrete_function", "variable", "constant", "resource", "captured_tensor"}  # fmt: skip
 # Settings of calls and names of character sets, which TensorFlow looks up in the process and on the disk.
@@ -44,8 +46,10 @@ _MARKS = {
     *("_class", "_collective_manager_ids", "_construction_context", "_disable_call_shape_inference"),
     *("_has_manual_control_dependencies", "_input_shapes", "_lower_using_switch_merge", "_noinline"),
     *("_num_original_outputs", "_output_shapes", "_read_only_resource_inputs", "_stateful_parallelism"),
-    *("_tf_data_function", "_XlaMustCompile"),
+    *("_tf_data_function", "_user_specified_name", "_XlaMustCompile"),
 }  # fmt: skip
+# Outputs that these operations never write where the attribute is false: nobody may read them.
+_UNWRITTEN = {"Eig": ("compute_v", "v"), "SelfAdjointEigV2": ("compute_v", "v"), "Svd": ("compute_uv", "uv")}  # fmt: skip
 _HANDLES = {types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT}
 
 
@@ -162,8 +166,10 @@ def _check_function(function, operations, functions):
         operations = _SAVER_OPERATIONS
     for node in function.node_def:
         _check_node(node, f"the node {node.name!r} of the function {name!r}", operations, functions)
-    for key, value in function.attr.items():
-        _check_value(key, value, f"the function {name!r}", functions)
+    for attributes in (function.attr, *(each.attr for each in function.arg_attr.values())):
+        for key, value in attributes.items():
+            _check_value(key, value, f"the function {name!r}", functions)
+    _check_reads(function)
     if saves:
         _check_file_prefix(function)
 
@@ -177,6 +183,20 @@ def _check_node(node, where, operations, functions):
     _check_device(node.device, where)
     for key, value in node.attr.items():
         _check_value(key, value, where, functions)
+
+
+def _check_reads(function):
+    unwritten = set()
+    for node in function.node_def:
+        key, outputs = _UNWRITTEN.get(node.op, ("", ""))
+        if key in node.attr and not node.attr[key].b:
+            unwritten |= {f"{node.name}:{output}" for output in outputs}
+    reads = [tensor for node in function.node_def for tensor in node.input]
+    for tensor in (*reads, *function.ret.values()):
+        if tensor.rpartition(":")[0] in unwritten:
+            raise Refusal(
+                f"the function {function.signature.name!r} reads {tensor!r}, which nobody wrote: memory of the process"
+            )
 
 
 def _check_device(device, where):
@@ -263,7 +283,10 @@ def _check_objects(objects, graph, functions):
     for name, function in objects.concrete_functions.items():
         _check_called(name, functions, "the object graph")
         _check_ids(function.bound_inputs, objects)
+        _check_signature(function)
+    _check_signatures(objects.nodes)
     for node in objects.nodes:
+        _check_signature(getattr(node, node.WhichOneof("kind") or "user_object"))
         kind = node.WhichOneof("kind")
         if kind not in _KINDS:
             raise Refusal(
@@ -274,7 +297,7 @@ def _check_objects(objects, graph, functions):
                 f"an object asks for the class {node.registered_name or node.registered_saver!r} of the process that loads it"
             )
         for child in node.children:
-            _check_child(child.local_name, node, len(objects.nodes))
+            _check_child(child.local_name, node, kind, len(objects.nodes))
         if node.slot_variables:
             raise Refusal("it holds an optimizer's variables: export it for serving")
         _check_ids([child.node_id for child in (*node.children, *node.dependencies)], objects)
@@ -304,14 +327,48 @@ def _check_kind(kind, node, objects, constants):
             )
 
 
-def _check_child(name, node, count):
-    """Objects get their parts by `setattr`, lists by index."""
-    if name.startswith("__") and name != "__call__":
+def _check_child(name, node, kind, count):
+    """Objects get their parts by `setattr`, lists by index; `__call__` is set in an object's class."""
+    identifier = node.user_object.identifier
+    has_own_class = kind == "user_object" and identifier not in _SHARED_CLASSES
+    if name.startswith("__") and not (name == "__call__" and has_own_class):
         raise Refusal(f"an object sets the attribute {name!r}")
-    if node.user_object.identifier == "trackable_list_wrapper" and not (
-        name.isascii() and name.isdecimal() and int(name) < count
-    ):
+    is_index = name.isascii() and name.isdecimal() and len(name) < 9 and int(name) < count
+    is_field = identifier == "trackable_tuple_wrapper" and name.isidentifier()
+    if identifier in _SEQUENCES and not (is_index or is_field):
         raise Refusal(f"a list has an element {name!r}, but the model has {count} objects")
+
+
+def _check_signatures(nodes):
+    """A model has a map of signatures, and each is a function."""
+    for child in nodes[0].children if nodes else ():
+        if child.local_name == "signatures" and 0 <= child.node_id < len(nodes):
+            found = nodes[child.node_id]
+            break
+    else:
+        raise Refusal("it has no signatures")
+    kinds = {nodes[child.node_id].WhichOneof("kind") for child in found.children if 0 <= child.node_id < len(nodes)}  # fmt: skip
+    if found.user_object.identifier != "signature_map" or kinds - {"bare_concrete_function"}:
+        raise Refusal("its signatures are not a map of functions")
+
+
+def _check_signature(message):
+    """What describes inputs and outputs: it may name classes of the process, and hold arrays as bounds."""
+    if isinstance(message, struct_pb2.TypeSpecProto):
+        if message.type_spec_class == struct_pb2.TypeSpecProto.REGISTERED_TYPE_SPEC:
+            raise Refusal(
+                f"a signature asks for the class {message.type_spec_class_name!r} of the process that loads it"
+            )
+    elif isinstance(message, struct_pb2.BoundedTensorSpecProto):
+        for bound in (message.minimum, message.maximum):
+            _check_constant(bound, "a signature")
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        is_map = field.message_type.GetOptions().map_entry
+        for part in value.values() if is_map else value if field.is_repeated else [value]:
+            if isinstance(part, Message):
+                _check_signature(part)
 
 
 def _check_ids(ids, objects):
