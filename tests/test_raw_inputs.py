@@ -85,12 +85,19 @@ def test_columns_that_can_be_misread_are_refused(column, values, words):
         zoo.load("wine_dense").predict({**COLUMNS, column: values})
 
 
+def test_a_loaded_model_says_what_it_is():
+    shown = repr(zoo.load("digits_cnn"))
+    assert shown.startswith("<digits_cnn (cnn:base), classification of image; signatures: embed, ")
+
+
 @pytest.mark.parametrize(
     ("images", "words"),
     [
         (np.zeros((28, 28, 3), "uint8"), "takes grey images.*as of one in colour"),
         ([np.zeros((8, 8), "uint8"), np.zeros((9, 9), "uint8")], "several sizes"),
         (np.zeros((0, 8, 8), "uint8"), "no examples"),
+        ({"image": np.zeros((2, 8, 8), "uint8")}, r"Received: dict$"),
+        ("image.png", r"Received: str$"),
     ],
 )
 def test_images_that_can_be_misread_are_refused(images, words):

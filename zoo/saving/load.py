@@ -38,6 +38,12 @@ class LoadedModel:
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
         self.signatures = dict(self._loaded.signatures)
 
+    def __repr__(self):
+        return (
+            f"<{self.card['name']} ({cards.describe_model(self.card)}), {self.card['task']} of {self.card['input_kind']}; "
+            f"signatures: {', '.join(sorted(self.signatures))}>"
+        )
+
     def __call__(self, inputs):
         """The outputs of `serving_default` for one batch, as a dict of tensors."""
         return self._run("serving_default", self._check(inputs))

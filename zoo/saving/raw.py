@@ -57,9 +57,10 @@ def _image(inputs, card):
     if channels == 1 and values.ndim == 3:
         values = values[..., None]
     if values.dtype != np.uint8 or values.ndim != 4 or values.shape[-1] != channels:
+        is_array = values.dtype.kind in "biufc"
         raise checks.InputError(
             f"{card['name']} takes a batch of uint8 images (N, height, width, {channels}) with pixels "
-            f"0..255. Received: {values.dtype} of shape {values.shape}"
+            f"0..255. Received: {f'{values.dtype} of shape {values.shape}' if is_array else type(inputs).__name__}"
         )
     if 0 in values.shape[1:]:
         raise checks.InputError(f"Images of no pixels: received shape {values.shape}.")
