@@ -22,7 +22,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 import zoo
 from zoo import families
 from zoo.data import images
-from zoo.saving import graph_check
+from zoo.saving import graph_check, node_check
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (60, 8, 8, 1)).astype("uint8")
@@ -132,7 +132,7 @@ def operations_of(folder):
     graph = saved_model_pb2.SavedModel.FromString(content).meta_graphs[0].graph_def
     found = {node.op for node in graph.node}
     for function_def in graph_check.graph_library(graph).function:
-        if not graph_check.is_saver(function_def.signature.name):
+        if not node_check.is_saver(function_def.signature.name):
             found |= {node.op for node in function_def.node_def}
     return found
 

@@ -10,7 +10,7 @@ from tensorflow.core.framework import op_def_pb2
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session
 
-from zoo.saving import graph_check
+from zoo.saving import graph_check, node_check
 
 SHIPPED = harmful_changes.SHIPPED
 
@@ -29,12 +29,12 @@ def test_each_operation_that_is_not_allowed_is_refused(plain):
     function = next(
         f
         for f in graph_check.graph_library(graph).function
-        if not graph_check.is_saver(f.signature.name)
+        if not node_check.is_saver(f.signature.name)
     )
     saver = next(
         f
         for f in graph_check.graph_library(graph).function
-        if graph_check.is_saver(f.signature.name)
+        if node_check.is_saver(f.signature.name)
     )
     tried = 0
     for nodes, known in (
@@ -45,7 +45,7 @@ def test_each_operation_that_is_not_allowed_is_refused(plain):
         for name in sorted({*registered(), "NotRegistered"} - known):
             nodes.add(name="added", op=name)
             with pytest.raises(
-                graph_check.Refusal, match=f"'added'.*the operation '{name}', which is not"
+                node_check.Refusal, match=f"'added'.*the operation '{name}', which is not"
             ):
                 graph_check.check_model(model)
             nodes.pop()
@@ -156,7 +156,7 @@ def _optimizers():
 
 
 def _saver_call(model):
-    return next(n for n in model.meta_graphs[0].graph_def.node if n.op.endswith("PartitionedCall") and graph_check.is_saver(n.attr["f"].func.name))  # fmt: skip
+    return next(n for n in model.meta_graphs[0].graph_def.node if n.op.endswith("PartitionedCall") and node_check.is_saver(n.attr["f"].func.name))  # fmt: skip
 
 
 def _long_list(model, kind="list", index="99999999"):
@@ -192,7 +192,7 @@ def _singular_values(model, read):
 def test_rules_of_structure(words, plain):
     model = harmful_changes.graph_of(plain)
     STRUCTURE[words](model)
-    with pytest.raises(graph_check.Refusal, match=words):
+    with pytest.raises(node_check.Refusal, match=words):
         graph_check.check_model(model)
 
 

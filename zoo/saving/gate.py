@@ -16,7 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from zoo.saving import graph_check, manifest, signing, store
+from zoo.saving import graph_check, manifest, node_check, signing, store
 
 log = logging.getLogger("zoo")
 
@@ -77,7 +77,7 @@ def checked(folder, *, foreign=False, unsafe=False, allow=(), key=None):
             _check_authenticity(copy, folder, foreign, key)
             graph_check.check((copy / "saved_model.pb").read_bytes(), allow)
             _check_variables(copy, folder)
-        except graph_check.Refusal as refusal:
+        except node_check.Refusal as refusal:
             raise RefusedModelError(f"{folder} is refused: {refusal}. {_ADVICE}") from None
         yield copy
 
@@ -97,7 +97,7 @@ def _check_variables(folder, shown):
         raise manifest.DamagedModelError(f"Cannot read the variables of {shown}: {error}") from None
     for name, dtype in dtypes.items():
         if dtype in (tf.resource, tf.variant):
-            raise graph_check.Refusal(
+            raise node_check.Refusal(
                 f"the variable {name!r} is a handle of the process that loads it"
             )
 
@@ -132,7 +132,7 @@ def _copy(source, target):
         os.close(root)
     for name in ("saved_model.pb", "variables/variables.index"):
         if not (target / name).exists():
-            raise graph_check.Refusal(f"{name} is missing")
+            raise node_check.Refusal(f"{name} is missing")
 
 
 def _copy_folder(descriptor, prefix, target, budget, links):
@@ -142,12 +142,12 @@ def _copy_folder(descriptor, prefix, target, budget, links):
             name = f"{prefix}{entry.name}"
             budget["files"] -= 1
             if budget["files"] < 0:
-                raise graph_check.Refusal(f"it holds more than {COUNT_LIMIT} files and folders")
+                raise node_check.Refusal(f"it holds more than {COUNT_LIMIT} files and folders")
             if entry.is_symlink():
-                raise graph_check.Refusal(f"{name} is a symbolic link")
+                raise node_check.Refusal(f"{name} is a symbolic link")
             if entry.is_dir(follow_symlinks=False):
                 if name not in _FOLDERS:
-                    raise graph_check.Refusal(f"the folder {name} does not belong there")
+                    raise node_check.Refusal(f"the folder {name} does not belong there")
                 inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)  # fmt: skip
                 try:
                     _copy_folder(inner, f"{name}/", target / entry.name, budget, links)
@@ -160,9 +160,9 @@ def _copy_folder(descriptor, prefix, target, budget, links):
 def _copy_file(folder, entry, name, target, budget, links):
     limit = next((limit for pattern, limit in _FILES.items() if re.fullmatch(pattern, name)), None)
     if name.startswith("assets/"):
-        raise graph_check.Refusal(f"{name} is an asset; a vocabulary belongs into the graph")
+        raise node_check.Refusal(f"{name} is an asset; a vocabulary belongs into the graph")
     if limit is None:
-        raise graph_check.Refusal(f"{name} does not belong there")
+        raise node_check.Refusal(f"{name} does not belong there")
     _check_file(
         entry.stat(follow_symlinks=False), name, limit, links
     )  # not opened before: a pipe waits
@@ -172,7 +172,7 @@ def _copy_file(folder, entry, name, target, budget, links):
         _check_file(os.fstat(file.fileno()), name, limit, links)
         budget["bytes"] -= size
         if budget["bytes"] < 0:
-            raise graph_check.Refusal(f"its files are larger than {TOTAL_LIMIT // MIB:,} MiB")
+            raise node_check.Refusal(f"its files are larger than {TOTAL_LIMIT // MIB:,} MiB")
         with open(target, "xb") as copy:
             while size > 0 and (
                 part := file.read(min(size, MIB))
@@ -183,10 +183,10 @@ def _copy_file(folder, entry, name, target, budget, links):
 
 def _check_file(status, name, limit, links):
     if not stat.S_ISREG(status.st_mode):
-        raise graph_check.Refusal(f"{name} is no plain file")
+        raise node_check.Refusal(f"{name} is no plain file")
     if status.st_nlink > 1 and not links:
-        raise graph_check.Refusal(
+        raise node_check.Refusal(
             f"{name} is a hard link, another name of a file that may be anywhere (copy the folder: cp -r)"
         )
     if status.st_size > limit:
-        raise graph_check.Refusal(f"{name} is larger than {limit / MIB:,.0f} MiB")
+        raise node_check.Refusal(f"{name} is larger than {limit / MIB:,.0f} MiB")
