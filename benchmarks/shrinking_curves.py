@@ -103,7 +103,8 @@ def page(found):
         "",
         "Measured by `python -m benchmarks.shrinking_curves`: one run each (seed 0), the whole test split. Zeros save nothing",
         "on disk before the file is compressed, and no time in a runtime that does not know of them. What was measured of weights",
-        "that don't ship any more is left out.",
+        "that don't ship any more is left out. int8 and int4 are Keras's, which quantizes dense layers and embeddings alone:",
+        "a network of convolutions hardly shrinks; `zoo convert --quantize` quantizes those too ([runtimes](runtimes.md)).",
     ]
     for name, rows in found.items():
         whole = rows["as it ships"]
