@@ -1,6 +1,7 @@
 """Shared by all tests: two logical CPU devices, the option --slow, the prepared data sets."""
 
 import functools
+import gc
 import os
 import shutil
 import signal
@@ -90,6 +91,12 @@ def warm_checks():
 
 @pytest.fixture(autouse=True, scope="module")
 def memory_given_back():
-    """What Keras and TensorFlow keep of the models of a file of tests adds up to gigabytes."""
+    """What Keras and TensorFlow keep of the models of a file of tests adds up to gigabytes.
+
+    What is alive between two files, the modules above all, is hidden from the garbage collector while a file runs: each
+    of its passes would look at all of it.
+    """
+    gc.freeze()
     yield
+    gc.unfreeze()
     sys.modules["keras"].utils.clear_session()

@@ -116,11 +116,8 @@ def mistakes(images, captions, path):
         captions: A text for each.
         path: PNG file to write.
     """
-    figure = _grid(images, captions, 6)
-    figure.suptitle(
-        "worst mistakes on the test split" if len(images) else "no mistake on the test split"
-    )
-    save(figure, path)
+    found = "worst mistakes" if len(images) else "no mistake"
+    save(_grid(images, captions, 6, f"{found} on the test split"), path)
 
 
 def augmented(images, captions, policy, path):
@@ -133,9 +130,8 @@ def augmented(images, captions, policy, path):
         path: PNG file to write.
     """
     pixels = [np.clip(np.round(image), 0, 255).astype("uint8") for image in images]
-    figure = _grid(pixels, captions, 8, vmin=0, vmax=255)
-    figure.suptitle(f"training examples, augmentation {policy}")
-    save(figure, path)
+    title = f"training examples, augmentation {policy}"
+    save(_grid(pixels, captions, 8, title, vmin=0, vmax=255), path)
 
 
 def images(pixels, columns, path, title):
@@ -147,9 +143,8 @@ def images(pixels, columns, path, title):
         path: PNG file to write.
         title: What they are.
     """
-    figure = _grid(np.clip(pixels, 0, 1), [""] * len(pixels), columns, vmin=0, vmax=1)
-    figure.suptitle(title)
-    save(figure, path)
+    captions = [""] * len(pixels)
+    save(_grid(np.clip(pixels, 0, 1), captions, columns, title, vmin=0, vmax=1), path)
 
 
 def latent(means, targets, labels, path):
@@ -180,14 +175,27 @@ def latent(means, targets, labels, path):
     save(figure, path)
 
 
-def _grid(images, captions, columns, **options):
-    rows = max(1, -(-len(images) // columns))
-    figure = Figure(figsize=(1.5 * columns, 1.8 * rows), layout="constrained")
-    for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.axis("off")
-    for axes, image, caption in zip(figure.axes, images, captions):
-        axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", **options)
-        axes.set_title(caption, fontsize=8)
+def _grid(images, captions, columns, title, **options):
+    """Images in rows, a caption above each, in one pair of axes: a pair for each would take ten times as long to draw."""
+    rows = -(-len(images) // columns)
+    shapes = [np.array(image.shape[:2]) / max(image.shape[:2]) for image in images]
+    pitch = max([height for height, _ in shapes], default=0) + (0.35 if any(captions) else 0.12)
+    figure = Figure(figsize=(1.5 * columns, 1.35 * pitch * rows + 0.2))
+    axes = figure.add_axes((0, 0, 1, 1))
+    for i, (image, (height, width), caption) in enumerate(zip(images, shapes, captions)):
+        row, column = divmod(i, columns)
+        left, top = 1.12 * column + (1 - width) / 2, -pitch * row
+        axes.imshow(
+            image[..., 0] if image.shape[-1] == 1 else image,
+            cmap="gray",
+            extent=(left, left + width, top - height, top),
+            **options,
+        )
+        place = {"ha": "center", "va": "bottom", "fontsize": 8}
+        axes.text(left + width / 2, top + 0.04, caption, **place)
+    axes.set(xlim=(0, 1.12 * columns), ylim=(-pitch * rows, 0.35 if any(captions) else 0.05))
+    axes.set_title(title)
+    axes.axis("off")
     return figure
 
 
