@@ -51,6 +51,21 @@ def prepared_mnist():
     return folder
 
 
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """Function: kind → the folder of its short run, which tests only read; each is trained once for all processes."""
+    import runs
+
+    @functools.cache
+    def of(kind):
+        with runs.made_once(tmp_path_factory, f"run-{kind.replace(' ', '-')}") as (folder, is_made):
+            if not is_made:
+                runs.train(kind, folder)
+        return folder
+
+    return of
+
+
 @pytest.fixture
 def bait(tmp_path):
     """What a harmful model may reach for."""

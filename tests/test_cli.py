@@ -52,11 +52,11 @@ def ok(*arguments, fresh=False, **options):
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """An image run and a table run."""
+def models(run, tmp_path_factory):
+    """An image run and a table run, and images."""
     folder = tmp_path_factory.mktemp("cli")
-    zoo.train("cnn:tiny", "digits", out=str(folder / "digits"), epochs=1, limit=100, quiet=True)
-    zoo.train("dense:tiny", "wine", out=str(folder / "wine"), epochs=1, batch_size=16, quiet=True)
+    (folder / "digits").symlink_to(run("image"))
+    (folder / "wine").symlink_to(run("table"))
     images = folder / "images"
     images.mkdir()
     for i, size in enumerate([(8, 8), (50, 31), (300, 200)]):

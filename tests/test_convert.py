@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_signatures import run  # noqa: F401 - a fixture
 
 import zoo
 from zoo.saving import convert, converters, runtimes
@@ -31,7 +30,7 @@ def examples(folder):
 
 
 @pytest.mark.parametrize(("kind", "to"), CELLS)
-def test_a_converted_model_answers_as_the_saved_model(kind, to, run, in_tmp):  # noqa: F811
+def test_a_converted_model_answers_as_the_saved_model(kind, to, run, in_tmp):
     folder = zoo.convert(run(kind), to)
     assert folder == Path("converted") / f"{zoo.load(run(kind)).card['name']}-{to}"
     inputs = examples(run(kind))
@@ -74,7 +73,7 @@ def test_what_cannot_be_converted_is_said_before(options, message, in_tmp):
     assert not Path("converted").exists()
 
 
-def test_a_translation_is_refused_with_the_reason(run, in_tmp):  # noqa: F811
+def test_a_translation_is_refused_with_the_reason(run, in_tmp):
     for to in runtimes.FILES:
         with pytest.raises(
             zoo.InputError, match="loop of changing shapes.*Serve it with TensorFlow"

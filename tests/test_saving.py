@@ -25,19 +25,15 @@ SHIPPED = Path(__file__).parents[1] / "saved_models"
 NAMES = [path.name for path in sorted(SHIPPED.iterdir()) if path.is_dir()]
 
 
-@pytest.fixture(scope="module")
-def digits_run(tmp_path_factory):
+@pytest.fixture
+def digits_run(run):
     """A short run on digits; tests that change it copy it first."""
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    zoo.train("cnn:tiny", "digits", out=str(folder), epochs=1, limit=100, quiet=True)
-    return folder
+    return run("image")
 
 
-@pytest.fixture(scope="module")
-def wine_run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "wine"
-    zoo.train("dense:tiny", "wine", out=str(folder), epochs=2, batch_size=16, quiet=True)
-    return folder
+@pytest.fixture
+def wine_run(run):
+    return run("table")
 
 
 @pytest.fixture

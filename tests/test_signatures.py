@@ -6,54 +6,19 @@ import sys
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 import tensorflow as tf
+from runs import RUNS, TEXTS
 
 import zoo
 from zoo.data import images
 from zoo.saving import graph_check
 
 RNG = np.random.default_rng(0)
-WORDS = np.array(["good", "fine", "great", "bad", "poor", "awful", "film", "plot", "a", "b"])
-TEXTS = [" ".join(RNG.choice(WORDS, n)) for n in RNG.integers(1, 30, 120)]
-MIXED = pd.DataFrame(
-    {
-        "size": np.where(RNG.random(120) < 0.1, np.nan, RNG.normal(size=120)),
-        "colour": RNG.choice(["red", "green", "blue"], 120),
-        "day": pd.date_range("2024-01-01", periods=120).strftime("%Y-%m-%d"),
-        "kind": RNG.choice(["x", "y"], 120),
-    }
-)
-RUNS = {
-    "image": ("cnn:tiny", "digits", {}),
-    "generation": ("vae:tiny", "digits", {"task": "generation"}),
-    "table": ("dense:tiny", "wine", {}),
-    "mixed table": ("dense:tiny", MIXED, {"target": "kind"}),
-    "text": ("recurrent:tiny", (np.array(TEXTS), np.arange(120) % 2), {}),
-    "translation": ("seq2seq:tiny", "cmudict", {"model_args": {"num_layers": 1}}),
-    "series": ("dense:tiny", "co2", {}),
-}
 KINDS = [
     pytest.param(kind, marks=[pytest.mark.slow] * (kind in ("generation", "mixed table", "series")))
     for kind in RUNS
 ]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Function: kind → the folder of a short run; each is trained once."""
-    made = {}
-
-    def of(kind):
-        if kind not in made:
-            model, data, options = RUNS[kind]
-            folder = tmp_path_factory.mktemp("runs") / "run"
-            zoo.train(model, data, epochs=1, limit=120, batch_size=16, quiet=True, out=str(folder), **options)  # fmt: skip
-            made[kind] = folder
-        return made[kind]
-
-    return of
 
 
 def golden(folder, signature="serving_default"):

@@ -12,6 +12,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import runs
 import test_cli
 import yaml
 from searches import build, quick_trials, rows, tune
@@ -27,9 +28,8 @@ from zoo.tuning import tuner as engine
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A search of twelve trials, one of which is too big, with everything that it leaves."""
-    out = tmp_path_factory.mktemp("tuning") / "search"
-    x = rows(200)
-    return tune(data=x, trials=12, epochs=2, out=str(out), max_params=20_000, seed=3, retrain=True)
+    with runs.made_once(tmp_path_factory, "search") as (folder, _):  # one that has ended is read
+        return tune(data=rows(200), trials=12, epochs=2, out=str(folder), max_params=20_000, seed=3, retrain=True)  # fmt: skip
 
 
 def test_the_best_trial_is_a_config_that_trains_to_its_score(finished, in_tmp):

@@ -13,7 +13,7 @@ import harness
 import pytest
 import table
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.kills]
 KILLS = int(os.environ.get("ZOO_KILLS", "2"))
 SCRIPT = str(harness.DRIVER.with_name("family_run.py"))
 

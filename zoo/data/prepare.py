@@ -37,6 +37,7 @@ class Preparation:
     answers: pairs.Answers | None = None
     is_relative: bool = False
 
+    @sources.traced_as_written
     def __call__(self, inputs, targets):
         """Prepares a batch of (inputs, targets), as `Splits.mapped` wants it."""
         features = self.inputs(inputs)

@@ -11,6 +11,8 @@ import tensorflow as tf
 from zoo.models import checks
 
 log = logging.getLogger("zoo")
+# AutoGraph rewrites the source of each function of a pipeline, which takes longer than tracing it. None branches on a tensor.
+traced_as_written = tf.autograph.experimental.do_not_convert
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Stream:
     @property
     def examples(self):
         """The single pairs (input, target)."""
-        return self.records.map(self.read, num_parallel_calls=2)
+        return self.records.map(traced_as_written(self.read), num_parallel_calls=2)
 
     def where(self, is_wanted=None):
         """The pairs whose numbers (int64, from 0) are wanted; the others are not decoded.
@@ -115,7 +117,7 @@ class Stream:
         if is_wanted is not None:
             records = records.enumerate().filter(lambda i, _: is_wanted(i))
             records = records.map(lambda _, record: record)
-        return records.map(self.read, num_parallel_calls=2)
+        return records.map(traced_as_written(self.read), num_parallel_calls=2)
 
     def joined(self, others):
         """These examples, then others of the same kind."""

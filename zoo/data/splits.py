@@ -104,7 +104,7 @@ class Splits:
     def test_inputs_for(self, divisor):
         """The inputs of the test batches, filled up with first examples until they divide by a number."""
         batches = self._in_order("test", fill=-len(self.examples["test"]) % divisor)
-        return batches.map(lambda inputs, _: inputs)
+        return batches.map(sources.traced_as_written(lambda inputs, _: inputs))
 
     def mapped(self, transform):
         """The same splits with a function (inputs, targets) → (inputs, targets) applied to every batch."""
@@ -144,6 +144,7 @@ class Splits:
         )
         batches_of = self._gathered if isinstance(data, sources.Arrays) else self._streamed
 
+        @sources.traced_as_written
         def batches(epoch):
             skip = tf.where(epoch == first[0], tf.constant(first[1], tf.int64), 0)
             epoch %= 2**20  # keeps the number of a step within 32 bits, for the seeds
@@ -185,6 +186,7 @@ class Splits:
             )
         counts = self._lengths
 
+        @sources.traced_as_written
         def window(first):
             picked = batches(first, tf.minimum(tf.constant(texts.WINDOW, tf.int64), steps - first))
             return tf.data.Dataset.from_tensor_slices(

@@ -36,7 +36,8 @@ def outputs(model, splits, preparation, run):
     """The outputs for the test split, float64 `[N, 3]`; writes all answers into the run's folder."""
     answer = answerer(model, preparation)
 
-    @functools.partial(tf.function, reduce_retracing=True)
+    # AutoGraph would rewrite the source of the decoder, which branches on no tensor, for seconds.
+    @functools.partial(tf.function, reduce_retracing=True, autograph=False)
     def texts(source):
         return preparation.answers.texts(answer(source, run.config.report.beam_width)[0])
 
