@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.saved_model import save_context
 
 from zoo import families, files
 from zoo.data import texts
@@ -108,7 +109,8 @@ def _write_saved_model(folder, models, points):
     _in_order(archive)
     archive.write_out(str(folder), verbose=False)
     _forget_process(folder / "saved_model.pb")
-    concrete = {name: function.get_concrete_function() for name, function in functions.items()}
+    with _as_saved():
+        concrete = {name: function.get_concrete_function() for name, function in functions.items()}
     return {"serving_default": concrete["serve"], **concrete}
 
 
@@ -117,13 +119,19 @@ def _in_order(archive):
     trackable, track = archive._tf_trackable, archive._filter_and_track_resources
 
     def track_in_order():
-        track()
+        with _as_saved():
+            track()
         order = {variable.name: i for i, variable in enumerate(trackable.variables)}
         trackable._all_variables = sorted(
             trackable._all_variables, key=lambda v: (order.get(v.name, len(order)), v.name)
         )
 
     archive._filter_and_track_resources = track_in_order
+
+
+def _as_saved():
+    """The context in which TensorFlow saves. What is traced outside of it would be traced again."""
+    return save_context.save_context(tf.saved_model.SaveOptions())
 
 
 def _forget_process(path):
