@@ -136,9 +136,14 @@ FULL_DISK = [
     Row("too small from the start", [], 2, "The disk of RUN has … MiB left, but this run writes about … MiB: free some, or choose another folder with out=... (--out).", then=NOTHING),
 ]  # fmt: skip
 
+NOT_FINITE = (
+    "(epoch 2), at a learning rate of 0.2; first layer with a weight of NaN or infinity: …\nThe weights of epoch 1 are "
+    "restored, from RUN/checkpoints.\nTry a lower learning rate, clip_norm=1.0, or look for odd values in the inputs."
+)
 NUMBERS = [
-    Row("a batch holds NaN", call(LOAD, "poison batch", 12), 2, "A weight holds NaN or infinity after epoch 2 (step 16), at a learning rate of 0.2; first layer with a weight of NaN or infinity: …\nThe weights of epoch 1 are restored, from RUN/checkpoints.\nTry a lower learning rate, clip_norm=1.0, or look for odd values in the inputs.", 11),
-    Row("a gradient is NaN", call(LOAD, "poison gradient", 12), 2, "The loss is nan at step 14 (epoch 2), at a learning rate of 0.2; first layer with a weight of NaN or infinity: …\nThe weights of epoch 1 are restored, from RUN/checkpoints.\nTry a lower learning rate, clip_norm=1.0, or look for odd values in the inputs.", 11),
+    Row("a batch holds NaN, which every layer passes on", call(LOAD, "poison batch", 12, "pass on"), 2, f"The loss is nan at step 13 {NOT_FINITE}", 11),
+    Row("a batch holds NaN, of which a layer makes zeros", call(LOAD, "poison batch", 12, "swallow"), 2, f"A weight holds NaN or infinity after epoch 2 (step 16){NOT_FINITE.removeprefix('(epoch 2)')}", 11),
+    Row("a gradient is NaN", call(LOAD, "poison gradient", 12), 2, f"The loss is nan at step 14 {NOT_FINITE}", 11),
     Row("the clock is set back by a day; checkpoints by minutes still come (killed later)", step(4, "set clock back") + step(13, *KILL), 137, kept=12, options=["--checkpoint-minutes", "1e-6"]),
 ]  # fmt: skip
 
