@@ -314,7 +314,7 @@ tensorflow 2.21.0, 2 cores); none of them changed splits, order, batches, initia
 
 | environment | changes the trained weights of |
 | --- | --- |
-| `ONEDNN_MAX_CPU_ISA=AVX2`, `ONEDNN_MAX_CPU_ISA=SSE41` | `dense:small`, `cnn:tiny`; with `--jit on`, too |
+| `ONEDNN_MAX_CPU_ISA=AVX2`, `ONEDNN_MAX_CPU_ISA=SSE41` | `dense:small`, `cnn:tiny`, `dense:small` with `--jit on` |
 | `TF_ENABLE_ONEDNN_OPTS=0` | `cnn:tiny`, and what ReLU makes of NaN |
 | `XLA_FLAGS=--xla_cpu_max_isa=SSE4_2` | `dense:small` with `--jit on` |
 | `TF_NUM_INTRAOP_THREADS=1` | `cnn:tiny` |
