@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import zoo
-from zoo.data import datasets, fetch, images, pipeline, sources, user
+from zoo.data import augment, datasets, fetch, images, pipeline, sources, user
 from zoo.data.prepare import prepare
 
 EMBEDDED = {"digits": (1797, 10), "breast_cancer": (569, 2), "wine": (178, 3), "diabetes": (442, 1)}
@@ -119,6 +119,20 @@ def test_a_streamed_run_trains(in_tmp, monkeypatch):
         )
         assert trained.report.num_test == 100
         zoo.verify(trained.export)
+
+
+def test_splits_order_and_seeds_of_augmentation_are_those_of_every_machine():
+    splits = zoo.load_dataset("digits", batch_size=8)
+    firsts = {name: splits.targets(name)[:8].tolist() for name in splits.examples}
+    assert firsts == {
+        "train": [4, 7, 6, 0, 0, 8, 0, 6],
+        "validation": [5, 6, 3, 7, 4, 0, 1, 1],
+        "test": [1, 4, 2, 3, 2, 9, 6, 4],
+    }
+    first = next(iter(splits.order((3, 0))))
+    assert first.numpy().tolist() == [43, 1123, 160, 233, 260, 994, 175, 1289]
+    seeds = augment._StepSeed(7, 3)
+    assert [seeds.next().numpy().tolist() for _ in range(2)] == [[805153700, 1], [805153700, 2]]
 
 
 def test_streamed_labels_out_of_range_stop_the_run(streamed):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from swallowing import BOTH_WAYS
 
 import zoo
 from zoo import cli
@@ -113,6 +114,30 @@ def test_a_loss_that_is_nan_from_the_start_is_no_suggestion(in_tmp):
     broken = keras.Model(inputs, keras.layers.Dense(2)(keras.ops.log(inputs - 1e6)))
     with pytest.raises(callbacks.NotFiniteError, match="at a learning rate of about 1e-07"):
         quick(broken, find_lr=True)
+
+
+class Overflow(keras.layers.Layer):
+    """Adds the root of weights that are 0: their gradient is infinite, and they are not finite after a step."""
+
+    def build(self, input_shape):
+        self.shift = self.add_weight(shape=(input_shape[-1],), initializer="zeros")
+
+    def call(self, x):
+        return x + keras.ops.sqrt(self.shift)
+
+
+@pytest.mark.parametrize("way", BOTH_WAYS)
+def test_weights_that_are_not_finite_are_said_whether_or_not_the_loss_tells(way, in_tmp):
+    def broken():
+        layers = [Overflow(), BOTH_WAYS[way](), keras.layers.Dense(2)]
+        return keras.Sequential([keras.Input((5,)), *layers])
+
+    with pytest.raises(
+        callbacks.NotFiniteError, match="loss or a weight is not finite after 1 step"
+    ):
+        quick(broken(), find_lr=True)
+    with pytest.raises(zoo.InputError, match="not finite: lower the learning rate"):
+        quick(broken(), overfit_batch=True, out="other")
 
 
 def test_a_loss_that_never_falls_gives_no_suggestion(in_tmp):

@@ -1,5 +1,7 @@
 """Distillation: a student's training loss is that of its labels and of a teacher's probabilities."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -124,6 +126,17 @@ def test_a_teacher_of_something_else_is_refused(data, options, words, in_tmp):
 def test_a_teacher_prepared_on_other_numbers_is_refused(teacher, in_tmp):
     with pytest.raises(zoo.InputError, match="prepared in another way"):
         zoo.train("dense:tiny", (X * 3, Y), **OPTIONS, teacher=teacher)
+
+
+def test_a_preparation_that_gives_nan_is_another_one(in_tmp):
+    splits = zoo.load_dataset("wine")
+    preparation = zoo.prepare(splits)
+    broken = dataclasses.replace(preparation, inputs=lambda x: preparation.inputs(x) * np.nan)
+    config = zoo.TrainConfig().replace(dataset="wine", teacher="wine_dense", quiet=True)
+    with zoo.start_run(config) as run:
+        assert zoo.teacher(splits, preparation, run) is not None
+        with pytest.raises(zoo.InputError, match="prepared in another way"):
+            zoo.teacher(splits, broken, run)
 
 
 def test_a_recipe_that_forgets_its_teacher_is_told():

@@ -11,6 +11,7 @@ import sklearn.metrics
 import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy import stats
+from swallowing import BOTH_WAYS, two_layers
 
 import zoo
 from zoo.data import sources
@@ -217,9 +218,18 @@ def test_the_test_inputs_are_read_once(tmp_path):
 
 
 def test_an_output_of_nan_is_no_score(tmp_path):
-    model = zoo.build_dense((5,), 2)
-    model.layers[-1].bias.assign([np.nan, 0.0])
+    inputs = keras.Input((5,))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.ops.log(inputs - 1e6)))
     with pytest.raises(NotFiniteError, match="for 100 of 100 test examples"):
+        judged(splits_of(X, NOISY), tmp_path / "run", model)
+    assert not (tmp_path / "run/score.json").exists()
+
+
+@pytest.mark.parametrize("way", BOTH_WAYS)
+def test_weights_of_nan_are_not_judged_whether_or_not_the_outputs_tell(way, tmp_path):
+    model = two_layers(BOTH_WAYS[way])
+    model.layers[0].bias.assign([np.nan, 0.0, 0.0, 0.0])
+    with pytest.raises(NotFiniteError, match="first/bias holds NaN .*: this model is not judged"):
         judged(splits_of(X, NOISY), tmp_path / "run", model)
     assert not (tmp_path / "run/score.json").exists()
 

@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 import pytest
+from swallowing import BOTH_WAYS, Swallow, two_layers
 
 import zoo
 from zoo import cli
@@ -101,19 +102,62 @@ def test_no_good_epoch_leaves_nothing_to_restore(in_tmp):
         quick(learning_rate=1e38, optimizer="sgd", data=(X, X[:, 0]))
 
 
-def test_nan_weights_are_noticed_where_the_loss_stays_finite(in_tmp):
-    model = own(keras.layers.Dense(4, "relu", name="first"), keras.layers.Dense(2))
+NOTICED = {
+    "swallowed": "A weight holds NaN or infinity after epoch 3 (step 21), at",
+    "passed on": "The loss is nan at step 15 (epoch 3), at",
+}
 
-    def spoil(model):  # ReLU(NaN) is 0 on this path, so the loss does not tell
+
+@pytest.mark.parametrize("way", BOTH_WAYS)
+def test_nan_weights_are_noticed_whether_or_not_the_loss_tells(way, in_tmp):
+    model = two_layers(BOTH_WAYS[way])
+
+    def spoil(model):
         model.layers[0].kernel.assign(np.full((5, 4), np.nan))
 
     watch = AtEpoch(2, spoil)
     with pytest.raises(NotFiniteError) as error:
         quick(model, callbacks=[watch])
-    assert "A weight holds NaN or infinity after epoch 3 (step 21)" in str(error.value)
+    assert str(error.value).startswith(NOTICED[way])
     assert "NaN or infinity: 'first', " in str(error.value)
     assert re.search("The weights of epoch [12] are restored", str(error.value))
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_the_weights_of_no_layer_count_too(in_tmp):
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.logits = keras.layers.Dense(2)
+            self.shift = self.add_weight(shape=(5,), name="shift", initializer="zeros")
+
+        def call(self, x):
+            return self.logits(Swallow()(x + self.shift))
+
+    model = Own()
+    model(X[:1])
+    assert callbacks.bad_weight(model) is None
+    model.shift.assign([0.0, np.inf, 0.0, 0.0, 0.0])
+    name, path = callbacks.bad_weight(model)
+    assert (name, path.split("/")[-1]) == (model.name, "shift")
+
+
+def test_an_optimizer_that_overflows_stops_the_run(in_tmp):
+    """The square of a gradient above 1.8e19 is infinite in float32, while that step changes no weight."""
+
+    class Overflow(keras.callbacks.Callback):
+        def on_test_begin(self, logs=None):
+            if self.model.optimizer.iterations.numpy() == 14:
+                self.model.optimizer.variables[-1].assign([np.inf, 0.0])
+
+    with pytest.raises(NotFiniteError) as error:
+        quick(two_layers(Swallow), callbacks=[Overflow()], optimizer="adam")
+    assert re.match(
+        r"The optimizer's .*velocity holds NaN or infinity after epoch 2 \(step 14\), at",
+        str(error.value),
+    )
+    assert "all weights are finite" in str(error.value)
+    assert "The weights of epoch 1 are restored" in str(error.value)
 
 
 def fit_with(splits, run, model, metric=None):

@@ -16,6 +16,7 @@ import runs
 import test_cli
 import yaml
 from searches import build, quick_trials, rows, tune
+from swallowing import Swallow, two_layers
 
 import zoo
 from zoo.data.pipeline import make_splits
@@ -180,6 +181,13 @@ def nan(hp, input_shape, num_classes):
     return model
 
 
+def swallowed(hp, input_shape, num_classes):
+    model = two_layers(Swallow, num_classes, *input_shape)
+    if hp.Choice("works", ["no", "yes"]) == "no":
+        model.layers[0].set_weights([w * np.nan for w in model.layers[0].get_weights()])
+    return model
+
+
 CASES = {
     "a builder that raises": (
         raising(RuntimeError("no such layer")),
@@ -187,12 +195,14 @@ CASES = {
     ),
     "out of memory": (raising(MemoryError("cannot allocate")), "out of memory: cannot allocate"),
     "a loss of NaN": (nan, "The loss is nan at step 1"),
+    "weights of NaN": (swallowed, "A weight holds NaN or infinity after epoch 1"),
 }
 
 
 @pytest.mark.parametrize(("builder", "reason"), CASES.values(), ids=CASES)
 def test_a_trial_that_fails_is_recorded_and_the_search_goes_on(builder, reason, in_tmp):
-    found = tune(builder, tuner="grid", fix={"width": 4, "learning_rate": 1e-3, "schedule": "cosine", "batch_size": 16, "weight_decay": 1e-4, "label_smoothing": 0.0}, out="s")  # fmt: skip
+    width = {} if builder is swallowed else {"width": 4}
+    found = tune(builder, tuner="grid", fix={**width, "learning_rate": 1e-3, "schedule": "cosine", "batch_size": 16, "weight_decay": 1e-4, "label_smoothing": 0.0}, out="s")  # fmt: skip
     first, second = found.trials
     assert reason in first["reason"]
     assert second["reason"] is None

@@ -136,9 +136,14 @@ FULL_DISK = [
     Row("too small from the start", [], 2, "The disk of RUN has … MiB left, but this run writes about … MiB: free some, or choose another folder with out=... (--out).", then=NOTHING),
 ]  # fmt: skip
 
+NOT_FINITE = (
+    "(epoch 2), at a learning rate of 0.2; first layer with a weight of NaN or infinity: …\nThe weights of epoch 1 are "
+    "restored, from RUN/checkpoints.\nTry a lower learning rate, clip_norm=1.0, or look for odd values in the inputs."
+)
 NUMBERS = [
-    Row("a batch holds NaN", call(LOAD, "poison batch", 12), 2, "A weight holds NaN or infinity after epoch 2 (step 16), at a learning rate of 0.2; first layer with a weight of NaN or infinity: …\nThe weights of epoch 1 are restored, from RUN/checkpoints.\nTry a lower learning rate, clip_norm=1.0, or look for odd values in the inputs.", 11),
-    Row("a gradient is NaN", call(LOAD, "poison gradient", 12), 2, "The loss is nan at step 14 (epoch 2), at a learning rate of 0.2; first layer with a weight of NaN or infinity: …\nThe weights of epoch 1 are restored, from RUN/checkpoints.\nTry a lower learning rate, clip_norm=1.0, or look for odd values in the inputs.", 11),
+    Row("a batch holds NaN, which every layer passes on", call(LOAD, "poison batch", 12, "pass on"), 2, f"The loss is nan at step 13 {NOT_FINITE}", 11),
+    Row("a batch holds NaN, of which a layer makes zeros", call(LOAD, "poison batch", 12, "swallow"), 2, f"A weight holds NaN or infinity after epoch 2 (step 16){NOT_FINITE.removeprefix('(epoch 2)')}", 11),
+    Row("a gradient is NaN", call(LOAD, "poison gradient", 12), 2, f"The loss is nan at step 14 {NOT_FINITE}", 11),
     Row("the clock is set back by a day; checkpoints by minutes still come (killed later)", step(4, "set clock back") + step(13, *KILL), 137, kept=12, options=["--checkpoint-minutes", "1e-6"]),
 ]  # fmt: skip
 
@@ -260,9 +265,9 @@ HEADER = """# What can happen to a run
 Printed by `python tests/faults/fault_table.py`: {count} faults. The slow tests in `tests/faults/` inject each of them into
 real processes and check every column: exit code, message, newest whole checkpoint, and what comes after `--resume RUN`
 once the cause is mended. "{equal}" means: every variable of model, optimizer and metrics after the last step,
-the exported weights, `metrics.csv` and the scores equal those of a run that nothing happened to, bit for bit (on CPUs),
-no half-written file is left, and no row prints a traceback. `tests/faults/test_kills.py` kills every family
-at random moments besides.
+the exported weights, `metrics.csv` and the scores equal those of a run that nothing happened to, bit for bit (on CPUs, and
+on [one machine](#which-bits-which-machines)), no half-written file is left, and no row prints a traceback.
+`tests/faults/test_kills.py` kills every family at random moments besides.
 
 The run: `python recipes/classify_table.py --out RUN`, a tiny model with dropout, {steps} steps in four epochs, a checkpoint
 after every third step of an epoch and at its end."""
@@ -280,6 +285,45 @@ random moments (`tests/faults/test_worker_faults.py`), and the link between two 
 | --- | --- | --- | --- | --- |"""
 
 
+BITS = """
+## Which bits, which machines
+
+Kernels differ with the processor: another order of a sum, or a multiplication and addition rounded once, changes last
+digits, and a training carries them on. So "the same bits" holds on one machine, or on machines with the same processor,
+the same versions of the libraries, the same number of threads (`TF_NUM_INTRAOP_THREADS`) and the same `--strategy` and
+`--replicas`. On GPUs `--deterministic` is for that (**untried**).
+
+| what is promised | on one machine | on other machines |
+| --- | --- | --- |
+| a killed run goes on as if nothing had happened; the same config and seed train the same weights; several workers agree | the same bits | the run goes on, with other last digits of losses and weights |
+| which examples are in which split, their order, which of them make up a batch | the same | the same, with the same versions of the libraries: they come from whole numbers (`tests/test_data.py`) |
+| the seeds of augmentation | the same bits | the same: whole numbers; the pixels made with them, to rounding |
+| initial weights, dropout noise | the same bits | to rounding: random whole numbers, the same on all CPUs, turned into floats |
+| an exported model loads, and its outputs are the golden ones (`zoo verify`) | the same bits on CPUs | within 1e-5, beside 1 |
+| the test score of a shipped model | the same | but for one test example in 10,000, where two logits are equal to the last digits (`tests/test_shipped.py`) |
+| the score of a model that is trained again | the same bits | another draw, as with another seed; the interval in `report.md` and several seeds say how far that goes |
+| what is refused, messages, exit codes, what is left on disk | the same | the same |
+| NaN and infinity stop a run, are in no checkpoint, and are neither judged nor exported | the same | the same; see below for the step |
+
+With oneDNN a dense layer's ReLU makes 0 of NaN, so that the loss does not tell, and the weights do at the end of the epoch;
+without, the loss is NaN at the next step. TensorFlow takes oneDNN by itself on some processors and not on others. The rows
+and tests about NaN make layers do both, whatever the processor.
+
+These settings change kernels, to try another processor's on a newer one. Found with two small models (AMD EPYC with AVX-512,
+tensorflow 2.21.0, 2 cores); none of them changed splits, order, batches, initial weights or dropout noise by a bit:
+
+| environment | changes the trained weights of |
+| --- | --- |
+| `ONEDNN_MAX_CPU_ISA=AVX2`, `ONEDNN_MAX_CPU_ISA=SSE41` | `dense:small`, `cnn:tiny`, `dense:small` with `--jit on` |
+| `TF_ENABLE_ONEDNN_OPTS=0` | `cnn:tiny`, and what ReLU makes of NaN |
+| `XLA_FLAGS=--xla_cpu_max_isa=SSE4_2` | `dense:small` with `--jit on` |
+| `TF_NUM_INTRAOP_THREADS=1` | `cnn:tiny` |
+
+Who needs the same bits on two machines trains on one and copies RUN or its export, whose manifest shows that every byte
+is the same. To set the older processor's limits on both is worth a try, but **untried** here: NumPy and the mathematical
+functions of the C library choose by the processor, too."""
+
+
 def main():
     import worker_table
 
@@ -295,6 +339,7 @@ def main():
     print(WORKERS.format(equal=EQUAL.capitalize()))
     for row in worker_table.ROWS:
         print(row.in_words())
+    print(BITS)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from zoo.models import checks, lora
 from zoo.saving import card as cards
 from zoo.saving import endpoints, graph_check, manifest
 from zoo.training import fused
-from zoo.training.callbacks import NotFiniteError
+from zoo.training.callbacks import check_weights
 
 
 def export_model(model, splits, preparation, run):
@@ -43,11 +43,7 @@ def export_model(model, splits, preparation, run):
         raise checks.InputError(
             f"{run.folder} has no score yet: call evaluate_model before export_model."
         )
-    for weight in model.weights:
-        if not np.isfinite(keras.ops.convert_to_numpy(keras.ops.cast(weight, "float32"))).all():
-            raise NotFiniteError(
-                f"The weight {weight.path} holds NaN or infinity: this model is not exported."
-            )
+    check_weights(model, "this model is not exported")
     info = splits.info
     score = json.loads((run.folder / "score.json").read_text())
     if run.resumed and (before := _exported_before(run.folder, score)):

@@ -163,7 +163,8 @@ def _check_preparation(model, taught, splits, preparation):
         tf.cast(logits, tf.float32) / taught.card["runs"][0].get("temperature", 1.0)
     )
     is_exact = taught.card["config"]["run"].get("precision", "float32") == "float32"
-    if float(tf.reduce_max(tf.abs(found - wanted))) > (1e-3 if is_exact else 3e-2):
+    # Written so that NaN counts as another answer.
+    if not np.all(np.abs(found - wanted) <= (1e-3 if is_exact else 3e-2)):
         raise checks.InputError(
             f"{taught.card['name']} cannot teach {splits.info.name}: it was trained on inputs prepared in another way "
             f"({'; '.join(taught.card['preprocessing'])}), or scaled by other numbers. Train a teacher on the same data."

@@ -19,10 +19,11 @@ class NotFiniteError(checks.InputError):
 
 
 class StopAtNotFinite(keras.callbacks.Callback):
-    """Raises `NotFiniteError` at a NaN or an infinity: in the loss at the next step, in logs and weights at the epoch's end.
+    """Raises `NotFiniteError` at a NaN or an infinity: in the loss at the next step, in all else at the epoch's end.
 
-    Before that the model gets the weights of the best epoch so far back. Keras's `TerminateOnNaN` looks at the loss
-    alone, which can stay finite when all weights are NaN, and it leaves the model as it is.
+    All else is the logs, the weights and the optimizer's variables. Before that the model gets the weights of the
+    best epoch so far back. Keras's `TerminateOnNaN` looks at the loss alone, and leaves the model as it is. The loss can
+    stay finite when weights are NaN: oneDNN's fused ReLU, which TensorFlow takes on some processors, makes 0 of NaN.
 
     Args:
         best: The run's `Checkpoints`.
@@ -59,6 +60,9 @@ class StopAtNotFinite(keras.callbacks.Callback):
                 self._stop(f"{name} is {value} {steps}", layer_and_weight)
         if layer_and_weight is not None:
             self._stop(f"A weight holds NaN or infinity {steps}", layer_and_weight)
+        for variable in self.model.optimizer.variables:
+            if not _is_finite(variable):
+                self._stop(f"The optimizer's {variable.path} holds NaN or infinity {steps}", None)
 
     def _steps(self):
         return int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
@@ -90,13 +94,31 @@ class StopAtNotFinite(keras.callbacks.Callback):
 
 
 def bad_weight(model):
-    """The first layer, in the model's order, with a weight that is not finite, and that weight; `None` without one."""
-    for layer in model.layers:
+    """The first layer, in the model's order, with a weight that is not finite, and that weight; `None` without one.
+
+    A weight of no layer counts as the model's own.
+    """
+    for layer in [*model.layers, model]:
         for weight in layer.weights:
-            is_float = weight.dtype.startswith(("float", "bfloat"))
-            if is_float and not _all_finite(weight.value):
+            if not _is_finite(weight):
                 return layer.name, weight.path
     return None
+
+
+def check_weights(model, what):
+    """Raises `NotFiniteError` where a weight is not finite: on some processors the outputs do not tell.
+
+    Args:
+        model: The model.
+        what: What does not happen to it then, for the message.
+    """
+    found = bad_weight(model)
+    if found is not None:
+        raise NotFiniteError(f"The weight {found[1]} holds NaN or infinity: {what}.")
+
+
+def _is_finite(variable):
+    return not keras.backend.is_float_dtype(variable.dtype) or _all_finite(variable.value)
 
 
 def bad_output(model, inputs):

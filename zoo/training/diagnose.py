@@ -22,6 +22,7 @@ OVERFIT_STEPS = 300
 OVERFIT_LOSS = 0.1  # nats; with every example right
 ACCURACIES = {"accuracy", "binary_accuracy"}
 OVERFIT_SHARE = 0.01  # of the first loss, for a regression
+NOT_FINITE = "The loss or a weight is not finite: lower the learning rate (--find-lr suggests one)."
 
 # What is noise on purpose in Keras's layers, and where it is set.
 _NOISE = (
@@ -50,7 +51,7 @@ def diagnose(model, splits, run):
 
     Raises:
         InputError: The model cannot fit one batch; the message says what to look at.
-        NotFiniteError: The loss is not finite, even at the lowest learning rate.
+        NotFiniteError: The loss or a weight is not finite, even at the lowest learning rate.
     """
     asked = run.config.diagnose
     if not (asked.find_lr or asked.overfit_batch):
@@ -77,12 +78,13 @@ def _taught(config):
 class _Steps(keras.callbacks.Callback):
     """Notes rate, loss and metrics of each step, and stops when `is_over(steps)` says so.
 
+    It stops, too, at a loss that is not finite, or after a step that made a weight so: the next loss might not tell.
     A step is an epoch here: within an epoch Keras shows the mean of the losses so far.
     """
 
     def __init__(self, is_over):
         super().__init__()
-        self.is_over, self.steps = is_over, []
+        self.is_over, self.steps, self.is_finite = is_over, [], True
 
     def on_epoch_begin(self, epoch, logs=None):
         rate = self.model.optimizer.learning_rate
@@ -90,15 +92,16 @@ class _Steps(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.steps[-1] |= logs
-        if not np.isfinite(logs["loss"]) or self.is_over(self.steps):
+        self.is_finite = np.isfinite(logs["loss"]) and callbacks.bad_weight(self.model) is None
+        if not self.is_finite or self.is_over(self.steps):
             self.model.stop_training = True
 
 
 def _train(model, batches, count, is_over):
-    """Trains for up to `count` steps; returns a dict for each."""
+    """Trains for up to `count` steps; returns a dict for each, and whether loss and weights are finite at the end."""
     watch = _Steps(is_over)
     model.fit(batches, steps_per_epoch=1, epochs=count, callbacks=[watch], shuffle=False, verbose=0)
-    return watch.steps
+    return watch.steps, watch.is_finite
 
 
 def smoothed(losses):
@@ -122,10 +125,11 @@ def find_learning_rate(model, splits, run):
         return values[-1] > 4 * values.min()
 
     batches = training_batches(splits, run.config.optimizer.class_weight)
-    steps = [s for s in _train(model, batches, count, is_over) if np.isfinite(s["loss"])]
+    every, _ = _train(model, batches, count, is_over)
+    steps = [step for step in every if np.isfinite(step["loss"])]
     if len(steps) < 5:
         raise callbacks.NotFiniteError(
-            f"The loss is not finite after {len(steps) + 1} steps, at a learning rate of about {lowest:g}: "
+            f"The loss or a weight is not finite after {len(every)} steps, at a learning rate of about {lowest:g}: "
             "look for odd values in the inputs, and for layers that divide or take a logarithm."
         )
     rates, losses = np.array([[step["learning_rate"], step["loss"]] for step in steps]).T
@@ -181,7 +185,7 @@ def overfit_batch(model, splits, run):
         return last["loss"] < OVERFIT_LOSS and all(last[name] == 1 for name in ACCURACIES & {*last})
 
     with _without_noise(model):
-        steps = _train(
+        steps, is_finite = _train(
             model, tf.data.Dataset.from_tensors(batch).repeat(), OVERFIT_STEPS, is_fitted
         )
     first, last = steps[0]["loss"], steps[-1]["loss"]
@@ -190,11 +194,11 @@ def overfit_batch(model, splits, run):
     pictures.steps(steps, wanted, run.folder / "overfit_batch.png")
     ends = ", ".join(f"{name} {steps[0][name]:.3g} → {steps[-1][name]:.3g}" for name in wanted)
     found = f"{len(steps)} steps on one batch of {splits.batch_size}: {ends}"
-    if not is_fitted(steps):
+    if not (is_finite and is_fitted(steps)):
         limits = " and ".join(f"{name} {value:.2g}" for name, value in wanted.items())
         raise checks.InputError(
             f"overfit_batch failed. {found}; wanted {limits} (see {run.folder / 'overfit_batch.png'}).\n"
-            f"{_advice(first, last, batch)}"
+            f"{_advice(first, last, batch) if is_finite else NOT_FINITE}"
         )
     log.info("overfit_batch passed: model, loss and labels fit together. %s", found)
 
@@ -217,8 +221,6 @@ def _without_noise(model):
 
 
 def _advice(first, last, batch):
-    if not np.isfinite(last):
-        return "The loss is not finite: lower the learning rate (--find-lr suggests one)."
     inputs, targets = (np.asarray(part).reshape(len(part), -1) for part in batch)
     alike = len(np.unique(inputs, axis=0)), len(np.unique(np.hstack([inputs, targets]), axis=0))
     if alike[0] < alike[1]:

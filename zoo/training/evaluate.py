@@ -12,7 +12,7 @@ from zoo.training import baseline as baselines
 from zoo.training import report as reports
 from zoo.training import scores as scoring
 from zoo.training import strategy as strategies
-from zoo.training.callbacks import NotFiniteError
+from zoo.training.callbacks import NotFiniteError, check_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +60,9 @@ def evaluate_model(model, splits, preparation, run, history=None):
         A `Report`.
 
     Raises:
-        NotFiniteError: An output of the model or a score is NaN or infinite.
+        NotFiniteError: A weight, an output of the model or a score is NaN or infinite.
     """
+    check_weights(model, "this model is not judged")
     task, asked = tasks.task(splits.info.task), run.config.report
     targets = splits.targets("test")
     plain = (

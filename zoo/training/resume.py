@@ -211,7 +211,8 @@ class Checkpoints(keras.callbacks.Callback):
         variables = self._variables()
         arrays = [keras.ops.convert_to_numpy(variable) for variable in variables]
         number = epoch * self.splits.steps_per_epoch + step
-        if not all(np.isfinite(array).all() for array in arrays if array.dtype.kind == "f"):
+        is_float = [keras.backend.is_float_dtype(variable.dtype) for variable in variables]
+        if not all(np.isfinite(a).all() for a, is_one in zip(arrays, is_float) if is_one):
             log.warning("NaN or infinity after step %d: that state is not saved", number)
             return
         held, callbacks = [], []
