@@ -11,7 +11,7 @@ quickstart: .venv/installed
 test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(if $(SLOW),--slow) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 $(if $(SLOW),--slow) $(ARGS)
 
 .venv/installed: setup.cfg
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv

@@ -1,5 +1,6 @@
 """Shared by all tests: two logical CPU devices, the option --slow, the prepared data sets."""
 
+import ctypes
 import functools
 import gc
 import os
@@ -11,6 +12,7 @@ import pytest
 import warm
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+QUICK = 10  # seconds that a test of the default suite may take
 
 
 def pytest_addoption(parser):
@@ -33,6 +35,20 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "slow" in item.keywords:
                 item.add_marker(skip)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Names the tests without the mark `slow` that take too long for the default suite."""
+    seconds = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "duration", None) and "slow" not in report.keywords:
+                seconds[report.nodeid] = seconds.get(report.nodeid, 0) + report.duration
+    for name, taken in sorted(seconds.items(), key=lambda pair: -pair[1]):
+        if taken > QUICK:
+            terminalreporter.write_line(
+                f"over {QUICK} s, but not marked slow: {name} {taken:.1f} s", yellow=True
+            )
 
 
 @pytest.fixture
@@ -115,3 +131,4 @@ def memory_given_back():
     yield
     gc.unfreeze()
     sys.modules["keras"].utils.clear_session()
+    ctypes.CDLL(None).malloc_trim(0)

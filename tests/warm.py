@@ -5,6 +5,7 @@ of a process, it uses `subprocess`.
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -99,6 +100,7 @@ def _serve(imports):
         others = ("zoo.cli", "sklearn.linear_model", "matplotlib.figure", "tensorboard")
         for module in (*zoo._HOMES.values(), *others):
             zoo.import_quietly(module)
+    gc.freeze()  # a pass of the collector would write into the memory that all children share
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait
     for line in sys.stdin:
         if os.fork() == 0:
