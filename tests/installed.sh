@@ -73,9 +73,9 @@ passed "zoo train --dataset wine, and zoo verify of that run"
 output "$bin/python" -Ic '
 import sys
 import tensorflow as tf
-model = tf.saved_model.load("runs/wine-dense_tiny-1/export/1")
-(spec,) = model.signatures["serving_default"].structured_input_signature[1].values()
-answer = model.signatures["serving_default"](**{spec.name: tf.ones((2, 13), spec.dtype)})
+serve = tf.saved_model.load("runs/wine-dense_tiny-1/export/1").signatures["serving_default"]
+specs = serve.structured_input_signature[1]
+answer = serve(**{name: tf.ones((2, *spec.shape[1:]), spec.dtype) for name, spec in specs.items()})
 print(answer["probabilities"].shape, "zoo" in sys.modules)' >"$folder/plain"
 holds "the export in plain TensorFlow" "(2, 3) False" "$(cat "$folder/plain")"
 passed "plain TensorFlow loads the export, without zoo"
