@@ -1,10 +1,11 @@
-# The two commands of the README. Both work from a fresh clone with Python 3.11+ and nothing else.
+# The commands of the README. They work from a fresh clone with Python 3.11 to 3.13, its venv module and nothing else.
+# An existing .venv keeps its Python: remove it before naming another one, as in `make test PYTHON=python3.13`.
 PYTHON ?= python3
 BIN := .venv/bin
 # Processes that share the tests; each takes up to 7 GiB.
 WORKERS ?= 2
 
-.PHONY: quickstart test
+.PHONY: quickstart test test-installed
 quickstart: .venv/installed
 	$(BIN)/python recipes/quickstart.py
 
@@ -12,6 +13,9 @@ test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 $(if $(SLOW),--slow) $(ARGS)
+
+test-installed:
+	PYTHON=$(PYTHON) tests/installed.sh
 
 .venv/installed: setup.cfg
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
