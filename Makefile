@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Processes that share the tests; each takes up to 7 GiB.
 WORKERS ?= 2
 
-.PHONY: quickstart test test-installed
+.PHONY: quickstart test test-processors test-installed
 quickstart: .venv/installed
 	$(BIN)/python recipes/quickstart.py
 
@@ -13,6 +13,9 @@ test: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --durations=10 $(if $(SLOW),--slow) $(ARGS)
+
+test-processors: .venv/installed-test
+	$(BIN)/python tests/processors.py -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-installed:
 	PYTHON=$(PYTHON) tests/installed.sh
