@@ -37,6 +37,7 @@ def test_a_converted_model_answers_as_the_saved_model(kind, to, run, in_tmp):  #
     inputs = examples(run(kind))
     wanted = zoo.load(run(kind)).signatures["tensors"](**inputs)
     found = runtimes.open_converted(folder, threads=1)(inputs)
+    assert set(found) == set(wanted)
     assert_same_answers(found, {name: values.numpy() for name, values in wanted.items()})
     assert (folder / "vocabulary.json").exists() == (kind == "text")
     with pytest.raises(zoo.InputError, match="exists already"):

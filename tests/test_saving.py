@@ -1,6 +1,7 @@
 """SavedModels: what leaves a run, what TensorFlow alone gets back, and what is refused."""
 
 import dataclasses
+import json
 import re
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import yaml
 from table import STATEFUL, TOKENS, set_ramp, tiny
 from tolerances import KERNELS, ROUNDING, assert_close, decided
@@ -444,7 +446,36 @@ def test_an_atomic_write_keeps_the_old_content_when_it_fails(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_shipped_models_verify(name):
     result = zoo.verify(SHIPPED / name)
-    assert result["largest_difference"] <= 1e-5
+    assert result["largest_difference"] <= golden_check.TOLERANCE
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_a_golden_output_is_compared_by_its_own_scale(unit):
+    golden, rounded = np.array([[0.5, -2.0]], "float32"), [[0.5 + 1e-6, -2.0]]
+    for found, is_same in ((rounded, True), ([[0.5001, -2.0]], False), ([[np.nan, -2.0]], False), ([[0.5]], False)):  # fmt: skip
+        share = golden_check.difference(np.array(found, "float32") * unit, golden * unit)
+        assert (share <= golden_check.TOLERANCE) is is_same
+    zeros = np.zeros((2, 3), "float32")
+    assert golden_check.difference(zeros + 0.1, zeros) == pytest.approx(0.1)
+
+
+def test_a_changed_weight_shows_in_small_outputs_too(tmp_path):
+    """Outputs of about 1e-5, of which one weight in a thousandth of its value changes a thousandth."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.layers[0].set_weights([np.full((3, 1), 1e-5), np.zeros(1)])
+    (tmp_path / "assets.extra").mkdir()
+    signature = tf.function(
+        lambda x: {"y": model(x)}, input_signature=[tf.TensorSpec((None, 3), "float32", name="x")]
+    )
+    golden = {"inputs/x": np.eye(3, dtype="float32")}
+    golden["serving_default/y"] = model(golden["inputs/x"]).numpy()
+    np.savez(tmp_path / "assets.extra" / "golden.npz", **golden)
+    model.layers[0].kernel.assign([[1e-5], [1.001e-5], [1e-5]])
+    tf.saved_model.save(model, tmp_path, {"serving_default": signature})
+    found = json.loads(load.run_alone(golden_check.__file__, tmp_path).stdout)
+    assert re.fullmatch(
+        "serving_default: y differs from .* by a share of 0.001", *found["problems"]
+    )
 
 
 @pytest.mark.slow

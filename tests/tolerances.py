@@ -135,7 +135,7 @@ def uses():
                 counts[row] += 1
         for node in ast.walk(tree):
             if called(node) == "assert_close":
-                given = [k.value for k in node.keywords if k.arg == "scale"]
+                given = [*node.args[3:4], *(k.value for k in node.keywords if k.arg == "scale")]
                 scale = f"`{ast.unparse(given[0])}`" if given else "largest"
                 rows = {n.id for n in ast.walk(node.args[2]) if isinstance(n, ast.Name)}
                 for row in rows & set(TABLE):
