@@ -1,5 +1,6 @@
 """The tolerances: what passes and fails, the page, and that no test has a tolerance of its own."""
 
+import ast
 import contextlib
 import io
 
@@ -75,6 +76,19 @@ def test_the_page_is_that_of_the_table():
 def test_every_row_is_used():
     counts, _ = tolerances.uses()
     assert [name for name, count in counts.items() if not count] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("np.testing.assert_allclose(a, b, atol=1)", 1),
+        ("assert np.allclose(a, b)", 1),
+        ("assert not np.allclose(a, b)", 0),
+        ("assert_close(a, b, KERNELS)", 0),
+    ],
+)
+def test_tolerances_of_ones_own_are_found(line, count):
+    assert len(tolerances.own_tolerances(ast.parse(line))) == count
 
 
 def test_no_test_has_a_tolerance_of_its_own():

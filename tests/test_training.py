@@ -175,7 +175,8 @@ def test_the_score_is_that_of_the_exported_model(in_tmp):
     served = zoo.load(trained.export).predict(inputs)
     right = served["class_id"] == splits.targets("test")
     sure = decided(served["probabilities"])
-    assert np.mean(right & sure) <= trained.report.scores["accuracy"] <= np.mean(right | ~sure)
+    hits = round(trained.report.scores["accuracy"] * 114)
+    assert (right & sure).sum() <= hits <= (right | ~sure).sum()
     assert trained.report.scores["accuracy"] > 0.85
 
 
