@@ -83,8 +83,8 @@ def texts_in(function):
 def assert_same_answers(found, wanted):
     """Checks floats to their rounding, and classes where rounding does not decide them; of an answer the score has to agree."""
     floats = {name: np.asarray(v) for name, v in wanted.items() if np.asarray(v).dtype.kind == "f"}
-    scale = 1 if "probabilities" in floats else None
-    assert_close({name: found[name] for name in floats}, floats, KERNELS, scale)
+    found_floats = {name: found[name] for name in floats}
+    assert_close(found_floats, floats, KERNELS, scale=1 if "probabilities" in floats else None)
     for name in {"class_id", "label"} & set(found):
         sure = decided(floats["probabilities"])
         np.testing.assert_array_equal(np.asarray(found[name])[sure], np.asarray(wanted[name])[sure])
