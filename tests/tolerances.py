@@ -27,7 +27,7 @@ KERNELS = Tolerance(
     "one operation for several, compiled or eager.",
 )
 ORDER = Tolerance(
-    2e-5, "Float32 sums in another order: losses, gradients and one step of training."
+    1e-5, "Float32 sums in another order: losses, gradients and one step of training."
 )
 TORCH = Tolerance(2e-5, "PyTorch's own float32 kernels.")
 ANGLES = Tolerance(5e-5, "Float32 angles of several hundred, which are right to 3e-5.")
@@ -35,11 +35,14 @@ DEEP = Tolerance(
     1e-4,
     "Float32 through about ten batch normalizations, each of which divides by a small spread.",
 )
-TRAINED = Tolerance(1e-4, "Several steps of training, each of which has rounded in another order.")
+TRAINED = Tolerance(2e-5, "Several steps of training, each of which has rounded in another order.")
 COMPILERS = Tolerance(1e-4, "Float32 programs of XLA, or of Keras on JAX and on PyTorch.")
-EPOCHS = Tolerance(1e-3, "Scores and losses of whole epochs that have rounded in another order.")
-FLOAT16 = Tolerance(4e-3, "Eight roundings of a float16, which is right to 5e-4.")
-BFLOAT16 = Tolerance(3.2e-2, "Eight roundings of a bfloat16, which is right to 4e-3.")
+EPOCHS = Tolerance(
+    1e-3,
+    "Scores of whole runs that have rounded in another order, and a temperature fitted to them.",
+)
+FLOAT16 = Tolerance(2e-3, "Four roundings of a float16, which is right to 5e-4.")
+BFLOAT16 = Tolerance(1.6e-2, "Four roundings of a bfloat16, which is right to 4e-3.")
 INT8 = Tolerance(0.01, "Weights of 8 bits.")
 INT4 = Tolerance(0.1, "Weights of 4 bits.")
 PRINTED = Tolerance(1e-4, "A number that was written down with four digits.")
