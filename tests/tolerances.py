@@ -35,14 +35,14 @@ DEEP = Tolerance(
     1e-4,
     "Float32 through about ten batch normalizations, each of which divides by a small spread.",
 )
-TRAINED = Tolerance(2e-5, "Several steps of training, each of which has rounded in another order.")
-COMPILERS = Tolerance(1e-4, "Float32 programs of XLA, or of Keras on JAX and on PyTorch.")
-EPOCHS = Tolerance(
-    1e-3,
-    "Scores of whole runs that have rounded in another order, and a temperature fitted to them.",
+TRAINED = Tolerance(
+    2e-5,
+    "Several steps of training, each of which has rounded in another order, and the scores then.",
 )
+COMPILERS = Tolerance(1e-4, "Float32 programs of XLA, or of Keras on JAX and on PyTorch.")
 FLOAT16 = Tolerance(2e-3, "Four roundings of a float16, which is right to 5e-4.")
 BFLOAT16 = Tolerance(1.6e-2, "Four roundings of a bfloat16, which is right to 4e-3.")
+HALF_TRAINED = Tolerance(0.1, "Several steps of training in bfloat16, whose roundings add up.")
 INT8 = Tolerance(0.01, "Weights of 8 bits.")
 INT4 = Tolerance(0.1, "Weights of 4 bits.")
 PRINTED = Tolerance(1e-4, "A number that was written down with four digits.")

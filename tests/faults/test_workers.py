@@ -17,7 +17,7 @@ import pytest
 import table
 import train_family
 from fault_table import step
-from tolerances import BFLOAT16, EPOCHS, TRAINED, assert_close
+from tolerances import HALF_TRAINED, TRAINED, assert_close
 
 import zoo
 from zoo.training import checkpoints
@@ -118,7 +118,7 @@ def test_settings_mean_what_they_mean_on_one(options, in_tmp):
     assert_alike("ONE", "MANY", 2)
     one, many = (json.loads(Path(run, "score.json").read_text()) for run in ("ONE", "MANY"))
     for key in ("scores", "temperature", "constant"):
-        assert_close(many[key], one[key], EPOCHS)
+        assert_close(many[key], one[key], TRAINED)
     assert many.get("baseline") == one.get("baseline")
 
 
@@ -129,7 +129,7 @@ def test_mixed_precision_trains_and_predicts(in_tmp):
     ended = crew.run(2, crew.TRAIN, "cnn", 0, "MANY", options)
     assert [code for code, _ in ended] == [0, 0], ended[0][1] + ended[-1][1]
     (rows, _), (others, _) = last_state("ONE"), last_state("MANY")
-    assert_close(others[-1]["loss"], rows[-1]["loss"], BFLOAT16)
+    assert_close(others[-1]["loss"], rows[-1]["loss"], HALF_TRAINED)
 
 
 @pytest.mark.parametrize(
