@@ -165,7 +165,9 @@ def main():
     counts, scales = uses()
     print(PAGE.format(count=len(TABLE)))
     for name, row in TABLE.items():
-        shown = ", ".join(sorted(scales[name], key=lambda scale: (scale != "largest", scale)))
+        shown = ", ".join(
+            sorted(scales[name] or {"largest"}, key=lambda scale: (scale != "largest", scale))
+        )
         print(f"| {name} | {row.share:g} | {row.reason} | {counts[name]} | {shown} |")
 
 
