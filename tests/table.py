@@ -115,12 +115,6 @@ def rows(inputs, count):
     return keras.tree.map_structure(lambda x: x[:count], inputs)
 
 
-def assert_same(a, b, rtol=0.0):
-    """Compares outputs: arrays, or dicts of them."""
-    for one, other in zip(keras.tree.flatten(a), keras.tree.flatten(b), strict=True):
-        np.testing.assert_allclose(one, other, rtol=rtol, atol=1e-7 if rtol else 0)
-
-
 def logits_of(model):
     """The output tensor of the layer `logits`."""
     return model.output["logits"] if isinstance(model.output, dict) else model.output

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tolerances import FLOAT16, TRAINED, assert_close
 
 import zoo
 
@@ -40,10 +41,10 @@ def test_parts_give_the_update_of_the_whole_batch(options, in_tmp):
     parts = trained("dense:tiny", (X, Y), accumulate=4, **options)
     exact = options.get("precision") is None
     for a, b in zip(whole.model.get_weights(), parts.model.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-5 if exact else 5e-3)
+        assert_close(a, b, TRAINED if exact else FLOAT16)
     for name, values in whole.history.history.items():
         found = parts.history.history[name]
-        np.testing.assert_allclose(found, values, rtol=1e-3 if exact else 0.05, err_msg=name)
+        assert_close(found, values, TRAINED if exact else FLOAT16, err_msg=name)
 
 
 @pytest.mark.slow

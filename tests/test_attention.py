@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tolerances import ANGLES, BFLOAT16, DRAWS, FLOAT16, KERNELS, ROUNDING, TORCH, assert_close
 
 import zoo
 from zoo.models import attention, positions
@@ -142,37 +143,35 @@ def test_output_and_gradients_agree_with_pytorch(cross, causal, masked):
         attn_mask=torch.ones(5, 5).triu(1).bool() if causal else None,
     )
     (expected * torch.tensor(direction)).sum().backward()
-    np.testing.assert_allclose(ours, expected.detach().numpy(), atol=1e-5)  # float32
+    assert_close(ours, expected.detach().numpy(), TORCH)
     grads = torch_gradients(theirs, cross)
     assert len(grads) == len(gradients)
     for weight, gradient in zip(layer.trainable_weights, gradients):
         name = weight.path.split("/", 1)[1]
-        scale = max(1e-3, np.abs(grads[name]).max())
-        np.testing.assert_allclose(gradient / scale, grads[name] / scale, atol=1e-5, err_msg=name)
+        assert_close(gradient, grads[name], TORCH, np.abs(grads[name]).max(initial=1e-3), name)
 
 
 def test_sinusoids_are_those_of_the_paper():
     for width in (16, 7):
         table = positions.sinusoids(np.arange(600), width)
-        # float32 angles of up to 600 are right to 3e-5
-        np.testing.assert_allclose(table, numpy_sinusoids(np.arange(600), width), atol=5e-5)
-        np.testing.assert_allclose(table[:20], numpy_sinusoids(np.arange(20), width), atol=2e-6)
+        assert_close(table, numpy_sinusoids(np.arange(600), width), ANGLES)
+        assert_close(table[:20], numpy_sinusoids(np.arange(20), width), ROUNDING)
     x = random(2, 9, 6)
     layer = positions.SinusoidalPositions(scale=3.0)
-    np.testing.assert_allclose(layer(x), 3 * x + numpy_sinusoids(np.arange(9), 6), atol=2e-6)
+    assert_close(layer(x), 3 * x + numpy_sinusoids(np.arange(9), 6), ROUNDING)
 
 
 def test_rotary_positions_agree_with_numpy_and_are_relative():
     x, steps = random(2, 5, 8), [0, 1, 2, 40, 41]
     turned = positions.rotate(x, np.array(steps))
-    np.testing.assert_allclose(turned, numpy_rotate(x, steps), atol=1e-5)
+    assert_close(turned, numpy_rotate(x, steps), ROUNDING)
 
     x = random(2, 5, WIDTH)
     layer = built(attention.Attention(HEADS, rotary=True), x.shape)
     expected = expected_output(layer, x, turn=lambda q: numpy_rotate(q, range(5)))
-    np.testing.assert_allclose(layer(x), expected, atol=1e-5)
+    assert_close(layer(x), expected, KERNELS)
     shifted = expected_output(layer, x, turn=lambda q: numpy_rotate(q, range(7, 12)))
-    np.testing.assert_allclose(expected, shifted, atol=1e-9)
+    assert expected == pytest.approx(shifted, abs=1e-9)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
@@ -181,12 +180,12 @@ def test_positions_keep_their_digits_in_half_precision(dtype):
     steps = 3000
     layer = positions.SinusoidalPositions(dtype=dtype)
     table = np.asarray(layer(np.zeros((1, steps, 4)))[0], "float32")
-    resolution = {"float16": 1e-3, "bfloat16": 8e-3}[dtype]
-    np.testing.assert_allclose(table, numpy_sinusoids(range(steps), 4), atol=resolution)
+    half = {"float16": FLOAT16, "bfloat16": BFLOAT16}[dtype]
+    assert_close(table, numpy_sinusoids(range(steps), 4), half)
     ones = keras.ops.ones((1, steps, 4), dtype)
     turned = np.asarray(positions.rotate(ones, np.arange(steps))[0], "float32")
     expected = numpy_rotate(np.ones((steps, 4)), range(steps))
-    np.testing.assert_allclose(turned, expected, atol=4 * resolution)
+    assert_close(turned, expected, half)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
@@ -206,8 +205,8 @@ def test_a_row_of_padding_only_is_finite_and_ignores_its_length(policy, jit):
     whole, gradients = run(x, mask)
     cut, _ = run(x[:, :4], mask[:, :4])
     assert all(np.isfinite(np.asarray(g, "float32")).all() for g in gradients)
-    difference = np.abs(np.asarray(whole, "float32")[:, :4] - np.asarray(cut, "float32")).max()
-    assert difference <= {"float32": 1e-6, "mixed_float16": 4e-3, "mixed_bfloat16": 4e-2}[policy]
+    rows = {"float32": KERNELS, "mixed_float16": FLOAT16, "mixed_bfloat16": BFLOAT16}
+    assert_close(whole[:, :4], cut, rows[policy])
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -230,11 +229,11 @@ def test_a_cache_gives_what_the_whole_sequence_gives(rotary):
     for start, stop in [(0, 3), (3, 4), (4, 7)]:
         y, cache = run(x[:, start:stop], cache, tf.constant(start))
         parts.append(np.asarray(y))
-    np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-6)
+    assert_close(np.concatenate(parts, 1), whole, KERNELS)
     # A causal step never sees a later one.
     changed = np.array(x)
     changed[:, 5:] += 1
-    np.testing.assert_array_equal(np.asarray(layer(changed))[:, :5], whole[:, :5])
+    assert_close(np.asarray(layer(changed))[:, :5], whole[:, :5], KERNELS)
 
 
 def test_a_context_is_projected_once():
@@ -246,7 +245,7 @@ def test_a_context_is_projected_once():
     cache = layer.context_cache(context)
     for t in range(4):
         y, cache = run(x[:, t : t + 1], cache)
-        np.testing.assert_allclose(y, whole[:, t : t + 1], atol=1e-6)
+        assert_close(y, whole[:, t : t + 1], KERNELS)
 
 
 def test_masks_of_embeddings_arrive_by_themselves():
@@ -261,7 +260,7 @@ def test_masks_of_embeddings_arrive_by_themselves():
     model = keras.Model.from_config(model.get_config())
     expected = model([ids[:, :2], others[:, :1]])
     for ours, theirs in zip(model([ids, others]), expected):
-        np.testing.assert_allclose(ours[:, :2], theirs, atol=1e-6)
+        assert_close(ours[:, :2], theirs, KERNELS)
 
 
 def test_dropout_of_weights_keeps_their_mean():
@@ -271,8 +270,7 @@ def test_dropout_of_weights_keeps_their_mean():
     many = np.repeat(x, 20_000, 0)
     dropped, kept = np.asarray(layer(many, training=True)), np.asarray(layer(x))
     assert dropped.std(0).min() > 0.01
-    # 0.02: four standard errors of a mean of 20,000 outputs with a spread of at most 0.7
-    np.testing.assert_allclose(dropped.mean(0), kept[0], atol=0.02)
+    assert_close(dropped.mean(0), kept[0], DRAWS, scale=1)
 
 
 def test_lora_takes_the_place_of_the_projections_kernels():
@@ -282,7 +280,7 @@ def test_lora_takes_the_place_of_the_projections_kernels():
     for layer in (block.attention.query_key_value, block.attention.out, block.mlp.up):
         layer.enable_lora(2)
         assert not layer._kernel.trainable
-    np.testing.assert_allclose(model(x), before, atol=1e-6)
+    assert_close(model(x), before, KERNELS)
     trained = [w.path for w in block.trainable_weights if "lora" in w.path]
     assert len(set(trained)) == 6
 
@@ -328,7 +326,7 @@ def test_what_is_looked_at_is_what_the_outputs_are_made_of(remat):
         weights = keras.ops.convert_to_numpy(weights)
         assert weights.shape[0] == 2
         assert weights.shape[2:] == (7, 7)
-        np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-5)
+        assert_close(weights.sum(-1), np.ones(weights.shape[:-1]), ROUNDING)
         assert (weights[1, :, :3, 3:] == 0).all()  # padding
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(ids)), before)
     assert all("_weights" not in vars(layer) for layer in layers)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tolerances import ORDER, PRINTED, ROUNDING, assert_close
 
 import zoo
 from zoo.data import augment, pipeline, sources
@@ -78,7 +79,7 @@ def test_randaugment_picks_other_operations_for_every_image():
     noise = layer.get_random_transformation(images, seed=keras.random.SeedGenerator(0))
     means = np.mean(layer.transform_images(images, noise), axis=(1, 2, 3))
     counts = np.unique(means.round(2), return_counts=True)
-    np.testing.assert_allclose(counts[0], [128 - 0.3 * 255, 128 + 0.2 * 255], atol=0.01)
+    assert_close(counts[0], [128 - 0.3 * 255, 128 + 0.2 * 255], PRINTED)
     assert min(counts[1]) > 16  # 32 expected, standard deviation 4
 
 
@@ -106,11 +107,9 @@ def test_labels_stay_right(policy):
             np.testing.assert_array_equal(targets, classes)
             continue
         assert targets.shape == (64, 10)
-        np.testing.assert_allclose(targets.sum(1), 1, atol=1e-5)
+        assert_close(targets.sum(1), np.ones(64), ROUNDING)
         # Every image of class k has pixels of 25 k, so the mean pixel tells the shares.
-        np.testing.assert_allclose(
-            changed.mean((1, 2, 3)), targets @ np.arange(0, 250, 25), atol=1e-2
-        )
+        assert_close(changed.mean((1, 2, 3)), targets @ np.arange(0, 250, 25), ORDER)
         assert (targets.max(1) < 0.99).any()
 
 
@@ -120,7 +119,7 @@ def test_labels_of_several_classes_are_mixed_as_they_are():
     assert targets.dtype == np.float32
     assert targets.max() <= 1
     assert not np.array_equal(targets, several)
-    np.testing.assert_allclose(targets.sum(), several.sum(), rtol=0.5)
+    assert targets.sum() == pytest.approx(several.sum(), rel=0.5)
 
 
 def test_photographs_are_shifted_by_whole_pixels_and_sometimes_flipped():

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from table import KINDS, STATEFUL, set_ramp, tiny
+from tolerances import COMPILERS, assert_close
 
 OTHERS = """
 import sys
@@ -48,7 +49,7 @@ def test_other_backends_give_the_same_outputs(backend, tmp_path):
         model, sample = tiny(name, task, index, **STATEFUL[name])
         set_ramp(model)
         ours = keras.tree.flatten(model.predict(sample.inputs, verbose=0))[0]
-        np.testing.assert_allclose(theirs[f"{name}-{index}"], ours, rtol=1e-4, err_msg=name)
+        assert_close(theirs[f"{name}-{index}"], ours, COMPILERS, err_msg=name)
 
 
 @pytest.mark.slow

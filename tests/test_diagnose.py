@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from swallowing import BOTH_WAYS
+from tolerances import KERNELS, PRINTED, assert_close
 
 import zoo
 from zoo import cli
@@ -37,9 +38,9 @@ def test_find_lr_draws_and_suggests_and_trains_nothing(in_tmp):
     table = np.loadtxt(in_tmp / "run/learning_rates.csv", delimiter=",", skiprows=1)
     # Of 50 steps, the fewest: it ends once the loss has risen to four times its lowest.
     assert 30 < len(table) < 48
-    np.testing.assert_allclose(table[0, 0], 1e-7, rtol=1e-4)
+    assert_close(table[0, 0], 1e-7, PRINTED)
     ratios = table[1:, 0] / table[:-1, 0]
-    np.testing.assert_allclose(ratios, 10 ** (8 / 49), rtol=1e-2)
+    assert_close(ratios, np.full(len(ratios), 10 ** (8 / 49)), PRINTED)
     said = (in_tmp / "run/log.txt").read_text()
     assert "where the loss fell fastest" in said
     assert "a tenth of where it was lowest" in said
@@ -177,7 +178,7 @@ def test_noise_is_switched_off_and_on_again():
     still = model(batch, training=False)
     assert not np.allclose(model(batch, training=True), still)
     with diagnosis._without_noise(model):
-        np.testing.assert_allclose(model(batch, training=True), still, atol=1e-6)  # other kernels
+        assert_close(model(batch, training=True), still, KERNELS)
     assert not np.allclose(model(batch, training=True), still)
     cell = model.layers[1].cell
     assert (cell.dropout, cell.recurrent_dropout, model.layers[2].rate) == (0.1, 0.2, 0.4)

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
+from tolerances import ORDER, TRAINED, assert_close
 
 import zoo
 from zoo.training import distill, tasks
@@ -37,9 +38,9 @@ def test_the_loss_is_the_formula(weights):
     each += 0.3 * 4 * (p * np.log(p / q)).sum(-1)
     wanted = (each * (1 if weights is None else weights)).mean()
     loss = student.compute_loss(x=X, y=Y, y_pred=student(X), sample_weight=weights, training=True)
-    assert float(loss) == pytest.approx(wanted, rel=1e-4)
+    assert_close(loss, wanted, ORDER)
     plain = student.compute_loss(x=X, y=Y, y_pred=student(X), training=False)
-    assert float(plain) == pytest.approx(-np.log(softmax(s)[np.arange(64), Y]).mean(), rel=1e-4)
+    assert_close(plain, -np.log(softmax(s)[np.arange(64), Y]).mean(), ORDER)
 
 
 def test_a_student_of_the_teacher_alone_becomes_like_it():
@@ -74,7 +75,7 @@ def test_parts_and_devices_give_the_update_of_the_whole_batch(options, teacher, 
     parts = zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, **options)
     plain = zoo.train("dense:tiny", (X, Y), **OPTIONS, optimizer="sgd", learning_rate=0.1)
     for a, b in zip(whole.model.get_weights(), parts.model.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+        assert_close(a, b, TRAINED)
     differ = [
         np.abs(a - b).max()
         for a, b in zip(whole.model.get_weights(), plain.model.get_weights(), strict=True)

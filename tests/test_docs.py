@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 import test_recipes
+from tolerances import PRINTED, assert_close
 
 import zoo
 from benchmarks import serving_page
@@ -165,5 +166,7 @@ def test_the_requests_for_serving_are_answered():
             found = outputs[key][0].numpy()
             found = found.decode() if isinstance(found, bytes) else found
             wanted = ast.literal_eval(value)
-            same = wanted if isinstance(wanted, str) else pytest.approx(wanted, rel=1e-4)
-            assert found == same
+            if isinstance(wanted, str):
+                assert found == wanted
+            else:
+                assert_close(found, wanted, PRINTED, scale=abs(wanted) or 1)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from table import KINDS, STATEFUL, loss_of, tiny
+from tolerances import COMPILERS, DEEP, ORDER, TORCH, TRAINED, assert_close, decided
 
 import zoo
 from zoo.training import replicas
@@ -68,7 +69,7 @@ def test_two_devices_train_to_the_weights_of_one(name, task, index, options):
     one = train_once(name, task, index, zoo.make_strategy("one"), optimizer)
     two = train_once(name, task, index, zoo.make_strategy("mirrored", replicas=2), optimizer)
     for a, b in zip(one, two):
-        np.testing.assert_allclose(a, b, atol=2e-6)  # float32 sums in another order
+        assert_close(a, b, TRAINED, scale=np.abs(b).max(initial=0.1))
 
 
 @pytest.mark.slow
@@ -80,7 +81,7 @@ def test_a_training_step_compiles_under_xla_to_the_same_weights(name, task, inde
     plain = train_once(name, task, index, strategy, optimizer)
     compiled = train_once(name, task, index, strategy, optimizer, jit=True)
     for a, b in zip(plain, compiled):
-        np.testing.assert_allclose(a, b, atol=1e-4)
+        assert_close(a, b, COMPILERS, scale=np.abs(b).max(initial=0.1))
 
 
 def test_dropout_differs_between_replicas_and_repeats_by_seed():
@@ -161,9 +162,9 @@ def test_last_batches_that_do_not_divide_by_the_replicas(count, in_tmp):
     assert np.isfinite(trained.history.history["val_loss"]).all()
     served = zoo.load(trained.export).predict(x)  # on one device
     assert trained.report.num_test == count
-    np.testing.assert_allclose(
-        trained.report.scores["accuracy"], np.mean(served["class_id"] == np.arange(count) % 3)
-    )
+    right, sure = served["class_id"] == np.arange(count) % 3, decided(served["probabilities"])
+    hits = round(trained.report.scores["accuracy"] * count)
+    assert (right & sure).sum() <= hits <= (right | ~sure).sum()
 
 
 def torch_twin(model):
@@ -235,7 +236,7 @@ def test_outputs_and_gradients_agree_with_pytorch(size):
         h = module(h)
     torch.nn.functional.cross_entropy(h, torch.tensor(y)).backward()
 
-    np.testing.assert_allclose(logits, h.detach().numpy(), atol=1e-5)
+    assert_close(logits, h.detach().numpy(), TORCH)
     twins = [p for m in modules for p in m.parameters()]
     assert len(twins) == len(gradients)
     for (path, gradient), twin in zip(gradients.items(), twins):
@@ -243,10 +244,7 @@ def test_outputs_and_gradients_agree_with_pytorch(size):
         theirs = {4: lambda g: g.transpose(2, 3, 1, 0), 2: lambda g: g.T, 1: lambda g: g}[
             theirs.ndim
         ](theirs)
-        scale = max(1e-3, np.abs(theirs).max())
-        np.testing.assert_allclose(
-            np.asarray(gradient) / scale, theirs / scale, atol=1e-5, err_msg=path
-        )
+        assert_close(gradient, theirs, TORCH, np.abs(theirs).max(initial=1e-3), path)
 
 
 def test_masked_batch_normalization_sees_the_global_batch():
@@ -271,7 +269,7 @@ def test_masked_batch_normalization_sees_the_global_batch():
 
     one = moving_averages(zoo.make_strategy("one"))
     for ours, theirs in zip(moving_averages(strategy), one):
-        np.testing.assert_allclose(ours, theirs, atol=1e-7)
+        assert_close(ours, theirs, ORDER)
     # The trap: Keras ignores `synchronized` where there is a mask. Once this fails, Keras has mended it.
     unlike = zip(moving_averages(strategy, plain=True), one)
     assert max(np.abs(a - b).max() for a, b in unlike) > 1e-5
@@ -298,7 +296,7 @@ def test_a_token_that_occurs_often_has_one_gradient(options):
 
     config = OptimizerConfig(learning_rate=0.1, **options)
     expected = train(make_optimizer(config, 3), dense=True)
-    np.testing.assert_allclose(train(make_optimizer(config, 3)), expected, atol=1e-6)
+    assert_close(train(make_optimizer(config, 3)), expected, ORDER)
     plain = type(make_optimizer(config, 3)).from_config(make_optimizer(config, 3).get_config())
     assert (
         np.abs(train(plain) - expected).max() > 1e-4
@@ -361,12 +359,8 @@ def test_residual_networks_agree_with_pytorch(size, stem, shortcut, bottleneck):
     theirs = torch_resnet(weights, torch.tensor(x).permute(0, 3, 1, 2), **plan)
     torch.nn.functional.cross_entropy(theirs, torch.tensor(y)).backward()
 
-    # float32 through some ten batch normalizations, each of which divides by a small spread
-    np.testing.assert_allclose(logits, theirs.detach().numpy(), atol=1e-4)
+    assert_close(logits, theirs.detach().numpy(), DEEP)
     for weight, ours in zip(model.trainable_weights, gradients):
         gradient = weights[weight.path].grad
         gradient = (gradient.permute(2, 3, 1, 0) if gradient.ndim == 4 else gradient).numpy()
-        scale = max(1e-3, np.abs(gradient).max())
-        np.testing.assert_allclose(
-            np.asarray(ours) / scale, gradient / scale, atol=1e-4, err_msg=weight.path
-        )
+        assert_close(ours, gradient, DEEP, np.abs(gradient).max(initial=1e-3), weight.path)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tolerances import KERNELS, ROUNDING, assert_close
 
 import zoo
 from zoo.models.recurrent import TokenEmbedding
@@ -47,7 +48,7 @@ def assert_fused_alike(model, inputs):
     assert {"BlockLSTM", "BlockLSTMGrad"} <= names
     assert "While" not in names
     for a, b in zip(tf.nest.flatten(loop), tf.nest.flatten(one), strict=True):
-        np.testing.assert_allclose(b, a, atol=2e-6 * max(1.0, np.abs(a).max()))
+        assert_close(b, a, KERNELS)
     fused.unfuse(model)
     assert "BlockLSTM" not in traced(model, inputs)[1]
 
@@ -82,7 +83,7 @@ def test_batches_of_unknown_size_stay_with_keras():
     fused.fuse(model)
     call = tf.function(model).get_concrete_function(tf.TensorSpec((None, 9, 4)))
     assert "BlockLSTM" not in operations(call)
-    np.testing.assert_allclose(call(tf.constant(SEQUENCES)), model(SEQUENCES), atol=2e-6)
+    assert_close(call(tf.constant(SEQUENCES)), model(SEQUENCES), KERNELS)
 
 
 @pytest.mark.parametrize("go_backwards", [False, True])
@@ -128,7 +129,7 @@ def test_batch_normalization_is_that_of_keras(shape, options):
     (expected, before), (got, operations) = next(alone), next(together)
     assert ("FusedBatchNormV3" in before, "FusedBatchNormV3" in operations) == (False, True)
     for a, b in zip(expected, got, strict=True):
-        np.testing.assert_allclose(b, a, atol=5e-6 * max(1.0, np.abs(a).max()))
+        assert_close(b, a, KERNELS)
 
 
 def test_frozen_normalization_and_that_of_several_replicas_stay_with_keras():
@@ -136,7 +137,8 @@ def test_frozen_normalization_and_that_of_several_replicas_stay_with_keras():
     frozen.layers[0].trainable = False
     fused.fuse(frozen)
     before = frozen.get_weights()
-    np.testing.assert_allclose(frozen(np.full((4, 3), 9.0), training=True), 9, rtol=1e-2)
+    expected = np.full((4, 3), 9 / np.sqrt(1 + frozen.layers[0].epsilon))
+    assert_close(frozen(np.full((4, 3), 9.0), training=True), expected, ROUNDING)
     for a, b in zip(before, frozen.get_weights()):
         np.testing.assert_array_equal(a, b)
     several = keras.Sequential(
@@ -200,6 +202,6 @@ def test_the_second_version_still_has_the_gradient_of_the_first():
             b=tf.zeros(16), cell_clip=0.0, use_peephole=False,
         )  # fmt: skip
         ours, theirs = tf.reduce_sum(out.h[-1]), tf.reduce_sum(layer(tf.transpose(x, [1, 0, 2])))
-    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    assert_close(ours, theirs, KERNELS)
     right = tape.gradient(theirs, layer.cell.kernel.value)
     assert not np.allclose(tape.gradient(ours, w)[:3], right, rtol=1e-3)

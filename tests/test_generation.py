@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from tolerances import KERNELS, ORDER, assert_close
 
 import zoo
 from zoo.data import pipeline, user
+from zoo.saving import golden_check
 from zoo.training import generation
 
 
@@ -38,8 +40,8 @@ def test_images_alone_train_a_generator(trained):
 def test_the_saved_model_encodes_decodes_reconstructs_and_samples(trained):
     model, images = zoo.load(trained.export), stripes()[:5]
     codes = model.encode(images)
-    np.testing.assert_allclose(model.reconstruct(images), model.decode(codes["mean"]), atol=1e-5)
-    np.testing.assert_allclose(model.predict(images)["mean"], codes["mean"], atol=1e-6)
+    assert_close(model.reconstruct(images), model.decode(codes["mean"]), KERNELS, scale=1)
+    assert_close(model.predict(images)["mean"], codes["mean"], KERNELS)
     drawn = model.sample(20, seed=3)
     np.testing.assert_array_equal(drawn, model.sample(20, seed=3))
     assert (drawn != model.sample(20, seed=4)).any()
@@ -53,14 +55,14 @@ def test_the_saved_model_encodes_decodes_reconstructs_and_samples(trained):
         model.decode(np.zeros((3, 5)))
     with pytest.raises(zoo.InputError, match="embed"):
         model.embed(images)
-    assert zoo.verify(trained.export)["largest_difference"] <= 1e-5
+    assert zoo.verify(trained.export)["largest_difference"] <= golden_check.TOLERANCE
 
 
 def test_weights_come_back_for_more_training(trained):
     model = zoo.build(weights=trained.export)
     x = stripes()[:4, ..., None] / 255
     expected = trained.model.predict(x, verbose=0)
-    np.testing.assert_allclose(model.predict(x, verbose=0)["mean"], expected["mean"], atol=1e-6)
+    assert_close(model.predict(x, verbose=0)["mean"], expected["mean"], KERNELS)
 
 
 def test_the_constant_guess_is_that_of_independent_pixels(trained):
@@ -71,7 +73,7 @@ def test_the_constant_guess_is_that_of_independent_pixels(trained):
     used = splits.examples["train"].inputs.reshape(-1, 36) / 255
     p = np.clip(used.mean(0), 1e-4, 1 - 1e-4)
     x = np.concatenate([x.numpy() for x, _ in splits.test]).reshape(-1, 36)
-    np.testing.assert_allclose(found, -(x @ np.log(p) + (1 - x) @ np.log(1 - p)), rtol=1e-5)
+    assert_close(found, -(x @ np.log(p) + (1 - x) @ np.log(1 - p)), ORDER)
 
 
 def split_images(binarize, split="train", epochs=2):
@@ -87,7 +89,7 @@ def test_pixels_become_black_and_white(binarize):
     assert set(np.unique(both)) == {0, 255}
     # Sorted within each pixel, so the order of the examples does not count.
     assert (both[0] == both[1]).all() == (binarize == "static")
-    np.testing.assert_allclose(both.mean(), split_images("none").mean(), rtol=0.03)
+    assert both.mean() == pytest.approx(split_images("none").mean(), rel=0.03)
     for split in ("validation", "test"):
         judged = split_images(binarize, split)
         assert set(np.unique(judged)) == {0, 255}

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 import warm
+from tolerances import KERNELS, assert_close
 
 import zoo
 from zoo.data import images, paths, pipeline, sources, tables, user
@@ -97,12 +98,9 @@ def test_a_folder_of_photographs(in_tmp):
     pixels = images.decode(one.read_bytes(), 3)[None]
     small = images.resize(pixels, splits.info.input_shape[:2])
     wanted = in_memory(trained, prepare(splits), small)
-    np.testing.assert_allclose(
-        in_fresh_process(trained.export, {"image": str(one)}), wanted, atol=1e-5
-    )
-    np.testing.assert_allclose(
-        zoo.load(trained.export).predict(pixels.numpy())["probabilities"], wanted, atol=1e-5
-    )
+    assert_close(in_fresh_process(trained.export, {"image": str(one)}), wanted, KERNELS, scale=1)
+    served = zoo.load(trained.export).predict(pixels.numpy())["probabilities"]
+    assert_close(served, wanted, KERNELS, scale=1)
 
 
 def test_a_stream_of_photographs_equals_them_in_memory(tmp_path):
@@ -151,12 +149,11 @@ def test_a_messy_table(in_tmp, capfd):
             "customer id": [1, 2],
         }
     )
-    np.testing.assert_allclose(
-        zoo.load(trained.export).predict(frame)["probabilities"], served, atol=1e-6
-    )
+    found = zoo.load(trained.export).predict(frame)["probabilities"]
+    assert_close(found, served, KERNELS, scale=1)
     preparation = prepare(zoo.load_dataset("shop.csv", target=("bought",)))
     raw = {name: tf.constant(values) for name, values in row.items()}
-    np.testing.assert_allclose(in_memory(trained, preparation, raw), served, atol=1e-5)
+    assert_close(in_memory(trained, preparation, raw), served, KERNELS, scale=1)
 
 
 def test_statistics_of_a_messy_table_come_from_train_alone():
@@ -207,11 +204,9 @@ def test_a_folder_of_texts(in_tmp):
     texts = ["great actors", "sadly far too long", "words that are in no text of train"]
     served = in_fresh_process(trained.export, {"text": texts})
     preparation = prepare(zoo.load_dataset(folder))
-    np.testing.assert_allclose(
-        in_memory(trained, preparation, tf.constant(texts)), served, atol=1e-5
-    )
+    assert_close(in_memory(trained, preparation, tf.constant(texts)), served, KERNELS, scale=1)
     loaded = zoo.load(trained.export)
-    np.testing.assert_allclose(loaded.predict(texts)["probabilities"], served, atol=1e-6)
+    assert_close(loaded.predict(texts)["probabilities"], served, KERNELS, scale=1)
     assert loaded.predict(texts)["label"].tolist()[:2] == ["good", "bad"]
 
 

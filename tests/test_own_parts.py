@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from tolerances import ROUNDING, assert_close
 
 import zoo
 from zoo.data import pipeline, tables, user
@@ -47,7 +48,7 @@ def test_missing_values_and_numbers_as_texts_of_a_later_part_are_read():
     _, splits = user.from_user(table, test=other, target="label")
     a = splits["test"].inputs["a"]
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(a)), [7])
-    np.testing.assert_allclose(np.delete(a, 7), np.delete(X[40:, 0], 7), rtol=1e-6)
+    assert_close(np.delete(a, 7), np.delete(X[40:, 0], 7), ROUNDING)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_run_is_repeated_from_its_config_and_proves_itself(in_tmp):
     child = warm.run(recipe, "--smoke")
     assert child.returncode == 0, child.stderr
     (folder,) = (in_tmp / "runs").iterdir()
-    assert zoo.verify(folder)["largest_difference"] <= 1e-5
+    assert zoo.verify(folder)["largest_difference"] <= golden_check.TOLERANCE
     again = warm.run(recipe, "--config", folder / "config.yaml")
     assert again.returncode == 0, again.stderr
     assert len(list((in_tmp / "runs").iterdir())) == 2

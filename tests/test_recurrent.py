@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from table import tiny
+from tolerances import KERNELS, ORDER, ROUNDING, TORCH, assert_close
 
 import zoo
 from zoo.models.recurrent import TokenEmbedding
@@ -113,7 +114,7 @@ def test_outputs_and_every_gradient_agree_with_pytorch(cell, pooling, bidirectio
     logits, theirs = np.array(logits), theirs.detach().numpy()
     if pooling == "none":
         logits, theirs = logits[read], theirs[read]
-    np.testing.assert_allclose(logits, theirs, atol=1e-5)  # of logits of about 1
+    assert_close(logits, theirs, TORCH)
     pairs = torch_values(model, cell, lambda weight: gradients[weight.path])
     pairs = {name: (pairs[name], p.grad.numpy()) for name, p in module.named_parameters()}
     for path, twin in zip(("embedding/embeddings", "logits/kernel", "logits/bias"), [table, *head]):
@@ -121,9 +122,7 @@ def test_outputs_and_every_gradient_agree_with_pytorch(cell, pooling, bidirectio
     for name, (a, b) in pairs.items():
         if name.startswith("bias_hh") and cell != "gru":
             continue  # the second of PyTorch's biases, which Keras has not
-        scale = np.abs(b).max()
-        assert scale > 0, name
-        np.testing.assert_allclose(a / scale, b / scale, atol=1e-5, err_msg=name)
+        assert_close(a, b, TORCH, err_msg=name)
 
 
 def test_the_mask_is_one_that_cudnn_takes():
@@ -155,7 +154,7 @@ def test_stacked_is_layers_of_lstm_and_the_last_step():
     steps = second(first(x))
     assert first.return_sequences
     assert steps.shape == (3, 6)
-    np.testing.assert_allclose(model(x), model.get_layer("logits")(steps), atol=1e-6)  # float32
+    assert_close(model(x), model.get_layer("logits")(steps), KERNELS)
     gate = (5 + 6 + 1) * 6 + (6 + 6 + 1) * 6
     assert model.count_params() == 4 * gate + 6 * 4 + 4
 
@@ -166,7 +165,7 @@ def test_sequences_of_any_length_are_the_same_model():
     for steps in (12, None):
         keras.utils.set_random_seed(0)
         models.append(zoo.build_recurrent((steps, 2), 3, bidirectional=True, pooling="max"))
-    np.testing.assert_array_equal(models[0](x), models[1](x))
+    assert_close(models[0](x), models[1](x), KERNELS)
     assert models[1](x[:, :5]).shape == (3, 3)
 
 
@@ -175,7 +174,7 @@ def test_images_are_read_row_by_row():
     images, sequences = zoo.build_recurrent((6, 4, 2), 3), zoo.build_recurrent((6, 8), 3)
     sequences.set_weights(images.get_weights())
     x = np.random.default_rng(0).normal(size=(2, 6, 4, 2)).astype("float32")
-    np.testing.assert_array_equal(images(x), sequences(x.reshape(2, 6, 8)))
+    assert_close(images(x), sequences(x.reshape(2, 6, 8)), KERNELS)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -196,7 +195,7 @@ def test_one_output_per_step_learns_from_the_steps_of_the_text_alone(cell):
         loss = model.train_on_batch(ids, ids % 3)
         trained.append([loss, *model.get_weights()])
     for a, b in zip(*trained):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)  # float32 sums in another order
+        assert_close(a, b, ORDER)
 
 
 @pytest.mark.slow
@@ -234,7 +233,7 @@ def test_recurrent_dropout_acts_in_training_alone():
     assert np.abs(first - second).max() > 1e-3
     plain, _ = tiny("recurrent", "classification", bidirectional=True)
     plain.set_weights(model.get_weights())
-    np.testing.assert_allclose(model(x), plain(x), atol=1e-6)  # products gate by gate
+    assert_close(model(x), plain(x), KERNELS)  # products gate by gate
 
 
 def test_embedding_dropout_takes_the_same_dimensions_from_every_step_in_training_alone():
@@ -250,7 +249,7 @@ def test_embedding_dropout_takes_the_same_dimensions_from_every_step_in_training
     plain = zoo.build_recurrent((None,), 3, **arguments)
     plain.set_weights(model.get_weights())
     padded = np.pad(tokens, ((0, 0), (0, 3)))  # the mask goes through the dropout
-    np.testing.assert_allclose(model(padded), plain(tokens), atol=1e-6)
+    assert_close(model(padded), plain(tokens), KERNELS)
 
 
 @pytest.mark.slow
@@ -267,7 +266,7 @@ def test_a_model_with_recurrent_dropout_is_served(in_tmp):
     served = zoo.load(trained.export)
     first = served.predict(x)["probabilities"]
     np.testing.assert_array_equal(first, served.predict(x)["probabilities"])
-    np.testing.assert_allclose(first.sum(-1), 1, rtol=1e-6)
+    assert_close(first.sum(-1), np.ones(len(x)), ROUNDING)
 
 
 def test_without_tokens_there_is_nothing_to_adapt():

@@ -12,6 +12,7 @@ import tensorflow as tf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from scipy import stats
 from swallowing import BOTH_WAYS, two_layers
+from tolerances import KERNELS, ORDER, ROUNDING, assert_close, decided
 
 import zoo
 from zoo.data import sources
@@ -312,9 +313,11 @@ def test_the_temperature_reaches_the_exported_model(tmp_path):
     model = zoo.load(done.export)
     assert any(f"{report.temperature:.4g}" in step for step in model.card["preprocessing"])
     served = model.predict(splits.examples["test"].inputs)
-    np.testing.assert_array_equal(served["class_id"], logits.argmax(-1))
     expected = scores.softmax(logits / report.temperature)
-    np.testing.assert_allclose(served["probabilities"], expected, atol=1e-5)
+    sure = decided(expected)
+    assert sure.mean() > 0.9
+    np.testing.assert_array_equal(served["class_id"][sure], logits.argmax(-1)[sure])
+    assert_close(served["probabilities"], expected, KERNELS, scale=1)
     assert np.abs(served["probabilities"] - scores.softmax(logits)).max() > 0.01
 
 
@@ -370,9 +373,7 @@ def test_many_labels_train_and_are_judged(tmp_path):
     assert report.constant["mean_average_precision"] == pytest.approx(test.mean(0).mean())
     validation = (done.logits("validation") > 0) == splits.targets("validation")
     best = done.history.best_epoch
-    assert done.history.history["val_binary_accuracy"][best] == pytest.approx(
-        validation.mean(), abs=1e-6
-    )
+    assert_close(done.history.history["val_binary_accuracy"][best], validation.mean(), ROUNDING)
     text = (tmp_path / "run/report.md").read_text()
     assert re.search(r"^\| c \| [01]\.\d{3} \|", text, re.M)
     assert (tmp_path / "run/labels.png").exists()
@@ -391,4 +392,4 @@ def test_the_loss_of_many_labels_smooths_as_keras_does():
     targets, logits = LABELS[:6], X[:6, :3]
     smooth = LABELS[:6] * 0.8 + 0.1
     by_hand = np.mean(np.log1p(np.exp(logits)) - smooth * logits)
-    assert float(loss(targets, logits)) == pytest.approx(by_hand, rel=1e-5)
+    assert_close(loss(targets, logits), by_hand, ORDER)

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 from swallowing import BOTH_WAYS, two_layers
+from tolerances import TRAINED, assert_close
 
 import zoo
 from zoo import files
@@ -108,7 +109,7 @@ def test_several_steps_in_a_call_are_the_same_steps(options, only_fit):
     assert_alike(whole, pieces)
     single = zoo.train("dense:tiny", (X, Y), **{**EVERY, **options})
     for variable, weight in zip(single.model.variables, whole[0], strict=True):
-        np.testing.assert_array_equal(variable, weight)
+        assert_close(variable, weight, TRAINED, scale=1)  # another program
 
 
 def test_steps_in_a_call_must_divide_those_of_an_epoch(only_fit):

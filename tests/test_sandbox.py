@@ -11,6 +11,7 @@ import numpy as np
 import plain_load
 import pytest
 import tensorflow as tf
+from tolerances import KERNELS, assert_close
 
 import zoo
 from zoo import cli
@@ -68,7 +69,7 @@ def test_a_sandbox_answers_as_the_model_does(tmp_path, capsys):
     np.save(tmp_path / "x.npy", pixels)
     rows = zoo.predict_sandboxed("digits_cnn", [tmp_path / "x.npy"])
     expected = zoo.load("digits_cnn").predict(pixels)["probabilities"]
-    np.testing.assert_allclose([row["probabilities"] for row in rows], expected, atol=1e-6)
+    assert_close([row["probabilities"] for row in rows], expected, KERNELS, scale=1)
     cli.main(["predict", "--sandbox", "digits_cnn", str(tmp_path / "x.npy")])
     assert len(capsys.readouterr().out.splitlines()) == 5
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from test_attention import numpy_sinusoids
+from tolerances import KERNELS, ORDER, ROUNDING, TORCH, assert_close
 
 import zoo
 from zoo.models import seq2seq
@@ -126,12 +127,10 @@ def test_output_and_gradients_agree_with_pytorch(norm_first, vocabulary_size):
     theirs = torch_seq2seq(weights, INPUTS, norm_first)
     (theirs * torch.tensor(direction)).sum().backward()
     real = TARGET != 0
-    scale = np.abs(np.asarray(ours)).max()
-    np.testing.assert_allclose(ours[real] / scale, theirs.detach()[real] / scale, atol=1e-5)
+    assert_close(ours[real], theirs.detach()[real].numpy(), TORCH)
     for path, gradient in gradients.items():
         expected = weights[path].grad.numpy()
-        scale = max(1e-3, np.abs(expected).max())
-        np.testing.assert_allclose(gradient / scale, expected / scale, atol=1e-5, err_msg=path)
+        assert_close(gradient, expected, TORCH, np.abs(expected).max(initial=1e-3), path)
 
 
 @pytest.mark.parametrize(("size", "published"), [("base", 63_082_496), ("big", 214_245_376)])
@@ -149,7 +148,7 @@ def test_a_step_sees_the_source_and_no_later_token(vocabulary_size):
         changed = np.array(TARGET)
         changed[:, t:] = np.where(TARGET[:, t:] == 0, 0, (TARGET[:, t:] + 1) % 7 + 3)
         logits = np.asarray(model({"source": SOURCE, "target": changed}))
-        np.testing.assert_allclose(logits[:, :t], expected[:, :t], atol=1e-6)
+        assert_close(logits[:, :t], expected[:, :t], KERNELS)
         assert np.abs(logits[0, t] - expected[0, t]).max() > 1e-3
     for s in range(5):  # each token of the source changes every step
         changed = np.array(SOURCE)
@@ -171,11 +170,11 @@ def test_padding_changes_no_logit_and_an_empty_source_is_finite(norm_first, jit)
     for more in ((4, 0), (0, 4), (3, 2)):
         padded = [np.pad(ids, ((0, 0), (0, n))) for ids, n in zip((source, TARGET), more)]
         logits = run(dict(zip(("source", "target"), padded)))
-        np.testing.assert_allclose(logits[:, :6], expected, atol=1e-5)  # float32
+        assert_close(logits[:, :6], expected, KERNELS)
     for row in range(3):  # a row by itself, without padding
         alone = [ids[row : row + 1, : max(1, (ids[row] != 0).sum())] for ids in (source, TARGET)]
         logits = model(dict(zip(("source", "target"), alone)))[0]
-        np.testing.assert_allclose(logits, expected[row, : len(logits)], atol=1e-5)
+        assert_close(logits, expected[row, : len(logits)], KERNELS)
 
 
 def test_teacher_forcing_makes_inputs_outputs_and_weights():
@@ -209,8 +208,8 @@ def test_loss_and_accuracy_leave_padding_out(smoothing, vocabulary_size):
         inputs, outputs, weights = seq2seq.teacher_forcing(*pair)
         for given in (None, weights):
             loss, share = model.evaluate(inputs, outputs, sample_weight=given, verbose=0)
-            assert loss == pytest.approx(expected, rel=1e-5)
-            assert share == pytest.approx(guessed, rel=1e-5)
+            assert_close(loss, expected, ORDER)
+            assert_close(share, guessed, ROUNDING, scale=1)
 
 
 @pytest.mark.slow
@@ -235,8 +234,7 @@ def test_remat_changes_no_number_and_computes_twice(norm_first, jit):
         results.append(keras.tree.flatten(run(inputs)))
     assert computed == [6, 12]  # two blocks with one attention, two with two
     for ours, theirs in zip(*results):
-        scale = max(1.0, np.abs(ours).max())
-        np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-5)
+        assert_close(ours, theirs, ORDER)
 
 
 def test_the_encoder_alone_is_the_encoder_of_the_whole():
@@ -246,7 +244,7 @@ def test_the_encoder_alone_is_the_encoder_of_the_whole():
     for weight in alone.weights:
         weight.assign(weights[weight.path])
     inner = keras.Model(whole.get_layer("source").output, whole.get_layer("encoded").output)
-    np.testing.assert_array_equal(alone({"source": SOURCE}), inner(SOURCE))
+    assert_close(alone({"source": SOURCE}), inner(SOURCE), KERNELS)
 
 
 def ids(num_classes=9, **arguments):

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tolerances import KERNELS, ORDER, ROUNDING, assert_close
 
 import zoo
 from zoo.data import pipeline, series, sources
+from zoo.saving import golden_check
 from zoo.training import forecasting, report, scores
 
 STEPS = np.arange(400)
@@ -71,12 +73,12 @@ def test_targets_are_changes_and_come_back(in_tmp):
     preparation = zoo.prepare(splits)
     past, future = next(iter(splits.test))
     features, targets = preparation(past, future)
-    np.testing.assert_allclose(features[:, -1], 0.0)
-    np.testing.assert_allclose(preparation.restore(targets, past), future, rtol=1e-5)
+    np.testing.assert_array_equal(features[:, -1], 0.0)
+    assert_close(preparation.restore(targets, past), future, ROUNDING)
     # A level that training never saw changes nothing.
     moved, moved_targets = preparation(past + 1000.0, future + 1000.0)
-    np.testing.assert_allclose(moved, features, atol=1e-3)
-    np.testing.assert_allclose(moved_targets, targets, atol=1e-3)
+    assert_close(moved, features, ROUNDING, scale=1000)
+    assert_close(moved_targets, targets, ROUNDING, scale=1000)
 
 
 @pytest.mark.parametrize(("horizon", "season"), [(6, 12), (12, 12), (30, 12), (3, 1)])
@@ -108,7 +110,7 @@ def test_the_scale_has_no_steps_across_a_gap():
         found = series.pieces(splits.examples["train"])
         assert list(map(len, found)) == list(map(len, stretches))
         changes = np.concatenate([np.abs(v[12:] - v[:-12]) for v in stretches])
-        assert forecasting.scale(splits) == pytest.approx(changes.mean(), rel=1e-5)
+        assert_close(forecasting.scale(splits), changes.mean(), ORDER)
 
     scale(None, values[:306])
     scale(20, values[190:257], values[239:306])
@@ -139,10 +141,10 @@ def test_a_trained_forecast_beats_the_naive_one_and_is_in_the_series_units(train
     model = zoo.load(trained.export)
     forecast = model.predict(WAVE)["forecast"]  # the newest steps of a longer series
     assert forecast.shape == (1, 6)
-    np.testing.assert_allclose(forecast, model.predict(WAVE[-24:])["forecast"])
+    assert_close(forecast, model.predict(WAVE[-24:])["forecast"], KERNELS)
     later = 50 + 0.05 * np.arange(400, 406) + 3 * np.sin(2 * np.pi * np.arange(400, 406) / 12)
     assert np.abs(forecast - later).mean() < 1.5
-    assert zoo.verify(trained.export)["largest_difference"] <= 1e-5
+    assert zoo.verify(trained.export)["largest_difference"] <= golden_check.TOLERANCE
 
 
 def test_a_file_of_recent_steps_is_forecast(trained, in_tmp):
@@ -151,7 +153,7 @@ def test_a_file_of_recent_steps_is_forecast(trained, in_tmp):
     pd.DataFrame({"day": STEPS, "value": WAVE}).to_csv("recent.csv", index=False)
     model = zoo.load(trained.export)
     (row,) = inputs.predict_files(model, ["recent.csv"])
-    np.testing.assert_allclose(row["forecast"], model.predict(WAVE)["forecast"][0], rtol=1e-6)
+    assert_close(row["forecast"], model.predict(WAVE)["forecast"][0], KERNELS)
     assert inputs.as_text(row).startswith("recent.csv: ")
     np.save("recent.npy", WAVE)
     (same,) = inputs.predict_files(model, ["recent.npy"])

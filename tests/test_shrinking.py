@@ -5,10 +5,11 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from tolerances import INT4, INT8, KERNELS, assert_close
 
 import zoo
 from zoo import shrinking
-from zoo.saving import store, trained
+from zoo.saving import golden_check, store, trained
 
 
 class Watch(keras.callbacks.Callback):
@@ -43,7 +44,7 @@ def test_zeros_rise_by_the_cubic_schedule_and_stay():
     wanted = 0.75 * (1 - (1 - np.minimum(np.arange(1, 21) / 10, 1)) ** 3)
     sizes = [np.prod(weight.shape) for weight in shrinking.kernels(model)]
     found = np.average(shares, axis=1, weights=sizes)
-    np.testing.assert_allclose(found, wanted, atol=0.5 / sum(sizes) + 1e-9)
+    assert found == pytest.approx(wanted, abs=0.5 / sum(sizes) + 1e-9)
     assert all(np.all(bias.numpy() != 0) for bias in model.trainable_weights if len(bias.shape) < 2)
 
 
@@ -106,12 +107,12 @@ def test_a_quantized_export_is_smaller_and_is_rebuilt(mode, in_tmp):
     assert report.scores["accuracy"] > 0.9
     before, after = (store.weights_size(p) for p in (store.find("wine_dense"), path))
     assert after < 0.5 * before
-    assert zoo.verify(path)["largest_difference"] < 1e-5
+    assert zoo.verify(path)["largest_difference"] <= golden_check.TOLERANCE
     splits = zoo.load_dataset("wine")
     rows = splits.pick("test", range(10))
     rebuilt = zoo.build(weights=path)(zoo.prepare(splits).inputs(rows))
     served = zoo.load(path).predict(dict(zip(splits.info.columns, rows.T)))["probabilities"]
-    np.testing.assert_allclose(keras.ops.softmax(rebuilt), served, atol=1e-5)
+    assert_close(keras.ops.softmax(rebuilt), served, KERNELS, scale=1)
     head = zoo.build(weights=path, num_classes=5).get_layer("logits")
     assert [w.path for w in head.trainable_weights] == ["logits/kernel", "logits/bias"]
     for options in ({"quantize": "int8"}, {"prune": 0.5}):
@@ -149,7 +150,7 @@ def test_embeddings_of_every_kind_are_quantized(size, options, quantized, mode):
     ids = np.random.default_rng(0).integers(1, 100, (8, 20))
     ids[:, 15:] = 0
     answers = [keras.ops.softmax(each(ids)) for each in (model, small)]
-    np.testing.assert_allclose(*answers, atol=0.01 if mode == "int8" else 0.1)
+    assert_close(answers[1], answers[0], INT8 if mode == "int8" else INT4, scale=1)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import harmful_changes
 import pytest
 
 import zoo
-from zoo.saving import manifest
+from zoo.saving import golden_check, manifest
 
 
 def test_signatures(wine, in_tmp):
@@ -19,7 +19,7 @@ def test_signatures(wine, in_tmp):
         zoo.verify(wine, key="mine.pub")
     assert zoo.sign(wine, "mine.pem") == wine / manifest.SIGNATURE
     assert zoo.load(wine).labels
-    assert zoo.verify(wine, key="mine.pub")["largest_difference"] <= 1e-5
+    assert zoo.verify(wine, key="mine.pub")["largest_difference"] <= golden_check.TOLERANCE
     with pytest.raises(manifest.DamagedModelError, match="not what the owner of other.pub signed"):
         zoo.verify(wine, key="other.pub")
     for key, words in [("none.pem", "no key"), ("mine.pub", "cannot sign")]:

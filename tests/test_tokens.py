@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from table import TOKENS, tiny
+from tolerances import KERNELS, ORDER, TORCH, assert_close
 
 import zoo
 from zoo.models import layers
@@ -51,10 +52,10 @@ def test_padding_never_changes_a_prediction(name, task, index, arguments):
     expected = model(ids)
     assert np.isfinite(expected).all()
     padded = model(np.pad(ids, ((0, 0), (0, 8))))
-    np.testing.assert_allclose(padded, expected, rtol=1e-5)  # float32 kernels differ by shape
+    assert_close(padded, expected, KERNELS)
     for text, theirs in zip(ids, expected):
         alone = model(text[None, : max(1, (text != 0).sum())])
-        np.testing.assert_allclose(alone[0], theirs, rtol=1e-5)
+        assert_close(alone[0], theirs, KERNELS)
 
 
 @pytest.mark.slow
@@ -69,7 +70,7 @@ def test_padding_never_changes_what_is_learned(name, task, index, arguments):
         model.train_on_batch(np.pad(sample.inputs, ((0, 0), (0, more))), targets)
         trained.append(model.get_weights())
     for a, b in zip(*trained):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)  # float32 sums in another order
+        assert_close(a, b, ORDER)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_texts_of_a_fixed_length_are_the_same_model(steps):
         keras.utils.set_random_seed(0)
         models.append(zoo.build_cnn(shape, 3, vocabulary_size=9, filters=(4, 8), units=()))
     ids = np.random.default_rng(0).integers(0, 9, (5, steps))
-    np.testing.assert_array_equal(models[0](ids), models[1](ids))
+    assert_close(models[0](ids), models[1](ids), KERNELS)
 
 
 def test_pooled_windows_and_their_mask():
@@ -177,4 +178,4 @@ def test_texts_agree_with_pytorch(arguments):
     logits = model(sample.inputs)
     for ids, ours in zip(sample.inputs, logits):
         theirs = torch_cnn(model, ids[ids != 0])
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5)  # float32
+        assert_close(ours, theirs, TORCH)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tolerances import decided
 
 import zoo
 from zoo.training import tasks
@@ -172,9 +173,10 @@ def test_the_score_is_that_of_the_exported_model(in_tmp):
     splits = zoo.load_dataset("breast_cancer")
     inputs = dict(zip(splits.info.columns, splits.pick("test", range(114)).T))
     served = zoo.load(trained.export).predict(inputs)
-    assert np.mean(served["class_id"] == splits.targets("test")) == pytest.approx(
-        trained.report.scores["accuracy"]
-    )
+    right = served["class_id"] == splits.targets("test")
+    sure = decided(served["probabilities"])
+    hits = round(trained.report.scores["accuracy"] * 114)
+    assert (right & sure).sum() <= hits <= (right | ~sure).sum()
     assert trained.report.scores["accuracy"] > 0.85
 
 

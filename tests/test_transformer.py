@@ -7,6 +7,7 @@ import tensorflow as tf
 import warm
 from table import set_ramp
 from test_attention import numpy_sinusoids
+from tolerances import KERNELS, ORDER, TORCH, TRAINED, assert_close
 
 import zoo
 from zoo import summary
@@ -151,11 +152,10 @@ def test_output_and_gradients_agree_with_pytorch(arguments):
     }
     theirs = torch_transformer(weights, IDS, arguments)
     (theirs * torch.tensor(direction)).sum().backward()
-    np.testing.assert_allclose(ours, theirs.detach().numpy(), atol=1e-5)  # float32
+    assert_close(ours, theirs.detach().numpy(), TORCH)
     for path, gradient in gradients.items():
         expected = weights[path].grad.numpy()
-        scale = max(1e-3, np.abs(expected).max())
-        np.testing.assert_allclose(gradient / scale, expected / scale, atol=1e-5, err_msg=path)
+        assert_close(gradient, expected, TORCH, np.abs(expected).max(initial=1e-3), path)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_learned_positions_refuse_longer_texts():
     with pytest.raises(zoo.InputError, match=longer):
         zoo.build_transformer((6,), 2, vocabulary_size=10, positions=4)
     run = tf.function(model, input_signature=[tf.TensorSpec((None, None), "int32")])
-    np.testing.assert_allclose(run(IDS[:, :4]), model(IDS[:, :4]), atol=1e-6)
+    assert_close(run(IDS[:, :4]), model(IDS[:, :4]), KERNELS)
     with pytest.raises(tf.errors.InvalidArgumentError, match="shape"):
         run(IDS)
 
@@ -200,7 +200,7 @@ def test_the_separator_ends_the_first_segment():
     one = np.asarray(random_model(separator=0).get_layer("segments")(IDS))
     np.testing.assert_array_equal(one[IDS != 0], np.broadcast_to(table[0], (11, 12)))
     # A dropped mask of the segments would show in the steps before the padding.
-    np.testing.assert_allclose(model(IDS[1:2, :4]), model(IDS[1:2])[:, :4], atol=1e-5)
+    assert_close(model(IDS[1:2, :4]), model(IDS[1:2])[:, :4], KERNELS)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -209,20 +209,20 @@ def test_losses_of_steps_leave_padding_out(tied):
     assert model.output_shape == (None, None, 10)
     expected = np.asarray(model(IDS))
     padded = np.pad(IDS, ((0, 0), (0, 3)))
-    np.testing.assert_allclose(model(padded)[:, :6], expected, atol=1e-5)
+    assert_close(model(padded)[:, :6], expected, KERNELS)
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     loss = model.evaluate(IDS, IDS, verbose=0)
     log_p = np.asarray(keras.ops.log_softmax(expected))
     chosen = np.take_along_axis(log_p, IDS[..., None], -1)[..., 0]
-    np.testing.assert_allclose(loss, -chosen[IDS != 0].mean(), rtol=1e-5)
-    np.testing.assert_allclose(model.evaluate(padded, padded, verbose=0), loss, rtol=1e-5)
+    assert_close(loss, -chosen[IDS != 0].mean(), ORDER)
+    assert_close(model.evaluate(padded, padded, verbose=0), loss, ORDER)
 
 
 def test_tied_logits_are_products_with_the_embedding():
     model = random_model(10, pooling="none", tied=True)
     features = keras.Model(model.inputs, model.get_layer("norm").output)(IDS)
     table = np.asarray(model.get_layer("embedding").embeddings)
-    np.testing.assert_allclose(model(IDS), features @ table.T, atol=1e-5)
+    assert_close(model(IDS), features @ table.T, KERNELS)
     assert sum(10 in w.shape for w in model.weights) == 1
 
 
@@ -249,7 +249,7 @@ def test_two_devices_train_to_the_weights_of_one(arguments):
     one = train(zoo.make_strategy("one"))
     two = train(zoo.make_strategy("mirrored", replicas=2))
     for a, b in zip(one, two):
-        np.testing.assert_allclose(a, b, atol=2e-6)  # float32 sums in another order
+        assert_close(a, b, TRAINED, scale=np.abs(b).max(initial=0.1))
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
@@ -267,7 +267,7 @@ def test_remat_changes_no_number_and_computes_twice(norm_first, jit):
         results.append(keras.tree.flatten(run(ids)))
     assert computed == [2, 4]  # the attention weights of two blocks
     for ours, theirs in zip(*results):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+        assert_close(ours, theirs, ORDER)
 
 
 LONG = """
@@ -307,7 +307,7 @@ def test_a_loaded_model_still_leaves_padding_out(tmp_path):
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(loaded(IDS), model(IDS))
-    np.testing.assert_allclose(loaded(np.pad(IDS, ((0, 0), (0, 3)))), model(IDS), atol=1e-5)
+    assert_close(loaded(np.pad(IDS, ((0, 0), (0, 3)))), model(IDS), KERNELS)
 
 
 def test_images_are_read_row_by_row():
@@ -316,7 +316,7 @@ def test_images_are_read_row_by_row():
     rows = zoo.build("transformer:tiny", input_shape=(None, 12), num_classes=2)
     set_ramp(rows)
     images.set_weights(rows.get_weights())
-    np.testing.assert_allclose(images(x), rows(x.reshape(2, 6, 12)), atol=1e-6)
+    assert_close(images(x), rows(x.reshape(2, 6, 12)), KERNELS)
 
 
 def texts(**arguments):

@@ -17,6 +17,7 @@ import pytest
 import table
 import train_family
 from fault_table import step
+from tolerances import HALF_TRAINED, TRAINED, assert_close
 
 import zoo
 from zoo.training import checkpoints
@@ -51,11 +52,12 @@ def assert_alike(one, other, count):
     (rows, variables), (other_rows, others) = last_state(one), last_state(other)
     for row, other_row in zip(rows, other_rows, strict=True):
         same = [key for key in row if count == 2 or "val_" not in key]  # of 16 three workers see 15
-        assert {key: row[key] for key in same} == pytest.approx(
-            {key: other_row[key] for key in same}, rel=1e-4, abs=1e-6
-        )
+        for key in same:
+            assert_close(
+                row[key], other_row[key], TRAINED, scale=abs(other_row[key]) or 1, err_msg=key
+            )
     for (path, a), b in zip(variables.items(), others.values(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=3e-6, err_msg=path)
+        assert_close(a, b, TRAINED, scale=np.abs(b).max(initial=0.1), err_msg=path)
 
 
 def plain_options(name):
@@ -116,7 +118,7 @@ def test_settings_mean_what_they_mean_on_one(options, in_tmp):
     assert_alike("ONE", "MANY", 2)
     one, many = (json.loads(Path(run, "score.json").read_text()) for run in ("ONE", "MANY"))
     for key in ("scores", "temperature", "constant"):
-        assert many[key] == pytest.approx(one[key], rel=1e-3)
+        assert_close(many[key], one[key], TRAINED)
     assert many.get("baseline") == one.get("baseline")
 
 
@@ -127,7 +129,7 @@ def test_mixed_precision_trains_and_predicts(in_tmp):
     ended = crew.run(2, crew.TRAIN, "cnn", 0, "MANY", options)
     assert [code for code, _ in ended] == [0, 0], ended[0][1] + ended[-1][1]
     (rows, _), (others, _) = last_state("ONE"), last_state("MANY")
-    assert others[-1]["loss"] == pytest.approx(rows[-1]["loss"], rel=0.05)
+    assert_close(others[-1]["loss"], rows[-1]["loss"], HALF_TRAINED)
 
 
 @pytest.mark.parametrize(

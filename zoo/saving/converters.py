@@ -17,10 +17,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import graph_check, manifest, runtimes, trained
+from zoo.saving import golden_check, graph_check, manifest, runtimes, trained
 
 OPSET = 18  # of ONNX, the newest that tf2onnx writes
-# Largest difference from the golden outputs, beside 1: a float's rounding, and what a quantized model may lose.
+# Largest difference from a golden output, as a share of it: a float's rounding, and what a quantized model may lose.
 TOLERANCES = {None: 1e-4, "float16": 5e-3, "dynamic": 0.1, "int8": 0.1}
 
 
@@ -50,8 +50,7 @@ def compare(found, wanted, quantize):
         if values.dtype.kind != "f":
             same = min(same, float(np.mean(found[name] == values)))
             continue
-        scale = max(1.0, float(np.abs(values).max()))
-        difference = float(np.abs(found[name].astype("float32") - values).max()) / scale
+        difference = golden_check.difference(found[name].astype("float32"), values)
         largest = max(largest, difference)
         if not difference <= tolerance:
             raise checks.InputError(

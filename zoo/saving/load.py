@@ -215,7 +215,7 @@ def verify(name_or_path, *, foreign=False, unsafe=False, allow=(), key=None):
         key: A file with the public key that must have signed the model (`zoo sign`).
 
     Returns:
-        A dict: `path`, `signatures`, `largest_difference` from the golden outputs (relative above 1; `None` without any).
+        A dict: `path`, `signatures`, `largest_difference` from the golden outputs (a share of each; `None` without any).
 
     Raises:
         DamagedModelError: Names the file, the operation or the output.

@@ -62,5 +62,4 @@ def _check_same(old, checked, new):
 def _is_same(found, wanted):
     if found.shape != wanted.shape or wanted.dtype.kind != "f":
         return np.array_equal(found, wanted)
-    scale = max(1.0, float(np.abs(wanted).max()))
-    return float(np.abs(found - wanted).max()) <= golden_check.TOLERANCE * scale
+    return golden_check.difference(found, wanted) <= golden_check.TOLERANCE
