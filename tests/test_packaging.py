@@ -2,9 +2,13 @@
 
 import ast
 import configparser
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import zoo
 
@@ -58,3 +62,9 @@ def test_one_list_of_python_versions():
     readme = " ".join((ROOT / "README.md").read_text().split())
     assert f"Python {', '.join(first)} or {last}" in readme
     assert f"Python 3.{low} to {last}" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.slow
+def test_the_wheel_works_in_an_environment_of_its_own():
+    """It is built and installed with pip, from the network or from pip's cache."""
+    subprocess.run([ROOT / "tests/installed.sh"], env={**os.environ, "PYTHON": sys.executable}, check=True)  # fmt: skip

@@ -353,9 +353,12 @@ def test_the_title_of_images_stands_above_their_captions(count, tmp_path, monkey
     (figure,) = drawn
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    title = figure._suptitle.get_window_extent()
-    for axes in figure.axes[:count]:
-        assert not title.overlaps(axes.title.get_window_extent())
+    (axes,) = figure.axes
+    texts = [text.get_window_extent() for text in axes.texts]
+    assert len(texts) == count
+    for text in texts:
+        assert not axes.title.get_window_extent().overlaps(text)
+        assert not any(image.get_window_extent().overlaps(text) for image in axes.images)
 
 
 # Many labels
