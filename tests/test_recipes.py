@@ -26,9 +26,11 @@ CASES = [
         ("classify_images.py", ["--model", model])
         for model in ("resnet:20", "vit:base", "recurrent:base")
     ),
+    ("classify_text.py", ["--model", "recurrent:base"]),
+    # The embedded set of texts takes seconds to read; once is enough.
     *(
-        ("classify_text.py", ["--model", model])
-        for model in ("recurrent:base", "transformer", "cnn:text")
+        ("classify_text.py", ["--model", model, "--dataset", "reviews"])
+        for model in ("transformer", "cnn:text")
     ),
     *(("generate_images.py", ["--model", model]) for model in ("vae:base", "vae:conv", "vae:iwae")),
     ("pronounce_words.py", []),
@@ -54,6 +56,14 @@ def run(script, *arguments, cwd):
     )
 
 
+def write_reviews(folder):
+    """A folder of texts by class, as a user has one."""
+    for label, words in (("good", "fine great lovely film"), ("bad", "poor awful dull film")):
+        (folder / label).mkdir(parents=True)
+        for i, word in enumerate(40 * words.split()):
+            (folder / label / f"{i}.txt").write_text(f"{word} {words} number{i}")
+
+
 def test_every_recipe_has_a_case():
     assert {path.name for path in RECIPES} == {script for script, _ in CASES}
 
@@ -70,6 +80,8 @@ def _params():
 
 @pytest.mark.parametrize(("script", "arguments"), list(_params()))
 def test_smoke(script, arguments, in_tmp):
+    if "reviews" in arguments:
+        write_reviews(in_tmp / "reviews")
     child = warm.run(ROOT / "recipes" / script, "--smoke", *arguments)
     assert child.returncode == 0, child.stderr
     assert "test (" in child.stdout
