@@ -22,11 +22,12 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     # As at a terminal: what runs in the background of a script is born with Ctrl-C ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return  # the process that hands the tests out needs no TensorFlow
     import zoo
 
-    zoo.make_strategy(
-        "mirrored", replicas=2
-    )  # logical devices can be made only before TensorFlow starts
+    # Logical devices can be made only before TensorFlow starts.
+    zoo.make_strategy("mirrored", replicas=2)
 
 
 def pytest_collection_modifyitems(config, items):
