@@ -2,7 +2,7 @@
 # What a plain `pip install` of the wheel gives: builds it, installs it into an empty environment outside of the
 # checkout, without extras, and uses it there. `make test-installed PYTHON=python3.12` tries another Python.
 set -euo pipefail
-unset PYTHONPATH ZOO_MODELS_DIR ZOO_DATA_DIR
+unset PYTHONPATH PYTHONDONTWRITEBYTECODE ZOO_MODELS_DIR ZOO_DATA_DIR
 largest_mb=60
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(mktemp -d)
