@@ -152,5 +152,5 @@ def register(tf, np):
 kept = []
 
 if __name__ == "__main__":
-    signal.alarm(30)  # ends a process that waits for ever
+    signal.alarm(15)  # ends a process that waits for ever; others take a second
     print(json.dumps(run(*sys.argv[1:])))

@@ -21,7 +21,7 @@ from zoo import cli, families, files
 from zoo.data import pipeline, sources
 from zoo.data.prepare import prepare
 from zoo.saving import card as cards
-from zoo.saving import golden_check, load, manifest, store
+from zoo.saving import endpoints, golden_check, load, manifest, store
 from zoo.training.config import TrainConfig
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
@@ -115,6 +115,31 @@ def test_every_weight_is_written_once(digits_run):
     model = zoo.build(weights=digits_run)
     written = (digits_run / "export/1/variables/variables.data-00000-of-00001").stat().st_size
     assert written < 4 * model.count_params() + 2000
+
+
+def test_each_signature_is_traced_once(in_tmp, monkeypatch):
+    traced, make = [], endpoints.make
+
+    def noted(name, point):
+        return dataclasses.replace(point, run=lambda x: traced.append(name) or point.run(x))
+
+    def counted(*arguments, **options):
+        points = make(*arguments, **options)
+        return {name: noted(name, point) for name, point in points.items()}
+
+    monkeypatch.setattr(endpoints, "make", counted)
+    zoo.train("dense:tiny", "wine", epochs=1, limit=40, batch_size=16, quiet=True)
+    assert sorted(traced) == ["embed", "serve", "tensors"]
+
+
+def test_keras_still_traces_twice_what_it_exports(tmp_path):
+    """The trap that the export steps round; once this fails, Keras and TensorFlow agree on the context of a trace."""
+    traced, archive, model = [], keras.export.ExportArchive(), zoo.build_dense((4,), 2)
+    archive.track(model)
+    spec = keras.InputSpec((None, 4), dtype="float32")
+    archive.add_endpoint("serve", lambda x: traced.append(1) or model(x), [spec])
+    archive.write_out(str(tmp_path / "model"), verbose=False)
+    assert len(traced) == 2
 
 
 def test_nothing_but_the_format_is_in_the_folder(export):
