@@ -2,7 +2,7 @@
 # An existing .venv keeps its Python: remove it before naming another one, as in `make test PYTHON=python3.13`.
 PYTHON ?= python3
 BIN := .venv/bin
-# Processes that share the tests; each takes up to 7 GiB.
+# Processes that share the tests; two and what they start take less than 6 GiB together.
 WORKERS ?= 2
 
 .PHONY: quickstart test test-processors test-installed
