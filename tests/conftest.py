@@ -134,10 +134,9 @@ def memory_given_back():
     """What Keras and TensorFlow keep of the models of a file of tests adds up to gigabytes.
 
     What is alive between two files, the modules above all, is hidden from the garbage collector while a file runs: each
-    of its passes would look at all of it. A pass is made less often, too.
+    of its passes would look at all of it.
     """
     gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
     yield
     gc.unfreeze()
     sys.modules["keras"].utils.clear_session()
