@@ -449,6 +449,17 @@ def test_a_users_own_model_is_loaded_not_rebuilt(in_tmp):
         zoo.build(weights=trained.export)
 
 
+def test_a_new_version_is_one_above_the_newest(tmp_path):
+    for number in (1, 2, 3):
+        with files.new_version(tmp_path) as staged:
+            (staged["folder"] / "file").touch()
+        assert staged["path"] == tmp_path / str(number)
+    (tmp_path / "2").rename(tmp_path / "9")
+    with files.new_version(tmp_path) as staged:
+        (staged["folder"] / "file").touch()
+    assert files.versions(tmp_path) == [1, 3, 9, 10]
+
+
 def test_a_version_that_fails_half_way_leaves_nothing(tmp_path):
     with pytest.raises(RuntimeError), files.new_version(tmp_path) as staged:
         (staged["folder"] / "half").write_text("written")

@@ -329,6 +329,9 @@ def test_keras_still_lists_variables_twice_in_an_export(tmp_path):
 def test_data_config_has_the_arguments_of_load_dataset():
     import inspect
 
-    parameters = set(inspect.signature(zoo.load_dataset).parameters)
+    parameters = inspect.signature(zoo.load_dataset).parameters
     options = zoo.data_options(TrainConfig(data=DataConfig()))
-    assert set(options) == parameters
+    assert set(options) == set(parameters)
+    for name, parameter in parameters.items():
+        default = () if name in ("target", "columns") else parameter.default  # none of several
+        assert default in (options[name], inspect.Parameter.empty), name
