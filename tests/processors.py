@@ -2,8 +2,8 @@
 
     python tests/processors.py          # make test-processors
 
-Which instructions a CPU kernel uses decides in which order it adds up, and what it makes of NaN. Three libraries compute
-for TensorFlow on CPUs:
+Which kernel computes, and with which instructions, decides in which order it adds up; which one, also what it makes of NaN.
+Three libraries compute for TensorFlow on CPUs:
 
 - oneDNN chooses by the processor, up to AVX-512 and AMX; `ONEDNN_MAX_CPU_ISA` holds it back, `TF_ENABLE_ONEDNN_OPTS=0`
   takes it out of TensorFlow's operations.

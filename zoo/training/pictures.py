@@ -176,7 +176,7 @@ def latent(means, targets, labels, path):
 
 
 def _grid(images, captions, columns, title, **options):
-    """Images in rows, a caption above each, in one pair of axes: a pair for each would take ten times as long to draw."""
+    """Images in rows, a caption above each, in one pair of axes: a pair for each takes four times as long to draw."""
     rows = -(-len(images) // columns)
     shapes = [np.array(image.shape[:2]) / max(image.shape[:2]) for image in images]
     pitch = max([height for height, _ in shapes], default=0) + (0.35 if any(captions) else 0.12)
