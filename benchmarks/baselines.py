@@ -9,7 +9,7 @@ import sys
 import time
 
 import zoo
-from zoo.training.baseline import fit_linear
+from zoo.tasks import task
 
 EMBEDDED = ("digits", "breast_cancer", "wine", "diabetes")
 FORMATS = {"accuracy": ".4f", "rmse": ".2f", "r2": ".3f"}
@@ -21,7 +21,7 @@ def main(names):
         splits = zoo.load_dataset(name)
         splits = splits.mapped(zoo.prepare(splits))
         start = time.monotonic()
-        linear = fit_linear(splits, limit=None)
+        linear = task(splits.info.task).linear(splits, limit=None)
         seconds = time.monotonic() - start
         shown = {key: linear.scores[key] for key in FORMATS if key in linear.scores}
         score = ", ".join(f"{key} {value:{FORMATS[key]}}" for key, value in shown.items())

@@ -22,7 +22,7 @@ from recipe_overhead import ratio
 
 import zoo
 from zoo import families
-from zoo.data.sources import DataInfo
+from zoo.data.examples import DataInfo
 from zoo.models import seq2seq
 from zoo.training.compile import make_optimizer
 

@@ -17,16 +17,17 @@ def child(times):
     import tensorflow_datasets as tfds
 
     import zoo
-    from zoo.data import datasets, pipeline, sources
+    from zoo.data import datasets, examples
+    from zoo.data import load as door
 
     builder = datasets.find_builder("mnist")
-    info, splits = datasets.read("mnist", cache_mb=1)
-    examples = builder.as_dataset(
+    info, splits = door.read("mnist", cache_mb=1)
+    records = builder.as_dataset(
         split="train", as_supervised=True, read_config=tfds.ReadConfig(try_autocache=False)
     ).repeat(times)
     count = builder.info.splits["train"].num_examples * times
-    splits["train"] = sources.in_memory(examples, count, cache_mb=256)
-    made = pipeline.make_splits(info, splits, batch_size=128)
+    splits["train"] = examples.Stream(records, count).held(256)
+    made = door.make_splits(info, splits, batch_size=128)
     preparation = zoo.prepare(made)
     model = zoo.build("cnn:base", **preparation.builder_arguments)
     zoo.compile_model(model, info, steps_per_epoch=STEPS)

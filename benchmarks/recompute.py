@@ -19,7 +19,7 @@ import zoo
 from benchmarks import shipped
 from zoo.models import checks
 from zoo.saving import convert
-from zoo.training import translation
+from zoo.tasks import text_to_text as translation
 
 BATCH = 256
 IMAGES, AT_ONCE = 100, 100  # of the likelihood: images, and samples of each, in memory together

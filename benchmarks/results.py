@@ -282,8 +282,9 @@ def write(path, rows):
 
 def fit_baselines():
     """Fits the linear baselines on whole training splits."""
+
     import zoo
-    from zoo.training.baseline import fit_linear
+    from zoo.tasks import task
 
     RESULTS.mkdir(exist_ok=True)
     rows = {line["data"]: line for line in read(BASELINES)}
@@ -292,7 +293,8 @@ def fit_baselines():
             continue
         splits = zoo.load_dataset(name, batch_size=1024)
         begun = time.monotonic()
-        linear = fit_linear(splits.mapped(zoo.prepare(splits)), limit=None)
+        splits = splits.mapped(zoo.prepare(splits))
+        linear = task(splits.info.task).linear(splits, limit=None)
         rows[name] = {
             "data": name,
             "metric": next(iter(linear.scores)),

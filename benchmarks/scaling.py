@@ -53,7 +53,7 @@ def child(name, batch, fixed):
     import zoo
 
     zoo.make_strategy("auto")
-    keras, splits = zoo.import_quietly("keras"), zoo.import_quietly("zoo.data.splits")
+    keras, splits = zoo.import_quietly("keras"), zoo.import_quietly("zoo.data.batches")
     if fixed:
         real = splits.Splits.train_forever
 

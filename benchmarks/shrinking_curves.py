@@ -22,7 +22,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 import zoo
 from benchmarks import shipped
 from zoo.saving import store
-from zoo.training import pictures
+from zoo.tasks import pictures
 
 ROOT = Path(__file__).parents[1]
 RESULTS, RUNS, PAGE = ROOT / "results" / "shrinking.json", ROOT / "runs" / "shrinking", ROOT / "docs" / "shrinking.md"  # fmt: skip

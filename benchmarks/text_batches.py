@@ -17,7 +17,7 @@ import numpy as np
 from recipe_overhead import ratio
 
 import zoo
-from zoo.data import texts
+from zoo.data.kinds import text as texts
 
 STEPS, BATCH = texts.WINDOW, 64
 

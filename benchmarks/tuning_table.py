@@ -18,7 +18,7 @@ import statistics
 from pathlib import Path
 
 import zoo
-from zoo.training import tasks
+from zoo import tasks
 from zoo.tuning import results
 
 ROOT = Path(__file__).parents[1]

@@ -24,12 +24,11 @@ def main(config):
     with zoo.start_run(config) as run:
         config = run.config
         splits = zoo.load_dataset(**zoo.data_options(config))
-        preparation = zoo.prepare(splits)
-        splits = splits.mapped(preparation)
-        teacher = zoo.teacher(splits, preparation, run)  # None unless asked for
+        splits = splits.mapped(zoo.prepare(splits))
+        teacher = zoo.teacher(splits, run)  # None unless asked for
         with run.strategy.scope():
             model = zoo.build(
-                config.model, **{**preparation.builder_arguments, **config.model_args}
+                config.model, **{**splits.preparation.builder_arguments, **config.model_args}
             )
             zoo.compile_model(
                 model,
@@ -41,8 +40,8 @@ def main(config):
         if zoo.diagnose(model, splits, run):
             return
         history = zoo.fit_model(model, splits, run)
-        report = zoo.evaluate_model(model, splits, preparation, run, history)
-        export = zoo.export_model(model, splits, preparation, run)
+        report = zoo.evaluate_model(model, splits, run, history)
+        export = zoo.export_model(model, splits, run)
     print(report)
     print(f"exported {export}; predict with: zoo predict {run.folder} image.png")
 

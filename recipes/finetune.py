@@ -22,10 +22,9 @@ def main(config):
     with zoo.start_run(config) as run:
         config = run.config
         splits = zoo.load_dataset(**zoo.data_options(config))
-        preparation = zoo.prepare(splits)
-        splits = splits.mapped(preparation)
+        splits = splits.mapped(zoo.prepare(splits))
         with run.strategy.scope():
-            classes = preparation.builder_arguments["num_classes"]
+            classes = splits.preparation.builder_arguments["num_classes"]
             model = zoo.build(weights=config.weights, num_classes=classes)
             for layer in model.layers[:-1]:
                 layer.trainable = not config.freeze
@@ -33,8 +32,8 @@ def main(config):
         if zoo.diagnose(model, splits, run):
             return
         history = zoo.fit_model(model, splits, run)
-        report = zoo.evaluate_model(model, splits, preparation, run, history)
-        export = zoo.export_model(model, splits, preparation, run)
+        report = zoo.evaluate_model(model, splits, run, history)
+        export = zoo.export_model(model, splits, run)
     print(report)
     print(f"exported {export}; predict with: zoo predict {run.folder} image.png")
 

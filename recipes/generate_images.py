@@ -26,18 +26,17 @@ def main(config):
     with zoo.start_run(config) as run:
         config = run.config
         splits = zoo.load_dataset(**zoo.data_options(config))
-        preparation = zoo.prepare(splits)
-        splits = splits.mapped(preparation)
+        splits = splits.mapped(zoo.prepare(splits))
         with run.strategy.scope():
             model = zoo.build(
-                config.model, **{**preparation.builder_arguments, **config.model_args}
+                config.model, **{**splits.preparation.builder_arguments, **config.model_args}
             )
             zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
         if zoo.diagnose(model, splits, run):
             return
         history = zoo.fit_model(model, splits, run)
-        report = zoo.evaluate_model(model, splits, preparation, run, history)
-        export = zoo.export_model(model, splits, preparation, run)
+        report = zoo.evaluate_model(model, splits, run, history)
+        export = zoo.export_model(model, splits, run)
     print(report)
     print(f"exported {export}; draw with: zoo.load({str(run.folder)!r}).sample(16)")
 

@@ -21,7 +21,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import zoo
 from zoo import families
-from zoo.data import images
+from zoo.data.kinds import image as images
 from zoo.saving import graph_check, node_check
 
 RNG = np.random.default_rng(0)

@@ -8,7 +8,11 @@ import tensorflow_datasets as tfds
 from tolerances import ROUNDING, assert_close
 
 import zoo
-from zoo.data import augment, datasets, fetch, images, pipeline, sources, user
+from zoo.config.options import DataOptions
+from zoo.data import augment, datasets, fetch
+from zoo.data import examples as sources
+from zoo.data import load as door
+from zoo.data.kinds import image as images
 from zoo.data.prepare import prepare
 
 EMBEDDED = {"digits": (1797, 10), "breast_cancer": (569, 2), "wine": (178, 3), "diabetes": (442, 1)}
@@ -143,7 +147,7 @@ def test_streamed_labels_out_of_range_stop_the_run(streamed):
             (np.zeros((4, 1), "float32"), np.array([0, 1, 0, bad]))
         )
         splits = {name: sources.Stream(examples, 4) for name in ("train", "validation", "test")}
-        made = pipeline.make_splits(info, splits, batch_size=4)
+        made = door.make_splits(info, splits, batch_size=4)
         with pytest.raises(tf.errors.InvalidArgumentError, match="not in 0..1"):
             list(made.train)
 
@@ -173,8 +177,8 @@ def test_training_batches_are_augmented_and_others_are_not():
 def test_statistics_come_from_train_only():
     x = np.arange(100, dtype="float64")[:, None]
     train, test = (x[:50], x[:50, 0] > 25), (x[50:] * 1000, x[50:, 0] > 75)
-    info, examples = user.from_user(train, validation=(x[:50] + 0.5, train[1]), test=test)
-    preparation = prepare(pipeline.make_splits(info, examples, batch_size=10))
+    info, examples = door.read(train, validation=(x[:50] + 0.5, train[1]), test=test)
+    preparation = prepare(door.make_splits(info, examples, batch_size=10))
     prepared = preparation.inputs(x[:50].astype("float32")).numpy()
     assert_close(prepared.mean(), 0, ROUNDING, scale=1)
     assert_close(prepared.std(), 1, ROUNDING)
@@ -182,8 +186,8 @@ def test_statistics_come_from_train_only():
 
 def test_statistics_keep_their_digits_over_many_rows():
     x = np.random.default_rng(0).normal(1000, 1, size=(400_000, 2)).astype("float32")
-    info, examples = user.from_user((x, np.arange(len(x)) % 2))
-    preparation = prepare(pipeline.make_splits(info, examples, batch_size=10))
+    info, examples = door.read((x, np.arange(len(x)) % 2))
+    preparation = prepare(door.make_splits(info, examples, batch_size=10))
     prepared = preparation.inputs(x).numpy()
     assert prepared.mean() == pytest.approx(0, abs=0.01)
     assert prepared.std() == pytest.approx(1, abs=0.01)
@@ -191,15 +195,15 @@ def test_statistics_keep_their_digits_over_many_rows():
 
 def test_a_limit_takes_examples_from_all_over():
     labels = np.repeat([0, 1], 200)
-    info, examples = user.from_user((np.arange(400.0)[:, None], labels))
-    made = pipeline.make_splits(info, examples, batch_size=8, limit=50)
+    info, examples = door.read((np.arange(400.0)[:, None], labels))
+    made = door.make_splits(info, examples, batch_size=8, limit=50)
     assert 10 < made.targets("train").sum() < 40
 
 
 def test_a_constant_column_becomes_zero_instead_of_a_huge_number():
     x = np.column_stack([np.arange(60.0), np.full(60, 7.0)])
-    info, examples = user.from_user((x, np.arange(60) % 2))
-    preparation = prepare(pipeline.make_splits(info, examples, batch_size=10))
+    info, examples = door.read((x, np.arange(60) % 2))
+    preparation = prepare(door.make_splits(info, examples, batch_size=10))
     prepared = preparation.inputs(np.array([[3, 7], [3, 7.5]], "float32")).numpy()
     assert prepared[0, 1] == 0
     assert abs(prepared[1, 1]) <= 1
@@ -224,8 +228,8 @@ def test_images_of_the_right_size_pass_the_resizing_unchanged():
 def test_image_sets_of_tfds_are_read_by_name(name, tmp_path):
     with tfds.testing.mock_data(num_examples=40):
         builder = tfds.builder(name, data_dir=tmp_path)
-        info, convert = datasets._describe(name, builder, None, None)
-        decoders = datasets._decoders(builder, info)
+        info, key, convert = datasets._describe(name, builder, DataOptions())
+        decoders = {key: tfds.decode.SkipDecoding()}
         x, y = next(iter(builder.as_dataset(split="train", decoders=decoders).map(convert)))
     assert info.kind == "image"
     assert tuple(x.shape) == info.input_shape
@@ -236,7 +240,9 @@ def test_image_sets_of_tfds_are_read_by_name(name, tmp_path):
 def test_text_sets_of_tfds_are_read_by_name(tmp_path):
     with tfds.testing.mock_data(num_examples=40):
         builder = tfds.builder("imdb_reviews", data_dir=tmp_path)
-        info, convert = datasets._describe("a_name_of_tfds", builder, None, ((10, 50), None))
+        info, _, convert = datasets._describe(
+            "a_name_of_tfds", builder, DataOptions(text_size=(10, 50))
+        )
         x, y = next(iter(builder.as_dataset(split="train").map(convert)))
     assert (info.kind, info.text_size, info.labels) == ("text", (10, 50), ("neg", "pos"))
     assert (x.dtype, y.dtype) == (tf.string, tf.int64)
@@ -313,7 +319,7 @@ X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
 )
 def test_unusable_data_of_the_caller_are_refused(data, options, words):
     with pytest.raises(zoo.InputError, match=words):
-        pipeline.make_splits(*user.from_user(data, **options), batch_size=4)
+        door.make_splits(*door.read(data, **options), batch_size=4)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +335,7 @@ def test_unusable_data_of_the_caller_are_refused(data, options, words):
     ],
 )
 def test_any_labels_become_class_ids(labels, names):
-    info, examples = user.from_user((X, labels))
+    info, examples = door.read((X, labels))
     assert info.labels == names
     given = np.concatenate([examples["train"].targets, examples["test"].targets])
     np.testing.assert_array_equal(
@@ -343,11 +349,11 @@ def test_any_labels_become_class_ids(labels, names):
 def test_frames_keep_their_columns():
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"a b": X[:, 0], "c": X[:, 1], "kind": Y})
-    info, examples = user.from_user(frame, target="kind")
+    info, examples = door.read(frame, target="kind")
     assert info.columns == ("a_b", "c")
     assert info.kind == "table"
     with pytest.raises(zoo.InputError, match="It has: a b, c, kind"):
-        user.from_user(frame, target="klass")
+        door.read(frame, target="klass")
 
 
 def test_a_shuffling_tf_data_set_cannot_mix_train_and_test():
@@ -355,12 +361,12 @@ def test_a_shuffling_tf_data_set_cannot_mix_train_and_test():
         (np.arange(200.0)[:, None], np.arange(200) % 2)
     ).shuffle(200)
     for given in (data, data.batch(16)):
-        _, examples = user.from_user(given)
+        _, examples = door.read(given)
         rows = np.concatenate([examples["train"].inputs, examples["test"].inputs])
         assert sorted(rows[:, 0]) == list(range(200))
 
 
 def test_grey_uint8_arrays_are_images():
-    info, _ = user.from_user((np.zeros((40, 5, 5), "uint8"), Y))
+    info, _ = door.read((np.zeros((40, 5, 5), "uint8"), Y))
     assert info.kind == "image"
     assert info.input_shape == (5, 5, 1)

@@ -8,8 +8,9 @@ import pytest
 from tolerances import ORDER, TRAINED, assert_close
 
 import zoo
-from zoo.training import distill, tasks
-from zoo.training.settings import DistillConfig
+from zoo.config.options import DistillConfig
+from zoo.tasks import losses
+from zoo.training import distill
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 5)).astype("float32")
@@ -24,7 +25,7 @@ def softmax(x):
 
 def pair(**options):
     models = [zoo.build("dense:tiny", input_shape=(5,), num_classes=2) for _ in range(2)]
-    models[0].compile("sgd", tasks.Crossentropy())
+    models[0].compile("sgd", losses.Crossentropy())
     distill.from_teacher(*models, DistillConfig(teacher="x", **options))
     return models
 
@@ -135,9 +136,9 @@ def test_a_preparation_that_gives_nan_is_another_one(in_tmp):
     broken = dataclasses.replace(preparation, inputs=lambda x: preparation.inputs(x) * np.nan)
     config = zoo.TrainConfig().replace(dataset="wine", teacher="wine_dense", quiet=True)
     with zoo.start_run(config) as run:
-        assert zoo.teacher(splits, preparation, run) is not None
+        assert zoo.teacher(splits.mapped(preparation), run) is not None
         with pytest.raises(zoo.InputError, match="prepared in another way"):
-            zoo.teacher(splits, broken, run)
+            zoo.teacher(splits.mapped(broken), run)
 
 
 def test_a_recipe_that_forgets_its_teacher_is_told():

@@ -5,9 +5,9 @@ import pytest
 from tolerances import KERNELS, ORDER, assert_close
 
 import zoo
-from zoo.data import pipeline, user
+from zoo.data import load as door
 from zoo.saving import golden_check
-from zoo.training import generation
+from zoo.tasks import image_generation as generation
 
 
 def stripes(count=200):
@@ -66,8 +66,8 @@ def test_weights_come_back_for_more_training(trained):
 
 
 def test_the_constant_guess_is_that_of_independent_pixels(trained):
-    info, examples = user.from_user(stripes(), task="generation")
-    splits = pipeline.make_splits(info, examples, batch_size=20)
+    info, examples = door.read(stripes(), task="generation")
+    splits = door.make_splits(info, examples, batch_size=20)
     splits = splits.mapped(zoo.prepare(splits))
     found = generation.constant(splits, trained.model)[:, 0]
     used = splits.examples["train"].inputs.reshape(-1, 36) / 255
@@ -77,8 +77,8 @@ def test_the_constant_guess_is_that_of_independent_pixels(trained):
 
 
 def split_images(binarize, split="train", epochs=2):
-    info, examples = user.from_user(stripes(), task="generation")
-    splits = pipeline.make_splits(info, examples, batch_size=144, binarize=binarize)
+    info, examples = door.read(stripes(), task="generation")
+    splits = door.make_splits(info, examples, batch_size=144, binarize=binarize)
     batches = splits.train_forever().take(epochs) if split == "train" else getattr(splits, split)
     return np.stack([np.sort(x.numpy().reshape(len(x), -1).astype(int), 0) for x, _ in batches])
 
@@ -98,8 +98,8 @@ def test_pixels_become_black_and_white(binarize):
 
 @pytest.mark.parametrize("binarize", ["dynamic", "static"])
 def test_validation_images_trained_on_are_drawn_like_the_others(binarize):
-    splits = pipeline.make_splits(
-        *user.from_user(stripes(), task="generation"),
+    splits = door.make_splits(
+        *door.read(stripes(), task="generation"),
         batch_size=16, binarize=binarize, use_validation=True,
     )  # fmt: skip
     is_grey = (splits.examples["train"].inputs % 255 > 0).any((1, 2, 3))

@@ -13,6 +13,7 @@ import zoo
 ROOT = Path(zoo.__file__).parents[1]
 ORDER = [
     "zoo.models.checks",
+    "zoo.config",
     "zoo.models.layers",
     "zoo.models.positions",
     "zoo.models.attention",
@@ -21,6 +22,13 @@ ORDER = [
     "zoo.families",
     "zoo.summary",
     "zoo.files",
+    "zoo.data.examples",
+    "zoo.data.kinds",
+    "zoo.training.accumulate",
+    "zoo.training.cluster",
+    "zoo.training.workers",
+    "zoo.training.strategy",
+    "zoo.tasks",
     "zoo.data",
     "zoo.training",
     "zoo.saving",

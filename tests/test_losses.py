@@ -9,10 +9,12 @@ import tensorflow as tf
 from tolerances import ORDER, ROUNDING, TRAINED, assert_close
 
 import zoo
-from zoo.data import pipeline, user
-from zoo.training import tasks
+from zoo import tasks
+from zoo.config.config import OptimizerConfig, TrainConfig
+from zoo.data import load as door
+from zoo.tasks import losses
 from zoo.training.command_line import from_command_line
-from zoo.training.config import OptimizerConfig, TrainConfig
+from zoo.training.compile import class_weights
 from zoo.training.fit import training_batches
 
 RNG = np.random.default_rng(0)
@@ -37,12 +39,12 @@ def test_the_loss_equals_keras_own(targets, smoothing, gamma):
         twin = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, **options)
     else:
         twin = keras.losses.CategoricalCrossentropy(**options)
-    ours = tasks.Crossentropy(smoothing, gamma)(targets, LOGITS)
+    ours = losses.Crossentropy(smoothing, gamma)(targets, LOGITS)
     assert_close(ours, twin(shares, LOGITS), ORDER)
 
 
 def test_a_loss_survives_its_config():
-    again = keras.losses.deserialize(keras.losses.serialize(tasks.Crossentropy(0.1, 2.0)))
+    again = keras.losses.deserialize(keras.losses.serialize(losses.Crossentropy(0.1, 2.0)))
     assert (again.label_smoothing, again.gamma) == (0.1, 2.0)
 
 
@@ -55,7 +57,7 @@ def gradient(loss):
 
 
 def test_the_hardest_examples_have_a_gradient():
-    assert_close(gradient(tasks.Crossentropy(gamma=2.0)), [1, -1], ROUNDING)
+    assert_close(gradient(losses.Crossentropy(gamma=2.0)), [1, -1], ROUNDING)
     keras_loss = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, from_logits=True)
     # The trap that the loss steps round; once this fails, Keras has mended it.
     np.testing.assert_array_equal(gradient(keras_loss), [0, 0])
@@ -96,14 +98,14 @@ def test_several_labels_can_be_mixed_but_not_weighted(in_tmp):
 
 
 def splits_of(labels, **options):
-    info, examples = user.from_user((X, labels), test=(X[:8] + 9, labels[:8]))
-    return pipeline.make_splits(info, examples, batch_size=16, **options)
+    info, examples = door.read((X, labels), test=(X[:8] + 9, labels[:8]))
+    return door.make_splits(info, examples, batch_size=16, **options)
 
 
 def test_balanced_weights_give_every_class_the_same_sum():
     splits = splits_of(RARE)
     targets = splits.targets("train")
-    weights = tasks.class_weights("balanced", splits)
+    weights = class_weights("balanced", splits)
     counts = np.bincount(targets)
     assert_close(weights, len(targets) / (2 * counts), ROUNDING)
     assert_close(weights * counts, np.full(2, len(targets) / 2), ROUNDING)
@@ -111,7 +113,7 @@ def test_balanced_weights_give_every_class_the_same_sum():
 
 def test_weights_by_label_are_those_of_their_class():
     labels = np.arange(160) % 3 + 7  # the labels are "7", "8", "9"
-    weights = tasks.class_weights({9: 3.0, "7": 1.0, np.int64(8): 2}, splits_of(labels))
+    weights = class_weights({9: 3.0, "7": 1.0, np.int64(8): 2}, splits_of(labels))
     np.testing.assert_array_equal(weights, [1, 2, 3])
 
 

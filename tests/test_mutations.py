@@ -63,7 +63,7 @@ def test_a_fault_is_chosen_by_text_and_seed_and_found_where_it_has_moved():
 
 
 def test_the_nearest_tests_come_first():
-    assert mutations.near(mutations.OWN, "zoo/training/translation.py")[0] == (
+    assert mutations.near(mutations.OWN, "zoo/tasks/text_to_text.py")[0] == (
         "tests/test_translation.py"
     )
     assert "tests/test_cli.py" in mutations.near(mutations.OWN, "zoo/cli_models.py")

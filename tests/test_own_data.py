@@ -13,7 +13,10 @@ import warm
 from tolerances import KERNELS, assert_close
 
 import zoo
-from zoo.data import images, paths, pipeline, sources, tables, user
+from zoo.data import examples as sources
+from zoo.data import load as door
+from zoo.data.kinds import columns as tables
+from zoo.data.kinds import image as images
 from zoo.data.prepare import prepare
 
 WORDS = {"good": "a fine film with great actors", "bad": "dull and far too long, sadly"}
@@ -159,10 +162,10 @@ def test_a_messy_table(in_tmp, capfd):
 def test_statistics_of_a_messy_table_come_from_train_alone():
     table = messy_table()
     shifted = table.copy()
-    info, splits = user.from_user(
+    info, splits = door.read(
         table, test=table.iloc[:0:-3].assign(**{"age in years": 999.0}), target="bought"
     )
-    _, alone = user.from_user(
+    _, alone = door.read(
         table, test=shifted.iloc[:50].assign(**{"age in years": -999.0}), target="bought"
     )
     first, second = (
@@ -175,7 +178,7 @@ def test_statistics_of_a_messy_table_come_from_train_alone():
 
 
 def test_a_category_that_train_does_not_know_is_no_other_category():
-    info, splits = user.from_user(messy_table(), target="bought")
+    info, splits = door.read(messy_table(), target="bought")
     encoder, _ = tables.encoder(info, splits["train"].inputs)
     raw = {
         "age_in_years": [1.0] * 3,
@@ -217,13 +220,13 @@ def test_texts_in_a_csv_in_lists_and_in_npz_are_the_same(in_tmp):
     frame.to_csv("reviews.csv", index=False)
     np.savez("reviews.npz", x=frame["review"].to_numpy(str), y=frame["mood"].to_numpy(str))
     texts, moods = zip(*files, strict=True)
-    info, one = user.from_user((list(texts), list(moods)))
+    info, one = door.read((list(texts), list(moods)))
     assert info.kind == "text"
     assert info.labels == ("bad", "good")
     for other in (
-        paths.read("reviews.csv", target=("mood",)),
-        paths.read("reviews.npz"),
-        paths.read(folder),
+        door.read("reviews.csv", target=("mood",)),
+        door.read("reviews.npz"),
+        door.read(folder),
     ):
         assert other[0].kind == "text"
         assert other[0].labels == info.labels
@@ -234,7 +237,7 @@ def test_texts_in_a_csv_in_lists_and_in_npz_are_the_same(in_tmp):
 def test_arrays_in_npz(in_tmp, keys):
     x = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
     np.savez("data.npz", **dict(zip(keys, (x, x[:, 0] > 0), strict=True)))
-    info, splits = paths.read("data.npz")
+    info, splits = door.read("data.npz")
     assert info.kind == "features"
     assert len(splits["test"]) == 10
 
@@ -244,7 +247,7 @@ def test_a_folder_of_tables(in_tmp):
     (in_tmp / "shop").mkdir()
     table[:200].to_csv("shop/train.csv", index=False)
     table[200:].to_csv("shop/test.csv", index=False)
-    info, splits = paths.read("shop", target=("bought",))
+    info, splits = door.read("shop", target=("bought",))
     assert len(splits["train"]) == 200
     assert len(splits["test"]) == 100
 
@@ -263,7 +266,7 @@ def test_a_folder_of_tables(in_tmp):
 )  # fmt: skip
 def test_the_task_is_told_from_the_targets(targets, task, labels):
     x = np.random.default_rng(0).normal(size=(40, 3))
-    info, splits = user.from_user((x, targets))
+    info, splits = door.read((x, targets))
     assert (info.task, info.labels) == (task, labels)
     if task == "classification" and len(labels) == 2:
         assert set(splits["train"].targets) == {0, 1}
@@ -301,14 +304,14 @@ def test_skip_bad_goes_on_without_what_cannot_be_used(in_tmp, caplog):
     folder = write_photographs(in_tmp / "photos", 10)
     (folder / "china" / "broken.png").write_bytes(b"no image")
     with caplog.at_level("WARNING", "zoo"):
-        _, splits = paths.read(folder, skip_bad=True)
+        _, splits = door.read(folder, skip_bad=True)
     assert sum(map(len, splits.values())) == 20
     assert "1 unreadable images left out" in caplog.text
 
     table = messy_table(100)
     table["age in years"] = table["age in years"].astype(object)
     table.loc[3, "age in years"], table.loc[5, "bought"] = "many", None
-    info, splits = user.from_user(table, target="bought", skip_bad=True)
+    info, splits = door.read(table, target="bought", skip_bad=True)
     assert (
         sum(map(len, splits.values())) == 99
     )  # the row without a target is gone, the other has a gap
@@ -317,35 +320,35 @@ def test_skip_bad_goes_on_without_what_cannot_be_used(in_tmp, caplog):
     x = np.random.default_rng(0).normal(size=(40, 3))
     y = np.arange(40) % 2
     x[7, 1], x[9, 2] = np.nan, np.inf
-    _, splits = user.from_user((x, y), skip_bad=True)
+    _, splits = door.read((x, y), skip_bad=True)
     assert sum(map(len, splits.values())) == 38
     assert all(np.isfinite(part.inputs).all() for part in splits.values())
 
     texts = ["", " ", b"sch\xf6n"] + [f"text {i}" for i in range(37)]
-    _, splits = user.from_user((np.array(texts, object), y), skip_bad=True)
+    _, splits = door.read((np.array(texts, object), y), skip_bad=True)
     assert sum(map(len, splits.values())) == 37
 
     x = np.random.default_rng(1).normal(size=(40, 3))
-    _, splits = user.from_user((x, y), test=(x[:4], y[:4]), skip_bad=True)
+    _, splits = door.read((x, y), test=(x[:4], y[:4]), skip_bad=True)
     assert len(splits["train"]) == 36
     assert not set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
 
 
 def test_repeated_rows_never_are_in_train_and_test():
     x = np.random.default_rng(0).normal(size=(60, 3)).repeat(2, 0)
-    _, splits = user.from_user((x, np.arange(120) // 2 % 2))
+    _, splits = door.read((x, np.arange(120) // 2 % 2))
     assert not set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
 
 
 def test_repeated_rows_never_are_in_train_and_the_validation_carved_from_it(caplog):
     x = np.random.default_rng(0).normal(size=(60, 3)).repeat(2, 0).astype("float32")
-    info, splits = user.from_user((x, np.arange(120) // 2 % 2), test=(x[:9] + 9, np.arange(9) % 2))
-    made = pipeline.make_splits(info, splits, batch_size=8).examples
+    info, splits = door.read((x, np.arange(120) // 2 % 2), test=(x[:9] + 9, np.arange(9) % 2))
+    made = door.make_splits(info, splits, batch_size=8).examples
     assert len(made["validation"]) == 12
     assert not set(map(bytes, made["train"].inputs)) & set(map(bytes, made["validation"].inputs))
     assert "repeat an example of validation or test: left out of train" in caplog.text
     published = dataclasses.replace(info, source="an article")
-    kept = pipeline.make_splits(published, splits, batch_size=8).examples
+    kept = door.make_splits(published, splits, batch_size=8).examples
     assert len(kept["train"]) == 108
 
 
@@ -362,7 +365,7 @@ def test_numbers_that_differ_little_are_standardised(form, caplog):
         "sums", "table", "regression", (2,), "float32", (), tuple(columns), kinds
     )
     splits = dict.fromkeys(("train", "validation", "test"), data)
-    prepared = prepare(pipeline.make_splits(info, splits, batch_size=8)).inputs(inputs).numpy()
+    prepared = prepare(door.make_splits(info, splits, batch_size=8)).inputs(inputs).numpy()
     assert abs(prepared[:, 0].mean()) < 0.2  # float32 knows whole numbers alone there
     assert prepared[:, 0].std() == pytest.approx(1, abs=1e-3)
     assert not prepared[:, 1:].any()

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tolerances import ROUNDING, assert_close
 
 import zoo
-from zoo.data import pipeline, tables, user
+from zoo.data import load as door
+from zoo.data.kinds import columns as tables
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -37,15 +38,15 @@ def test_a_value_of_another_kind_in_a_later_part_is_refused(split, column, value
     table, other = shop()[:40], shop()[40:].astype({column: object})
     other.loc[47, column] = value
     with pytest.raises(zoo.InputError, match=wanted.format(split)):
-        user.from_user(table, **{split: other}, target="label")
-    _, splits = user.from_user(table, **{split: other}, target="label", skip_bad=True)
+        door.read(table, **{split: other}, target="label")
+    _, splits = door.read(table, **{split: other}, target="label", skip_bad=True)
     assert len(splits[split]) == 20
 
 
 def test_missing_values_and_numbers_as_texts_of_a_later_part_are_read():
     table, other = shop()[:40], shop()[40:].astype({"a": str, "day": object})
     other.loc[47, ["a", "day"]] = [None, ""]
-    _, splits = user.from_user(table, test=other, target="label")
+    _, splits = door.read(table, test=other, target="label")
     a = splits["test"].inputs["a"]
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(a)), [7])
     assert_close(np.delete(a, 7), np.delete(X[40:, 0], 7), ROUNDING)
@@ -85,7 +86,7 @@ def test_a_nested_embedding_must_have_a_row_for_each_word(in_tmp):
 def test_labels_up_to_the_largest_number_of_their_dtype(dtype, count):
     y = np.tile(np.arange(count), 10).astype(dtype)
     x = RNG.normal(size=(len(y), 2))
-    info, _ = user.from_user((x, y), task="classification")
+    info, _ = door.read((x, y), task="classification")
     assert info.num_outputs == count
 
 
@@ -102,21 +103,21 @@ def test_labels_up_to_the_largest_number_of_their_dtype(dtype, count):
 @pytest.mark.parametrize("split", ["validation", "test"])
 def test_targets_of_a_later_part_have_the_form_of_train_s(split, train, later, message):
     with pytest.raises(zoo.InputError, match=f"The {split} targets must be {message}"):
-        user.from_user((X, train), **{split: (X + 9, later)})
+        door.read((X, train), **{split: (X + 9, later)})
 
 
 @pytest.mark.parametrize("number", [float, decimal.Decimal])
 def test_numbers_as_objects_are_a_regression(number):
     values = [number(value) for value in X[:, 0]]
-    info, splits = user.from_user((X, np.array(values, object)))
+    info, splits = door.read((X, np.array(values, object)))
     assert (info.task, splits["test"].targets.dtype) == ("regression", np.float32)
     frame = pd.DataFrame(X, columns=list("abc")).assign(price=np.array([None, *values[1:]], object))
-    info, splits = user.from_user(frame, target="price", skip_bad=True)
+    info, splits = door.read(frame, target="price", skip_bad=True)
     assert (info.task, sum(map(len, splits.values()))) == ("regression", 59)
 
 
 def test_true_and_false_as_objects_are_classes():
-    info, _ = user.from_user((X, np.array([False, True], object)[Y]))
+    info, _ = door.read((X, np.array([False, True], object)[Y]))
     assert info.labels == ("False", "True")
 
 
@@ -134,7 +135,7 @@ def test_true_and_false_as_objects_are_classes():
 def test_a_tf_data_set_is_read_alike_in_batches_and_one_by_one(x, y, shape):
     one_by_one = tf.data.Dataset.from_tensor_slices((x, y))
     for dataset in (one_by_one, one_by_one.batch(7), one_by_one.batch(7).unbatch()):
-        info, splits = user.from_user(dataset)
+        info, splits = door.read(dataset)
         assert info.num_outputs == 2
         assert sum(map(len, splits.values())) == 60
         assert shape in (None, info.input_shape)
@@ -147,8 +148,8 @@ def test_a_tf_data_set_that_could_be_of_batches_or_not_is_refused():
         with pytest.raises(
             zoo.InputError, match=r"batches or single examples.*leave drop_remainder"
         ):
-            user.from_user(dataset)
-    info, _ = user.from_user(one_by_one.batch(6))
+            door.read(dataset)
+    info, _ = door.read(one_by_one.batch(6))
     assert info.input_shape == (10, 10, 1)
 
 
@@ -186,8 +187,8 @@ def test_what_is_no_builder_function_is_told_what_one_takes(model, in_tmp):
 def test_a_frame_with_categories_apart_from_its_targets_is_to_be_joined():
     frame = shop().drop(columns="label")
     with pytest.raises(zoo.InputError, match="join them, for example with df.assign"):
-        user.from_user((frame, pd.Series(Y)))
-    info, _ = user.from_user((frame[["a", "c"]], pd.Series(Y)))
+        door.read((frame, pd.Series(Y)))
+    info, _ = door.read((frame[["a", "c"]], pd.Series(Y)))
     assert info.input_shape == (2,)
 
 
@@ -203,14 +204,14 @@ def test_a_frame_with_categories_apart_from_its_targets_is_to_be_joined():
 def test_a_time_of_day_is_warned_of_once(written, hours, caplog):
     days = pd.Series(pd.date_range("2024-01-01", periods=60)) + pd.Timedelta(hours=hours)
     table = shop()[["a", "label"]].assign(when=written(days))
-    user.from_user(table[:40], test=table[40:], target="label")
+    door.read(table[:40], test=table[40:], target="label")
     assert caplog.text.count("only the day of 'when' is read") == (1 if hours else 0)
 
 
 def test_a_table_of_few_different_rows_keeps_its_repeats(caplog):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"a": rng.choice(list("abc"), 600), "b": rng.choice(list("xyz"), 600)})
-    info, splits = user.from_user(frame.assign(t=frame["a"] == "a"), target="t")
+    info, splits = door.read(frame.assign(t=frame["a"] == "a"), target="t")
     assert len(splits["train"]) == 480
     assert "480 of 480 training examples repeat" in caplog.text
-    assert len(pipeline.make_splits(info, splits, batch_size=8).examples["train"]) == 432
+    assert len(door.make_splits(info, splits, batch_size=8).examples["train"]) == 432

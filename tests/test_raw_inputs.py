@@ -9,7 +9,7 @@ import tensorflow as tf
 from tolerances import KERNELS, assert_close
 
 import zoo
-from zoo.data import texts
+from zoo.data.kinds import text as texts
 from zoo.saving import card as cards
 from zoo.saving import inputs, manifest, store
 

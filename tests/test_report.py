@@ -15,13 +15,15 @@ from swallowing import BOTH_WAYS, two_layers
 from tolerances import KERNELS, ORDER, ROUNDING, assert_close, decided
 
 import zoo
-from zoo.data import sources
-from zoo.data.pipeline import make_splits
-from zoo.training import baseline, calibration, pictures, scores, tasks
+from zoo import tasks
+from zoo.config.config import OptimizerConfig, TrainConfig
+from zoo.data import examples as sources
+from zoo.data.load import make_splits
+from zoo.tasks import classification as calibration
+from zoo.tasks import pictures, scores
 from zoo.training import report as reports
 from zoo.training.callbacks import NotFiniteError
 from zoo.training.command_line import from_command_line
-from zoo.training.config import OptimizerConfig, TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 5)).astype("float32")
@@ -47,8 +49,7 @@ def judged(splits, folder, model=None, *, fit=False, export=False, **options):
     options = {"learning_rate": 0.05, **options}
     config = TrainConfig().replace(out=str(folder), quiet=True, **options)
     with zoo.start_run(config) as run:
-        preparation, history = zoo.prepare(splits), None
-        splits = splits.mapped(preparation)
+        splits, history = splits.mapped(zoo.prepare(splits)), None
         with run.strategy.scope():
             model = model or zoo.build_dense(
                 splits.info.input_shape, splits.info.num_outputs, units=(16,)
@@ -56,11 +57,11 @@ def judged(splits, folder, model=None, *, fit=False, export=False, **options):
             zoo.compile_model(model, splits.info, config)
         if fit:
             history = zoo.fit_model(model, splits, run)
-        report = zoo.evaluate_model(model, splits, preparation, run, history)
-        path = zoo.export_model(model, splits, preparation, run) if export else None
+        report = zoo.evaluate_model(model, splits, run, history)
+        path = zoo.export_model(model, splits, run) if export else None
 
     def logits(split):
-        inputs = preparation.inputs(splits.examples[split].inputs)
+        inputs = splits.preparation.inputs(splits.examples[split].inputs)
         return model.predict(inputs, verbose=0)
 
     return types.SimpleNamespace(report=report, export=path, logits=logits, history=history)
@@ -246,19 +247,22 @@ def test_the_options_reach_the_config():
 
 def test_a_baseline_takes_a_limited_part_of_train_and_all_of_test():
     splits = splits_of(X, NOISY)
-    whole, part = baseline.fit_linear(splits), baseline.fit_linear(splits, limit=100)
+    whole, part = (
+        tasks.task(splits.info.task).linear(splits),
+        tasks.task(splits.info.task).linear(splits, limit=100),
+    )
     assert (whole.num_train, part.num_train) == (240, 100)
     assert whole.scores != part.scores
     stream = tf.data.Dataset.from_tensor_slices((X[:240], NOISY[:240]))
     splits.examples["train"] = sources.Stream(stream, 240)
-    assert baseline.fit_linear(splits, limit=100).num_train == 100
+    assert tasks.task(splits.info.task).linear(splits, limit=100).num_train == 100
 
 
 def test_a_baseline_of_one_class_is_left_out(caplog):
     splits = splits_of(X, np.arange(400) // 120 % 2)
     stream = tf.data.Dataset.from_tensor_slices((X[:240], np.arange(240) // 120))
     splits.examples["train"] = sources.Stream(stream, 240)
-    assert baseline.fit_linear(splits, limit=50) is None
+    assert tasks.task(splits.info.task).linear(splits, limit=50) is None
     assert "all of one class" in caplog.text
 
 
@@ -274,7 +278,7 @@ def test_a_baseline_of_texts_sees_n_grams(unit):
     if unit == "words":
         texts = [text.replace("x", "Left!").replace("y", "right<br />") for text in texts]
     splits = splits_of(np.array(texts, object), classes, kind="text", text_unit=unit)
-    assert baseline.fit_linear(splits).scores["accuracy"] > 0.95
+    assert tasks.task(splits.info.task).linear(splits).scores["accuracy"] > 0.95
 
 
 # Calibration

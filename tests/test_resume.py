@@ -15,9 +15,9 @@ from tolerances import TRAINED, assert_close
 
 import zoo
 from zoo import files
+from zoo.config.config import TrainConfig
 from zoo.training import checkpoints
 from zoo.training.command_line import from_command_line
-from zoo.training.config import TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 6)).astype("float32")
@@ -122,7 +122,7 @@ def test_steps_in_a_call_must_divide_those_of_an_epoch(only_fit):
 @pytest.mark.parametrize("cache_mb", [256, None], ids=["memory", "stream"])
 def test_images_in_memory_and_from_disk_go_on_alike(augment, cache_mb, only_fit, monkeypatch):
     if cache_mb is None:
-        monkeypatch.setattr("zoo.data.sources.example_bytes", lambda spec: 2**30)
+        monkeypatch.setattr("zoo.data.examples.example_bytes", lambda spec: 2**30)
     np.savez("d.npz", x_train=PIXELS, y_train=Y, x_test=PIXELS[:40] // 2, y_test=Y[:40])
     assert_alike(*stopped_and_resumed(14, "cnn:tiny", "d.npz", augment=augment, checkpoint_steps=4))
 

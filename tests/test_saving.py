@@ -18,11 +18,12 @@ from warm import in_plain_tensorflow
 
 import zoo
 from zoo import cli, families, files
-from zoo.data import pipeline, sources
+from zoo.config.config import TrainConfig
+from zoo.data import examples as sources
+from zoo.data import load as door
 from zoo.data.prepare import prepare
 from zoo.saving import card as cards
 from zoo.saving import endpoints, golden_check, load, manifest, store
-from zoo.training.config import TrainConfig
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
 NAMES = [path.name for path in sorted(SHIPPED.iterdir()) if path.is_dir()]
@@ -62,7 +63,7 @@ def test_every_weight_arrives_in_a_fresh_process_without_zoo(family, in_tmp):
             "sample", "features", "classification", shape, "float32", labels=("x", "y", "z")
         )
         arrays = sources.Arrays(sample.inputs, sample.targets)
-        splits = pipeline.make_splits(
+        splits = door.make_splits(
             info, {"train": arrays, "validation": arrays, "test": arrays}, batch_size=8
         )
         with zoo.start_run(
@@ -74,10 +75,10 @@ def test_every_weight_arrives_in_a_fresh_process_without_zoo(family, in_tmp):
                 count = int(np.prod(weight.shape))
                 weight.assign(np.reshape(np.linspace(0.1, 0.6, count) + start, weight.shape))
                 start += 1e-3
-            preparation = prepare(splits)
-            zoo.evaluate_model(model, splits.mapped(preparation), preparation, run)
-            path = zoo.export_model(model, splits, preparation, run)
-        expected = keras.ops.softmax(model(preparation.inputs(sample.inputs)))
+            splits = splits.mapped(prepare(splits))
+            zoo.evaluate_model(model, splits, run)
+            path = zoo.export_model(model, splits, run)
+        expected = keras.ops.softmax(model(splits.preparation.inputs(sample.inputs)))
         np.save("x.npy", sample.inputs)
         got = in_plain_tensorflow(
             "m = tf.saved_model.load(sys.argv[1])\n"
@@ -250,29 +251,28 @@ def test_columns_that_the_model_does_not_know_are_named_and_not_read(wine_run, c
 
 def test_exporting_twice_makes_version_2(in_tmp):
     splits = zoo.load_dataset("wine", limit=40)
-    preparation = prepare(splits)
+    splits = splits.mapped(prepare(splits))
     with zoo.start_run(TrainConfig().replace(model="dense:tiny", out="run", quiet=True)) as run:
         model = zoo.build("dense:tiny", input_shape=(13,), num_classes=3)
-        zoo.evaluate_model(model, splits.mapped(preparation), preparation, run)
-        paths = [zoo.export_model(model, splits, preparation, run) for _ in range(2)]
+        zoo.evaluate_model(model, splits, run)
+        paths = [zoo.export_model(model, splits, run) for _ in range(2)]
     assert [path.name for path in paths] == ["1", "2"]
     assert store.find("run") == Path("run/export/2")
 
 
 def test_adapted_weights_are_exported_merged(in_tmp):
     splits = zoo.load_dataset("wine", limit=40)
-    preparation = prepare(splits)
     config = TrainConfig().replace(
         model="dense:tiny", out="run", quiet=True, epochs=3, learning_rate=0.1
     )
     with zoo.start_run(config) as run:
         model = zoo.enable_lora(zoo.build("dense:tiny", input_shape=(13,), num_classes=3), 2)
         zoo.compile_model(model, splits.info, config)
-        mapped = splits.mapped(preparation)
+        mapped = splits.mapped(prepare(splits))
         zoo.fit_model(model, mapped, run)
         expected = model.predict(next(iter(mapped.test))[0], verbose=0)
-        zoo.evaluate_model(model, mapped, preparation, run)
-        zoo.export_model(model, mapped, preparation, run)
+        zoo.evaluate_model(model, mapped, run)
+        zoo.export_model(model, mapped, run)
     built = zoo.build(weights="run")
     assert not any("lora" in weight.path for weight in built.weights)
     found = built.predict(next(iter(mapped.test))[0], verbose=0)
@@ -384,11 +384,13 @@ def test_a_card_says_how_its_scores_were_measured(digits_run, tmp_path, task, se
     made_by = yaml.safe_load((digits_run / "config.yaml").read_text())["made_by"]
     config = TrainConfig().replace(**settings)
     (tmp_path / "config.yaml").write_text(config.to_yaml() + yaml.safe_dump({"made_by": made_by}))
-    info = pipeline.load_dataset("digits").info
-    info = dataclasses.replace(info, task=task)
+    splits = door.load_dataset("digits")
+    info = dataclasses.replace(splits.info, task=task)
     preparation = SimpleNamespace(input_range=None, steps=[])
+    splits = dataclasses.replace(splits, info=info, preparation=preparation)
+    run = SimpleNamespace(folder=tmp_path, config=config)
     signatures = cards.read(store.find(digits_run))["signatures"]
-    card = cards.make(info, preparation, None, tmp_path, signatures, {"test": 360})
+    card = cards.make(splits, None, run, signatures)
     assert words in card["protocol"]
     card["runs"] *= 2
     card["runs"][1] = card["runs"][1] | {"interval": None}  # too few examples, or an old run

@@ -9,7 +9,7 @@ from tolerances import KERNELS, ORDER, ROUNDING, TORCH, assert_close
 
 import zoo
 from zoo.models import seq2seq
-from zoo.training import tasks
+from zoo.tasks import losses
 
 SOURCE = np.array([[3, 7, 4, 2, 9], [5, 4, 1, 0, 0], [4, 0, 0, 0, 0]])
 TARGET = np.array([[1, 3, 8, 8, 5, 6], [1, 9, 4, 7, 0, 0], [1, 6, 0, 0, 0, 0]])
@@ -194,8 +194,8 @@ def test_teacher_forcing_makes_inputs_outputs_and_weights():
 @pytest.mark.parametrize("smoothing", [pytest.param(0.0, marks=pytest.mark.slow), 0.1])
 def test_loss_and_accuracy_leave_padding_out(smoothing, vocabulary_size):
     model = random_model(vocabulary_size=vocabulary_size)
-    accuracy = keras.metrics.MeanMetricWrapper(tasks.matches, name="accuracy")
-    model.compile("sgd", tasks.Crossentropy(smoothing), metrics=[accuracy])
+    accuracy = keras.metrics.MeanMetricWrapper(losses.matches, name="accuracy")
+    model.compile("sgd", losses.Crossentropy(smoothing), metrics=[accuracy])
     inputs, outputs, weights = seq2seq.teacher_forcing(SOURCE, TARGET[:, 1:])
     logits, outputs, weights = (np.asarray(x) for x in (model(inputs), outputs, weights))
     log_p = np.asarray(keras.ops.log_softmax(logits))

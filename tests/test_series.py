@@ -6,9 +6,11 @@ import pytest
 from tolerances import KERNELS, ORDER, ROUNDING, assert_close
 
 import zoo
-from zoo.data import pipeline, series, sources
+from zoo.data import load as door
+from zoo.data.kinds import series
 from zoo.saving import golden_check
-from zoo.training import forecasting, report, scores
+from zoo.tasks import forecasting, scores
+from zoo.training import report
 
 STEPS = np.arange(400)
 WAVE = (50 + 0.05 * STEPS + 3 * np.sin(2 * np.pi * STEPS / 12)).astype("float32")
@@ -16,7 +18,7 @@ OPTIONS = {"window": 24, "horizon": 6, "season": 12}
 
 
 def info_of(**options):
-    return series.from_series(WAVE, **{**OPTIONS, **options})[0]
+    return door.read(WAVE, task="forecasting", **{**OPTIONS, **options})[0]
 
 
 def wave_splits():
@@ -94,8 +96,8 @@ def test_mase_is_the_error_over_that_of_the_naive_forecast_of_the_training_serie
     outputs = np.array([[2.0, 2.0, 0.5], [3.0, 6.0, 0.5]])
     found = forecasting.score(targets, outputs)
     assert found == pytest.approx({"mase": 0.75 / 0.5, "mae": 0.75, "rmse": np.sqrt(5 / 4)})
-    info, splits = series.from_series(WAVE, **OPTIONS)
-    splits["train"], splits["validation"] = sources.carve(splits["train"], 0.1, info)
+    info, splits = door.read(WAVE, task="forecasting", **OPTIONS)
+    splits = door.carved(splits, "validation", 0.1, info)
     known = WAVE[: 24 + len(splits["train"]) - 1 + 6].astype("float64")
     holder = type("Splits", (), {"examples": splits, "info": info})
     assert forecasting.scale(holder) == pytest.approx(np.abs(known[12:] - known[:-12]).mean())
@@ -103,10 +105,10 @@ def test_mase_is_the_error_over_that_of_the_naive_forecast_of_the_training_serie
 
 def test_the_scale_has_no_steps_across_a_gap():
     values = WAVE + np.random.default_rng(0).normal(size=400).astype("float32")
-    info, parts = series.from_series(values, **{**OPTIONS, "horizon": 24})
+    info, parts = door.read(values, task="forecasting", **{**OPTIONS, "horizon": 24})
 
     def scale(limit, *stretches):
-        splits = pipeline.make_splits(info, parts, batch_size=8, use_validation=True, limit=limit)
+        splits = door.make_splits(info, parts, batch_size=8, use_validation=True, limit=limit)
         found = series.pieces(splits.examples["train"])
         assert list(map(len, found)) == list(map(len, stretches))
         changes = np.concatenate([np.abs(v[12:] - v[:-12]) for v in stretches])
@@ -165,10 +167,10 @@ def test_a_file_of_recent_steps_is_forecast(trained, in_tmp):
 def test_other_columns_are_learned_from_and_dates_are_not(in_tmp):
     days = pd.date_range("2020-01-01", periods=400).strftime("%Y-%m-%d")
     frame = pd.DataFrame({"day": days, "heat": np.cos(STEPS), "sold": WAVE})
-    info, _ = series.from_series(frame, target="sold", **OPTIONS)
+    info, _ = door.read(frame, target="sold", task="forecasting", **OPTIONS)
     assert info.columns == ("sold", "heat")
     assert info.input_shape == (24, 2)
-    info, _ = series.from_series(frame, target="sold", columns=("sold",), **OPTIONS)
+    info, _ = door.read(frame, target="sold", columns=("sold",), task="forecasting", **OPTIONS)
     assert info.columns == ("sold",)
     trained = zoo.train(
         "recurrent:tiny", frame, target="sold", task="forecasting", epochs=1, quiet=True, **OPTIONS
@@ -193,10 +195,10 @@ def test_gaps_are_left_to_the_caller(in_tmp):
     broken = WAVE.copy()
     broken[[3, 4, 100]] = np.nan
     with pytest.raises(zoo.InputError, match="3 values.*first in step 3.*ffill"):
-        series.from_series(broken, **OPTIONS)
+        door.read(broken, task="forecasting", **OPTIONS)
     table = pd.DataFrame({"sold": broken}, index=DAYS)
     with pytest.raises(zoo.InputError, match="first in row 2020-01-04"):
-        series.from_series(table, **OPTIONS)
+        door.read(table, task="forecasting", **OPTIONS)
     with pytest.raises(zoo.InputError, match="skip_bad"):
         zoo.train("dense:tiny", broken, task="forecasting", skip_bad=True, quiet=True, **OPTIONS)
 
@@ -239,16 +241,21 @@ def frame(**columns):
 )
 def test_what_is_no_series_says_why(data, options, words):
     with pytest.raises(zoo.InputError, match=words):
-        series.from_series(data, **{**OPTIONS, **options})
+        door.read(data, task="forecasting", **{**OPTIONS, **options})
 
 
 def test_missing_days_are_told(caplog):
     days = DAYS.delete([50]).append(DAYS[-1:] + pd.Timedelta(days=1))
-    series.from_series(frame(day=days), target="sold", **OPTIONS)
+    door.read(frame(day=days), target="sold", task="forecasting", **OPTIONS)
     assert "before row 50 steps are missing" in caplog.text
     caplog.clear()
-    series.from_series(frame(day=DAYS.strftime("%Y-%m-%dT%H:%M:%S.500")), target="sold", **OPTIONS)
-    series.from_series(pd.DataFrame({"id": WAVE}), target="id", **OPTIONS)
+    door.read(
+        frame(day=DAYS.strftime("%Y-%m-%dT%H:%M:%S.500")),
+        target="sold",
+        task="forecasting",
+        **OPTIONS,
+    )
+    door.read(pd.DataFrame({"id": WAVE}), target="id", task="forecasting", **OPTIONS)
     assert not caplog.text
 
 
@@ -301,16 +308,14 @@ def test_settings_of_a_series_are_refused_elsewhere(data, in_tmp):
 
 def test_a_column_that_is_constant_in_train_leaves_a_baseline():
     late = pd.DataFrame({"sold": WAVE, "sale": (STEPS > 350).astype(float)})
-    info, splits = series.from_series(late, target="sold", **OPTIONS)
-    splits["train"], splits["validation"] = sources.carve(splits["train"], 0.1, info)
-    holder = type("Splits", (), {"examples": splits, "info": info})
-    _, outputs, count = forecasting.fit_linear(holder, limit=100)
-    assert np.isfinite(outputs).all()
-    assert count == 100
+    info, splits = door.read(late, target="sold", task="forecasting", **OPTIONS)
+    found = forecasting.fit_linear(door.make_splits(info, splits, batch_size=8), limit=100)
+    assert np.isfinite(list(found.scores.values())).all()
+    assert found.num_train == 100
 
 
 def test_a_long_series_of_single_steps_is_drawn_quickly(tmp_path):
-    from zoo.training import pictures
+    from zoo.tasks import pictures
 
     values = np.arange(20_000.0)[:, None]
     pictures.forecast(values, values + 1, values - 1, 1.0, "sold", tmp_path / "forecast.png")

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.data import pipeline, sources
+from zoo.data import examples as sources
+from zoo.data import load as door
 
 COUNTS = (2, 3)
 
@@ -21,7 +22,7 @@ def numbered(num=103, batch=12, kind="features", stream=False):
         arrays = sources.Arrays(x, x[:, 0])
         records = tf.data.Dataset.from_tensor_slices(arrays.tensors)
         splits[split] = sources.Stream(records, num) if stream else arrays
-    return pipeline.make_splits(info, splits, batch_size=batch)
+    return door.make_splits(info, splits, batch_size=batch)
 
 
 def rows(batches):
@@ -95,8 +96,8 @@ def test_only_a_part_of_a_stream_is_decoded():
 def test_texts_of_similar_length_are_those_of_one():
     texts = np.array([" ".join(["word"] * (i % 30 + 1)) + f" n{i}" for i in range(96)], object)
     labels = np.arange(96) % 2
-    info, examples = zoo.import_quietly("zoo.data.user").from_user((texts, labels))
-    splits = pipeline.make_splits(info, examples, batch_size=8)
+    info, examples = zoo.import_quietly("zoo.data.load").read((texts, labels))
+    splits = door.make_splits(info, examples, batch_size=8)
 
     def batches(part):
         return part.train_forever().take(5)

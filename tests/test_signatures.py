@@ -12,7 +12,7 @@ from runs import RUNS, TEXTS
 from tolerances import KERNELS, assert_close, decided
 
 import zoo
-from zoo.data import images
+from zoo.data.kinds import image as images
 from zoo.saving import graph_check
 
 RNG = np.random.default_rng(0)

@@ -9,11 +9,12 @@ from swallowing import BOTH_WAYS, Swallow, two_layers
 
 import zoo
 from zoo import cli
-from zoo.data import sources
+from zoo.config.config import TrainConfig
+from zoo.data import examples as sources
 from zoo.saving import export
-from zoo.training import callbacks, fits
+from zoo.training import callbacks
 from zoo.training.callbacks import NotFiniteError
-from zoo.training.config import TrainConfig
+from zoo.training.compile import check_output
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 5)).astype("float32")
@@ -248,12 +249,12 @@ SQUASHED = {
 def test_outputs_that_are_no_logits_are_refused(case):
     for task in ("classification", "multilabel"):
         with pytest.raises(zoo.InputError, match="applies .*take logits: remove it"):
-            fits.check_output(SQUASHED[case](), info(task))
+            check_output(SQUASHED[case](), info(task))
 
 
 def test_squashed_outputs_cannot_reach_the_targets_of_a_regression():
     with pytest.raises(zoo.InputError, match="applies tanh, but targets are standardised"):
-        fits.check_output(own(dense(1, "tanh")), info("regression"))
+        check_output(own(dense(1, "tanh")), info("regression"))
 
 
 def test_logits_are_let_through():
@@ -269,8 +270,8 @@ def test_logits_are_let_through():
 
     for model in (own(dense(2)), functional(dense(2, "tanh"), dense(2)), own(Head())):
         for task in ("classification", "multilabel"):
-            fits.check_output(model, info(task))
-    fits.check_output(own(dense(1)), info("regression"))
+            check_output(model, info(task))
+    check_output(own(dense(1)), info("regression"))
 
 
 # Callbacks that wait for what never comes

@@ -7,7 +7,10 @@ import tensorflow as tf
 from tolerances import KERNELS, assert_close
 
 import zoo
-from zoo.data import pipeline, sources, texts, user, words
+from zoo.data import examples as sources
+from zoo.data import load as door
+from zoo.data import words
+from zoo.data.kinds import text as texts
 
 LETTERS = np.array(list("abcdefghijklmnop"))
 
@@ -21,7 +24,7 @@ def words_of(counts):
 def text_splits(count=500, **options):
     counts = np.random.default_rng(0).integers(1, 60, count)
     data = (words_of(counts), np.arange(count) % 2)
-    info, examples = user.from_user(
+    info, examples = door.read(
         data,
         validation=(words_of(range(1, 9)) + " v", np.arange(8) % 2),
         test=(words_of(range(1, 9)) + " t", np.arange(8) % 2),
@@ -29,7 +32,7 @@ def text_splits(count=500, **options):
         text_unit=options.pop("text_unit", None),
         text_size=options.pop("text_size", None),
     )
-    return pipeline.make_splits(info, examples, batch_size=10, **options)
+    return door.make_splits(info, examples, batch_size=10, **options)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,7 @@ def test_texts_are_cleaned(unit, expected):
 def test_lengths_are_those_of_the_layer(unit):
     given = ["Great<br />film, it's 10!", "... !", "ÑANDÚ  x", "a\tb\nc"]
     splits = text_splits(text_unit=unit)
-    model, _, _ = texts.vectorizer(splits)
+    model = texts.vectorizer(splits).inputs
     ids = model(tf.constant(given)).numpy()
     np.testing.assert_array_equal((ids > 0).sum(1), texts.lengths(given, unit))
     np.testing.assert_array_equal(
@@ -79,7 +82,7 @@ def test_batches_by_length_spare_padding_and_come_in_random_order():
     means = np.array([counts[row].mean() for row in by_length.order().as_numpy_iterator()])
     assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.5
     # What is told is what the model gets.
-    model, _, _ = texts.vectorizer(by_length)
+    model = texts.vectorizer(by_length).inputs
     ids = [
         x.numpy()
         for x, _ in by_length.mapped(lambda x, y: (model(x), y))
@@ -91,7 +94,7 @@ def test_batches_by_length_spare_padding_and_come_in_random_order():
 
 
 def test_a_batch_has_one_of_few_lengths():
-    model, _, _ = texts.vectorizer(text_splits(text_size=(40, 100)))
+    model = texts.vectorizer(text_splits(text_size=(40, 100))).inputs
     seen = {model(tf.constant(words_of([n]))).shape[1] for n in range(1, 60)}
     assert seen == {5, 10, 15, 20, 25, 30, 35, 40}
     assert model(tf.constant(["!!!"])).shape == (1, 5)

@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 
 import zoo
-from zoo.data import pairs, pipeline, user
+from zoo.data import load as door
 from zoo.saving import golden_check
-from zoo.training import translation
+from zoo.tasks import target_vocabulary as pairs
+from zoo.tasks import text_to_text as translation
 
 
 def spelled(count=400):
@@ -53,15 +54,15 @@ def test_pairs_of_texts_train_a_translator(trained):
 
 
 def split_pairs(texts, answers, **options):
-    info, examples = user.from_user((texts, answers), task="translation", **options)
-    return pipeline.make_splits(info, examples, batch_size=4, bucket=False)
+    info, examples = door.read((texts, answers), task="translation", **options)
+    return door.make_splits(info, examples, batch_size=4, bucket=False)
 
 
 def test_targets_become_ids_and_come_back():
     texts = [f"a{i}" for i in range(40)]
     answers = ["x y | y", "y x x"] * 20
     answers[0] = "x"
-    found = pairs.Answers(split_pairs(texts, answers))
+    found = pairs.TargetVocabulary(split_pairs(texts, answers))
     assert found.tokens[:4] == ("", "", "", pairs.UNKNOWN)
     assert set(found.tokens[4:]) == {"x", "y"}
     assert found.max_length == 4
@@ -74,7 +75,7 @@ def test_targets_become_ids_and_come_back():
 
 def test_of_answers_of_several_lines_the_first_is_trained_on():
     texts, answers = [f"a{i}" for i in range(40)], ["x y\nx | y\nz", "y x y x y x"] * 20
-    found = pairs.Answers(split_pairs(texts, answers))
+    found = pairs.TargetVocabulary(split_pairs(texts, answers))
     assert found.texts(found.ids(tf.constant(answers[:1]))).numpy() == [b"x y x"]
 
 
@@ -88,7 +89,7 @@ def test_the_model_sees_the_answer_up_to_each_step():
         inputs["target"][:, 1:][targets[:, :-1] > 3], targets[:, :-1][targets[:, :-1] > 3]
     )
     assert ((targets == 2).numpy().sum(1) == 1).all()
-    assert preparation.builder_arguments["num_classes"] == len(preparation.answers.tokens)
+    assert preparation.builder_arguments["num_classes"] == len(preparation.targets.tokens)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from searches import build, quick_trials, rows, tune
 from swallowing import Swallow, two_layers
 
 import zoo
-from zoo.data.pipeline import make_splits
-from zoo.data.sources import Arrays
-from zoo.training import tasks
+from zoo import tasks
+from zoo.data.examples import Arrays
+from zoo.data.load import make_splits
 from zoo.tuning import objectives, results, search, stops, trial
 from zoo.tuning import tuner as engine
 
@@ -350,13 +350,13 @@ def test_a_share_of_the_images_is_augmented():
     examples = {name: Arrays(x, y) for name in ("train", "validation", "test")}
 
     def changed(share):
-        made = make_splits(info, examples, batch_size=64, policy="digits", augment_share=share)
+        made = make_splits(info, examples, batch_size=64, augment="digits", augment_share=share)
         images = next(iter(made.train))[0].numpy()
         return (images != 200).any(axis=(1, 2, 3)).mean()
 
     assert changed(1.0) == 1
     assert 0.25 < changed(0.5) < 0.75
-    mixed = make_splits(info, examples, batch_size=64, policy="cutmix", augment_share=0.5)
+    mixed = make_splits(info, examples, batch_size=64, augment="cutmix", augment_share=0.5)
     labels = next(iter(mixed.train))[1].numpy()
     is_pure = labels.max(-1) == 1
     assert 0.3 < is_pure.mean() < 1

@@ -8,16 +8,14 @@ import keras
 import tensorflow as tf
 
 from zoo import families
-from zoo.data.pipeline import load_dataset, make_splits, resized
+from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig
+from zoo.data import load as door
 from zoo.data.prepare import prepare
-from zoo.data.series import check_unused
-from zoo.data.user import from_user
 from zoo.models import checks
 from zoo.saving import store, trained
 from zoo.saving.export import export_model
-from zoo.training import fits
+from zoo.tasks import model_checks
 from zoo.training.compile import compile_model
-from zoo.training.config import AUTO, OWN, OWN_DATA, TrainConfig, data_options
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import Report, evaluate_model
 from zoo.training.fit import fit_model
@@ -63,11 +61,11 @@ def build(model=None, *, size=None, weights=None, **arguments):
     return row.build(**families.arguments(name, arguments))
 
 
-def _build_for(config, preparation):
-    """The model of a config, for data that a `Preparation` describes."""
+def _build_for(config, arguments):
+    """The model of a config, for data that the arguments of a `Preparation` describe."""
     if config.weights is None:
-        return build(config.model, **{**preparation.builder_arguments, **config.model_args})
-    classes = preparation.builder_arguments.get("num_classes")
+        return build(config.model, **{**arguments, **config.model_args})
+    classes = arguments.get("num_classes")
     model = build(weights=config.weights, num_classes=classes)
     for layer in model.layers[:-1]:
         layer.trainable = not config.freeze
@@ -146,15 +144,14 @@ def train(
     own = {"target": target, "columns": columns, "task": task}
     model, config = settle(model, data, config, own, options, parts=(validation, test))
     with start_run(config) as run:
-        splits = load_splits(run.config, data, validation=validation, test=test)
-        preparation = prepare(splits, fixed_length=not isinstance(model, str))
-        splits = splits.mapped(preparation)
-        built = make_compiled(model, splits, preparation, run)
+        splits = door.load(data, run.config.data_options, validation=validation, test=test)
+        splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
+        built = make_compiled(model, splits, run)
         if diagnose(built, splits, run):
             return Trained(built)
         history = fit_model(built, splits, run, extra_callbacks=keras.tree.flatten(callbacks or ()))
-        report = evaluate_model(built, splits, preparation, run, history)
-        return Trained(built, history, report, export_model(built, splits, preparation, run))
+        report = evaluate_model(built, splits, run, history)
+        return Trained(built, history, report, export_model(built, splits, run))
 
 
 def settle(model, data, config, own, options, *, parts=()):
@@ -194,26 +191,19 @@ def settle(model, data, config, own, options, *, parts=()):
         _check_named(model, data if is_named_data else None)
     dataset = os.fspath(data) if is_named_data else OWN_DATA
     config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
-    return model, trained.from_weights(config)
+    return model, trained.from_weights(config) if config.weights else config
 
 
-def load_splits(config, data, **parts):
-    """The `Splits` of a config: of the data set that it names, or of the caller's own `data` and `parts` of it."""
-    if isinstance(data, (str, os.PathLike)):
-        return load_dataset(**data_options(config))
-    return _own_splits(config, data, **parts)
-
-
-def make_compiled(model, splits, preparation, run):
+def make_compiled(model, splits, run):
     """Builds and compiles the model of a run, inside its strategy's scope.
 
     Args:
         model: As in `train`.
-        splits, preparation, run: As in a recipe.
+        splits, run: As in a recipe.
     """
-    teacher = trained.teacher(splits, preparation, run)
+    teacher = trained.teacher(splits, run) if run.config.distill.teacher else None
     with run.strategy.scope():
-        built = _make_model(model, run.config, preparation)
+        built = _make_model(model, run.config, splits.preparation.builder_arguments)
         steps = splits.steps_per_epoch
         compile_model(built, splits.info, run.config, steps_per_epoch=steps, teacher=teacher)
     return built
@@ -251,32 +241,13 @@ def _check_own(model, config):
         )
 
 
-def _own_splits(config, data, **parts):
-    """The `Splits` of the caller's own data."""
-    keys = ("target", "columns", "task", "skip_bad", "text_size", "text_unit")
-    own = {key: getattr(config.data, key) for key in keys}
-    steps = dataclasses.asdict(config.series)
-    info, examples = from_user(data, **parts, **own, series=steps)
-    check_unused(info, steps)
-    info, examples = resized(info, examples, config.data.image_size)
-    return make_splits(info, examples, **_split_options(config))
-
-
-def _split_options(config):
-    """The arguments of `make_splits` that a `TrainConfig` holds."""
-    keys = ("batch_size", "validation_fraction", "use_validation", "limit", "augment_share", "bucket", "binarize")  # fmt: skip
-    options = {key: getattr(config.data, key) for key in keys}
-    return {**options, "policy": config.data.augment, "seed": config.run.seed}
-
-
-def _make_model(model, config, preparation):
-    arguments = {**preparation.builder_arguments, **config.model_args}
+def _make_model(model, config, arguments):
     if isinstance(model, keras.Model):
         _check_own(model, config)
-        return _check_inputs(model, preparation)
+        return _check_inputs(model, arguments)
     if isinstance(model, str):
-        return _build_for(config, preparation)
-    return _check_inputs(_call_builder(model, arguments), preparation)
+        return _build_for(config, arguments)
+    return _check_inputs(_call_builder(model, {**arguments, **config.model_args}), arguments)
 
 
 def _call_builder(builder, arguments):
@@ -308,7 +279,7 @@ def _call_builder(builder, arguments):
     return built
 
 
-def _check_inputs(model, preparation):
+def _check_inputs(model, arguments):
     """Returns a caller's model, unless it would take prepared inputs for something else without an error."""
     layers = model._flatten_layers(include_self=False)  # nested models' too
     for layer in layers:
@@ -317,8 +288,8 @@ def _check_inputs(model, preparation):
                 f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
                 "inputs, in training and in the export: remove that layer."
             )
-    fits.check_inputs(model, tuple(preparation.builder_arguments["input_shape"]))
-    words = preparation.builder_arguments.get("vocabulary_size", 0)
+    model_checks.check_inputs(model, tuple(arguments["input_shape"]))
+    words = arguments.get("vocabulary_size", 0)
     for layer in layers:
         if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:
             raise checks.InputError(  # an id beyond the table is silent under XLA and on GPUs

@@ -36,6 +36,7 @@ class Family:
         search_space: Function from `keras_tuner.HyperParameters` to builder arguments.
         samples: Task → a function that makes tiny `Sample`s of each kind of input; the first task is the default.
         reference: The paper.
+        own_task: The one task that it is for; `None` for a family that predicts whatever has an output of a known width.
     """
 
     build: Callable
@@ -43,6 +44,7 @@ class Family:
     search_space: Callable
     samples: Mapping[str, Callable[[], list[Sample]]]
     reference: str
+    own_task: str | None = None
 
     @property
     def reads_texts_only(self):
@@ -165,6 +167,7 @@ FAMILIES = {
         search_space=vae.search_space,
         samples={"generation": _generation},
         reference="Kingma & Welling 2014; Burda et al. 2016",
+        own_task="generation",
     ),
     "vit": Family(
         build=vit.build_vit,
@@ -192,13 +195,15 @@ FAMILIES = {
         search_space=seq2seq.search_space,
         samples={"translation": _translations},
         reference="Vaswani et al. 2017; Xiong et al. 2020",
+        own_task="translation",
     ),
 }
 
 
 def family(name) -> Family:
     """Returns the row of a family; an unknown name raises `InputError` with the nearest names."""
-    checks.one_of("family", name, FAMILIES)
+    if name not in FAMILIES:
+        checks.one_of("family", name, FAMILIES)
     return FAMILIES[name]
 
 
@@ -218,21 +223,21 @@ def split_name(model):
             f"A model's name is a string such as 'cnn:base'. Received: {model!r}"
         )
     name, _, size = model.partition(":")
-    checks.one_of("family", name, FAMILIES)
-    size = size or "base"
-    checks.one_of(f"size of {name}", size, FAMILIES[name].sizes)
+    sizes, size = family(name).sizes, size or "base"
+    if size not in sizes:
+        checks.one_of(f"size of {name}", size, sizes)
     return name, size
 
 
 def check_task(model, task):
     """Raises `InputError` where a family is not for a task; `None` stands for any that predicts."""
-    name, only = split_name(model)[0], only_task(model)
+    only = only_task(model)
     if only is not None and task != only:
         raise checks.InputError(
             f"{model} is for the task {only}: pass task={only!r} (--task). Received: {task!r}"
         )
-    others = [key for key, row in FAMILIES.items() if task in row.samples]
-    if only is None and others and task not in FAMILIES[name].samples and task != "multilabel":
+    others = [key for key, row in FAMILIES.items() if row.own_task == task]
+    if only is None and task is not None and others:
         raise checks.InputError(
             f"For the task {task} a model of the family {' or '.join(others)} is needed. Received: {model!r}"
         )
@@ -244,8 +249,7 @@ def only_task(model):
     >>> only_task("vae:small"), only_task("cnn")
     ('generation', None)
     """
-    tasks = list(FAMILIES[split_name(model)[0]].samples)
-    return None if "classification" in tasks else tasks[0]
+    return FAMILIES[split_name(model)[0]].own_task
 
 
 def arguments(model, overrides=()):
@@ -257,7 +261,8 @@ def arguments(model, overrides=()):
             raise checks.InputError(
                 f"{model} takes numbers, not ids of words: for text pass a family that does, for example 'cnn:text'."
             )
-        checks.one_of(f"argument of {name}", key, known)
+        if key not in known:
+            checks.one_of(f"argument of {name}", key, known)
     return {**FAMILIES[name].sizes[size], **dict(overrides)}
 
 

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 
 from zoo import api, files
-from zoo.data.pipeline import load_dataset
+from zoo.config.config import OWN_DATA, TrainConfig, data_options
+from zoo.data.load import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import export, gate, load, store, trained
 from zoo.training.compile import compile_model
-from zoo.training.config import OWN_DATA, TrainConfig, data_options
 from zoo.training.evaluate import evaluate_model
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
@@ -135,8 +135,7 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
         return taught.report, taught.export
     with start_run(config) as run:
         splits = load_dataset(**data_options(run.config))
-        preparation = prepare(splits)
-        splits, history = splits.mapped(preparation), None
+        splits, history = splits.mapped(prepare(splits)), None
         with run.strategy.scope():
             model = trained.build_trained(None, None, source, {})
             if fine_tune:
@@ -152,9 +151,9 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
             log.info(
                 "%s: %.0f%% of the weights; other layers stay as they are", quantize, 100 * share
             )
-        report = evaluate_model(model, splits, preparation, run, history)
+        report = evaluate_model(model, splits, run, history)
         _add_to_score(run.folder, {"from": card["name"], "prune": prune, "quantize": quantize})
-        path = export.export_model(model, splits, preparation, run)
+        path = export.export_model(model, splits, run)
         if prune is not None:
             _check_sparsity(path, prune)
         sizes = [store.weights_size(folder) / 1024 for folder in (source, path)]

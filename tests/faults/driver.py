@@ -7,6 +7,7 @@ FAULTS is a JSON list of [event, action, arguments...]. An event is a call of a 
 one of `ACTIONS`.
 """
 
+import dataclasses
 import errno
 import json
 import logging
@@ -177,7 +178,7 @@ def _poison_gradient(given, number):
 
 def _stream(given):
     """Makes every data set too large for the memory."""
-    find("zoo.data.sources.example_bytes")[0].example_bytes = lambda spec: 2**30
+    find("zoo.data.examples.example_bytes")[0].example_bytes = lambda spec: 2**30
 
 
 def _no_space(given):
@@ -187,13 +188,15 @@ def _no_space(given):
 
 def _other_data(given):
     """Another process would read other examples."""
-    sources, _ = find("zoo.data.sources.carve")
-    carve = sources.carve
+    door, _ = find("zoo.data.load.carved")
+    carved = door.carved
 
-    def shifted(data, fraction, info):
-        return carve(sources.Arrays(data.inputs + 1, data.targets), fraction, info)
+    def shifted(splits, name, share, info):
+        data = splits["train"]
+        other = dataclasses.replace(data, inputs=data.inputs + 1)
+        return carved({**splits, "train": other}, name, share, info)
 
-    sources.carve = shifted
+    door.carved = shifted
 
 
 ACTIONS = {

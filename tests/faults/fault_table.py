@@ -77,11 +77,11 @@ def call(name, action, *arguments, text="", number=1):
 
 
 KILL, TERM, INTERRUPT = (("signal", number) for number in (9, 15, 2))
-LOAD = "zoo.data.pipeline.load_dataset"
+LOAD = "zoo.data.load.load_dataset"
 TRACE = "keras.Model.train_step"
 # Six an epoch: the eighth is in the second epoch.
 VALIDATE = "keras.callbacks.CallbackList.on_test_batch_begin"
-DRAW = "zoo.training.pictures.confusion"
+DRAW = "zoo.tasks.pictures.confusion"
 STAGED = "zoo.saving.export._write_golden"  # the variables are written, the rest is not
 
 KILLED = [

@@ -112,7 +112,7 @@ def way_of(place, streamed):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(place))
         if streamed:
-            patch.setattr("zoo.data.sources.example_bytes", lambda spec: 2**30)
+            patch.setattr("zoo.data.examples.example_bytes", lambda spec: 2**30)
         yield patch
 
 

@@ -3,7 +3,9 @@
 import keras
 import tensorflow as tf
 
+from zoo.data import kinds
 from zoo.models import checks
+from zoo.tasks import task
 
 
 class CutMix(keras.layers.CutMix):
@@ -136,13 +138,13 @@ def check(policy, info, batch_size):
         checks.one_of("augmentation policy", name, POLICIES)
     if policy == "none":
         return
-    if info.kind != "image":
+    if not kinds.kind(info.kind).is_drawn:
         raise checks.InputError(
             f"The augmentation {policy!r} is for images; {info.name} holds {info.kind} inputs."
         )
     if not any(isinstance(layer, MIXING) for layer in _layers(policy, info.input_shape[-1])):
         return
-    if info.task in ("regression", "generation"):
+    if not task(info.task).mixes_labels:
         raise checks.InputError(
             f"The augmentation {policy!r} mixes the labels of classes; {info.name} is a {info.task}. "
             "Leave out mixup and cutmix."

@@ -4,12 +4,13 @@ Every layer here computes in float32, whatever the precision of the model.
 """
 
 import dataclasses
+import functools
+import warnings
 
 import keras
-import numpy as np
 
-from zoo.data import pairs, sources, tables, texts
-from zoo.models import seq2seq
+from zoo.data import examples
+from zoo.tasks.targets import Unchanged
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,38 +22,39 @@ class Preparation:
         builder_arguments: What the data say about the model: `input_shape`, `num_classes` and, for text,
             `vocabulary_size`.
         steps: The steps in words, for the card.
-        target_mean: For a regression, the mean of the training targets; otherwise 0.
-        target_std: For a regression, their standard deviation; otherwise 1.
-        answers: For a translation, the texts of targets as ids, and back.
-        is_relative: Whether targets are taken as changes from the last value of their window, for a series.
+        targets: What is done to targets, and undone to outputs; see `zoo.tasks.targets`.
         input_range: Lowest and highest value of arrays of features in the training split; `None` for other kinds.
     """
 
     inputs: keras.Model
     builder_arguments: dict
     steps: tuple[str, ...]
-    target_mean: float = 0.0
-    target_std: float = 1.0
+    targets: Unchanged
     input_range: tuple[float, float] | None = None
-    answers: pairs.Answers | None = None
-    is_relative: bool = False
 
-    @sources.traced_as_written
+    @property
+    def target_mean(self):
+        """The mean that targets are standardised by; 0 where they are not."""
+        return getattr(self.targets, "mean", 0.0)
+
+    @property
+    def target_std(self):
+        """The standard deviation that targets are standardised by; 1 where they are not."""
+        return getattr(self.targets, "std", 1.0)
+
+    @property
+    def answers(self):
+        """The `TargetVocabulary` of a text-to-text task; otherwise `None`."""
+        return self.targets if hasattr(self.targets, "tokens") else None
+
+    @examples.traced_as_written
     def __call__(self, inputs, targets):
         """Prepares a batch of (inputs, targets), as `Splits.mapped` wants it."""
-        features = self.inputs(inputs)
-        if self.answers is not None:
-            return seq2seq.teacher_forcing(features, self.answers.ids(targets))[:2]
-        if self.is_relative:
-            targets = targets - inputs[:, -1, :1]
-        if (self.target_mean, self.target_std) == (0.0, 1.0):
-            return features, targets
-        return features, (keras.ops.cast(targets, "float32") - self.target_mean) / self.target_std
+        return self.targets.prepared(self.inputs(inputs), targets, inputs)
 
     def restore(self, outputs, raw=None):
         """Turns outputs back into the units of the targets; those of a series need the `raw` windows they belong to."""
-        outputs = outputs * self.target_std + self.target_mean
-        return outputs + raw[:, -1, :1] if self.is_relative else outputs
+        return self.targets.restored(outputs, raw)
 
 
 def prepare(splits, *, fixed_length=False):
@@ -74,121 +76,41 @@ def prepare(splits, *, fixed_length=False):
 
     Example:
 
-    >>> from zoo.data.pipeline import load_dataset
+    >>> from zoo.data.load import load_dataset
     >>> preparation = prepare(load_dataset("digits"))
     >>> preparation.steps
     ('pixels 0..255 multiplied by 0.00392157',)
     """
-    info = splits.info
-    vocabulary = {}
-    if info.kind == "text":
-        model, size, steps = texts.vectorizer(splits, fixed_length=fixed_length)
-        vocabulary = {"vocabulary_size": size}
-    elif info.kind == "series":
-        model, steps = _changes(splits)
-    elif info.column_kinds:
-        model, steps = tables.encoder(info, splits.examples["train"].inputs)
-    else:
-        # float32 for images, too: augmented pixels have fractions, which an input of uint8 would cut off.
-        raw = keras.Input(info.input_shape, dtype="float32", name="raw")
-        if info.kind == "image":
-            layer = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescale")
-            steps = [f"pixels 0..255 multiplied by {layer.scale:.6g}"]
-        else:
-            layer, steps = _standardise(splits)
-        model = keras.Model(raw, layer(raw), name="prepare")
-    arguments = {"input_shape": model.output_shape[1:]}
-    answers = pairs.Answers(splits) if info.task == "translation" else None
-    if answers is not None:
-        arguments["num_classes"] = len(answers.tokens)
-    elif info.task != "generation":
-        arguments["num_classes"] = info.num_outputs
-    has_numbers = info.task in ("regression", "forecasting")
-    mean, std = _target_statistics(splits) if has_numbers else (0.0, 1.0)
-    if std != 1.0:
-        steps.append(f"predictions multiplied by {std:.6g}, plus {mean:.6g}")
-    data, bounds = splits.examples["train"], None
-    if info.kind == "features" and isinstance(data, sources.Arrays):
-        bounds = (float(data.inputs.min()), float(data.inputs.max()))
-    is_relative = info.kind == "series"
-    if is_relative:
-        steps.append("forecasts added to the last value")
+    found, targets = splits.kind.prepare(splits, fixed_length), splits.task.prepare_targets(splits)
+    shape = {"input_shape": found.inputs.output_shape[1:]}
     return Preparation(
-        model, arguments | vocabulary, tuple(steps), mean, std, bounds, answers, is_relative
+        found.inputs,
+        shape | targets.arguments | found.arguments,
+        (*found.steps, *targets.steps),
+        targets,
+        found.input_range,
     )
 
 
-def _standardise(splits):
-    info, data = splits.info, splits.examples["train"]
-    is_table = len(info.input_shape) == 1
-    axis = 0 if is_table else None
-    if isinstance(data, sources.Arrays):
-        if not is_table and data.inputs.min() >= -1 and data.inputs.max() <= 1:
-            identity = keras.layers.Identity(dtype="float32", name="as_is")
-            return identity, ["none: values are used as they come"]
-        # In float64: NumPy adds up the rows of a float32 column one by one and loses their last digits.
-        mean, variance = (
-            data.inputs.mean(axis, dtype="float64"),
-            data.inputs.var(axis, dtype="float64"),
+def takes_splits_alone(function):
+    """Lets a function (model, splits, run, ...) still be called as (model, splits, preparation, run, ...), until 0.3.0."""
+
+    @functools.wraps(function)
+    def call(*arguments, **options):
+        given = options.pop("preparation", None)
+        kept = [value for value in arguments if not isinstance(value, Preparation)]
+        given = next((v for v in arguments if isinstance(v, Preparation)), given)
+        if given is None:
+            return function(*arguments, **options)
+        warnings.warn(
+            f"{function.__name__} takes the preparation from the splits, which hold it: leave it out. From 0.3.0 on this is an "
+            "error.",
+            DeprecationWarning,
+            stacklevel=2,
         )
-    else:
-        mean, variance = _moments(data.examples.map(lambda x, _: x), axis)
-    # What is left of rounding float64; float32 values that differ at all vary by far more.
-    constant = variance <= 1e-27 * np.square(mean)
-    if np.any(constant):
-        names = [
-            name for name, flat in zip(info.columns, np.atleast_1d(constant)) if flat
-        ] or "all inputs"
-        sources.log.warning("constant in the training split, so of no use to the model: %s", names)
-    variance = np.where(constant, 1.0, variance)
-    layer = keras.layers.Normalization(
-        axis=-1 if is_table else None,
-        mean=mean.tolist(),
-        variance=variance.tolist(),
-        dtype="float32",
-        name="standardise",
-    )
-    return layer, [
-        "each column: minus the training mean, divided by the training standard deviation"
-    ]
+        kept = [v.mapped(given) if hasattr(v, "mapped") else v for v in kept]
+        if "splits" in options:
+            options["splits"] = options["splits"].mapped(given)
+        return function(*kept, **options)
 
-
-def _changes(splits):
-    """Differences from the last step, divided by their standard deviation in the training split."""
-    past = splits.examples["train"].inputs
-    variance = (past - past[:, -1:, :]).var((0, 1), dtype="float64")
-    raw = keras.Input(splits.info.input_shape, dtype="float32", name="raw")
-    layer = keras.layers.Normalization(
-        mean=np.zeros_like(variance).tolist(),
-        variance=np.where(variance, variance, 1.0).tolist(),
-        dtype="float32",
-        name="scale_changes",
-    )
-    model = keras.Model(raw, layer(raw - raw[:, -1:, :]), name="prepare")
-    return model, ["each column: minus its last value, divided by the training spread of that"]
-
-
-def _target_statistics(splits):
-    data = splits.examples["train"]
-    if splits.info.kind == "series":
-        changes = data.targets - data.inputs[:, -1, :1]
-        return float(changes.mean(dtype="float64")), float(changes.std(dtype="float64")) or 1.0
-    if isinstance(data, sources.Arrays):
-        mean, std = data.targets.mean(dtype="float64"), data.targets.std(dtype="float64")
-    else:
-        mean, variance = _moments(data.examples.map(lambda _, y: y), None)
-        std = np.sqrt(variance)
-    return float(mean), float(std) or 1.0
-
-
-def _moments(examples, axis):
-    """Mean and variance of streamed examples over an axis of their batches, float64, for which Keras has float32 only."""
-    count = total = squares = 0
-    origin = None  # near the values, so that their squares keep the digits in which they differ
-    for batch in examples.batch(1024).as_numpy_iterator():
-        origin = batch[:1].mean(axis, dtype="float64") if origin is None else origin
-        changes = np.subtract(batch, origin, dtype="float64")
-        count += len(batch)
-        total += changes.mean(axis) * len(batch)
-        squares += np.square(changes).mean(axis) * len(batch)
-    return origin + total / count, squares / count - np.square(total / count)
+    return call

@@ -8,7 +8,7 @@ import re
 
 import tensorflow_datasets as tfds
 
-from zoo.data import pairs
+from zoo.tasks.target_vocabulary import OR
 
 CITATION = """@misc{cmudict, title={The CMU Pronouncing Dictionary},
 author={Carnegie Mellon University}, url={http://www.speech.cs.cmu.edu/cgi-bin/cmudict}}"""
@@ -102,7 +102,7 @@ class ZooCmudict(_Words):
             spelled = [" ".join(phonemes) for phonemes in listed]
             if not self.STRESS:
                 spelled = [re.sub("[0-9]", "", phonemes) for phonemes in spelled]
-            yield word, {"text": word, "phonemes": pairs.OR.join(dict.fromkeys(spelled))}
+            yield word, {"text": word, "phonemes": OR.join(dict.fromkeys(spelled))}
 
 
 class ZooCmudictWithStress(ZooCmudict):

@@ -7,46 +7,38 @@ from pathlib import Path
 import yaml
 
 from zoo import files
+from zoo.data import kinds
 from zoo.saving.manifest import EXTRA, DamagedModelError
-from zoo.training.config import TrainConfig
+from zoo.tasks import task
 
 _TEXTS, _LISTS, _DICTS = ("name", "task", "input_kind"), ("input_shape", "preprocessing", "labels", "columns", "runs"), ("data", "signatures", "config")  # fmt: skip
 # What every card holds; a card may come from anybody.
 _ENTRIES = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_LISTS, list), **dict.fromkeys(_DICTS, dict)}  # fmt: skip
-_RANKS = {"image": 3, "series": 2}
-INPUT_MEANINGS = {
-    "image": "pixels 0..255, any height and width (resized in the graph to {height}x{width}), {channels} channel(s)",
-    "table": "one unscaled column each; a gap in a column of numbers is NaN, in one of texts an empty text",
-    "text": "one UTF-8 text each",
-    "series": "the last {steps} steps of the columns {columns}, in their own units, the newest last",
-    "features": "one array of shape {shape} per example, unscaled",
-}
 
 
-def make(info, preparation, builder, run_folder, signatures, counts):
+def make(splits, builder, run, signatures):
     """Collects the card of an export.
 
     Args:
-        info: The `DataInfo`.
-        preparation: The `Preparation`.
+        splits: The `Splits`, with their `Preparation`.
         builder: Dict with `family`, `size` and `arguments`; `None` for a model that is not of the table.
-        run_folder: The run's folder, which holds `config.yaml` and `score.json`.
+        run: The `Run`, whose folder holds `config.yaml` and `score.json`.
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
-        counts: Split → number of examples.
     """
-    config = yaml.safe_load((run_folder / "config.yaml").read_text())
+    info, preparation = splits.info, splits.preparation
+    config = yaml.safe_load((run.folder / "config.yaml").read_text())
     made_by = config.pop("made_by")
-    score = json.loads((run_folder / "score.json").read_text())
+    score = json.loads((run.folder / "score.json").read_text())
     return {
         "card_version": 1,
-        "name": run_folder.name,
+        "name": run.folder.name,
         "builder": builder,
         "task": info.task,
         "data": {
             "name": info.name,
             "source": info.source,
             "licence": info.licence,
-            "examples": counts,
+            "examples": {split: len(data) for split, data in splits.examples.items()},
         },
         "input_kind": info.kind,
         "input_shape": list(info.input_shape),
@@ -59,7 +51,7 @@ def make(info, preparation, builder, run_folder, signatures, counts):
         "text_size": info.text_size,
         "text_unit": info.text_unit,
         "runs": [score],
-        "protocol": _protocol(info.task, TrainConfig.from_yaml(run_folder / "config.yaml")),
+        "protocol": _protocol(splits.task, run.config),
         "config": config,
         "made_by": made_by,
         "limits": info.limits,
@@ -71,18 +63,7 @@ def _protocol(task, config):
     kept = "the epoch is chosen by the validation split"
     if config.data.use_validation:
         kept = "the last epoch is kept, as the validation examples were trained on, too"
-    parts = ["test split, read once after training", kept]
-    if task == "generation":
-        pixels = {
-            "none": "as they are",
-            "static": "drawn black or white once",
-            "dynamic": "drawn black or white, for training anew at each step, for the test once",
-        }
-        parts.append(f"pixels {pixels[config.data.binarize]}")
-        parts.append(f"nll by {config.report.likelihood_samples:,} importance samples")
-    if task == "translation":
-        parts.append(f"any listed answer is right; beam of {config.report.beam_width}")
-    return "; ".join(parts)
+    return "; ".join(["test split, read once after training", kept, *task.protocol(config)])
 
 
 def _shrunk(shrunk):
@@ -119,8 +100,8 @@ def read(folder, *, shown=None):
     usable["name"] = usable["name"] and _is_file_name(card["name"])
     if usable["input_kind"] and usable["input_shape"]:
         kind, rank = card["input_kind"], len(card["input_shape"])
-        usable["input_kind"] = kind in INPUT_MEANINGS
-        usable["input_shape"] = rank == _RANKS.get(kind, rank) and (rank or kind != "features")
+        usable["input_kind"] = kind in kinds.KINDS
+        usable["input_shape"] = not usable["input_kind"] or kinds.kind(kind).fits(rank)
     usable["builder"] = card.get("builder") is None or _is_builder(card["builder"])
     for key, is_usable in usable.items():
         if not is_usable:
@@ -201,10 +182,10 @@ def render(card):
     sizes |= {"steps": shape[0] if shape else 0, "columns": ", ".join(card["columns"])}
     lines += [
         "",
-        f"- input: {INPUT_MEANINGS[card['input_kind']].format(**sizes)}",
+        f"- input: {kinds.kind(card['input_kind']).meaning.format(**sizes)}",
         f"- preprocessing, inside the graph: {'; '.join(card['preprocessing'])}",
     ]
-    if card["labels"] and card["task"] != "generation":
+    if card["labels"] and task(card["task"]).targets != "none":
         shown = ", ".join(card["labels"][:20]) + (", ..." if len(card["labels"]) > 20 else "")
         lines.append(f"- classes: {shown}")
     if shrunk := card["runs"][0].get("shrunk"):

@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from zoo import files
-from zoo.data.pipeline import load_dataset
+from zoo.config.config import OWN_DATA, TrainConfig, data_options
+from zoo.data import kinds
+from zoo.data.load import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import endpoints, gate, manifest, runtimes, store
-from zoo.training.config import OWN_DATA, TrainConfig, data_options
+from zoo.tasks import task
 
 QUANTIZE = {"litert": ("dynamic", "int8", "float16"), "onnx": ("dynamic", "int8", "float16"), "openvino": ("float16",)}  # fmt: skip
 CALIBRATION = 100  # training examples that int8 looks at
@@ -72,14 +74,14 @@ def _plan(card, to, quantize):
         raise checks.InputError(
             f"{card['name']} has no signature 'tensors': export it again, with zoo renew or by another run."
         )
-    if card["task"] == "translation":
+    if task(card["task"]).is_looped:
         raise checks.InputError(
             f"{card['name']} writes its answers in a loop of changing shapes, which no converter takes: LiteRT's and tf2onnx's "
             "fail on it, and OpenVINO's, too. Serve it with TensorFlow."
         )
     family = (card["builder"] or {}).get("family")
-    loops = to == "litert" and family == "recurrent"
-    if loops and card["input_kind"] not in ("image", "text"):
+    loops, kind = to == "litert" and family == "recurrent", kinds.kind(card["input_kind"])
+    if loops and not (kind.is_drawn or kind.vocabulary):
         raise checks.InputError(
             f"{card['name']} is a recurrent model of {card['input_kind']}: LiteRT needs its loop traced for one example, "
             "which is done for images and texts only. Use onnx or openvino."
@@ -89,7 +91,7 @@ def _plan(card, to, quantize):
             f"{card['name']} is a recurrent model, and LiteRT's calibration for int8 crashes on its loop. "
             "Use 'dynamic', which stores the weights in 8 bits."
         )
-    single = loops or (to == "litert" and card["input_kind"] == "text")
+    single = loops or (to == "litert" and kind.vocabulary is not None)
     return {"batch": 1 if single else None, "retrace": loops}
 
 

@@ -15,9 +15,11 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from zoo.data import kinds
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import golden_check, graph_check, manifest, runtimes, trained
+from zoo.tasks import task
 
 OPSET = 18  # of ONNX, the newest that tf2onnx writes
 # Largest difference from a golden output, as a share of it: a float's rounding, and what a quantized model may lose.
@@ -79,17 +81,12 @@ def _retraced(saved_model):
     """The same function from the rebuilt model: the loop of a recurrent layer keeps the shapes that it was traced with."""
     card, model = cards.read(saved_model), trained.build_trained(None, None, saved_model, {})
     temperature = card["runs"][0].get("temperature", 1.0)
+    answer = task(card["task"]).answer
 
     def run(**given):
         (values,) = given.values()
-        features = values / 255 if card["input_kind"] == "image" else values
-        outputs = tf.cast(model(features, training=False), tf.float32)
-        if card["task"] == "multilabel":
-            return {"probabilities": tf.sigmoid(outputs)}
-        return {
-            "class_id": tf.argmax(outputs, -1),
-            "probabilities": tf.nn.softmax(outputs / temperature),
-        }
+        features = values / 255 if kinds.kind(card["input_kind"]).is_drawn else values
+        return answer(tf.cast(model(features, training=False), tf.float32), temperature)
 
     return run
 

@@ -11,15 +11,18 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import save_context
 
 from zoo import families, files
-from zoo.data import texts
+from zoo.data.examples import as_unicode
+from zoo.data.prepare import takes_splits_alone
 from zoo.models import checks, lora
 from zoo.saving import card as cards
 from zoo.saving import endpoints, graph_check, manifest
+from zoo.tasks.target_vocabulary import TargetVocabulary
 from zoo.training import fused
 from zoo.training.callbacks import check_weights
 
 
-def export_model(model, splits, preparation, run):
+@takes_splits_alone
+def export_model(model, splits, run):
     """Exports a trained model as `<run>/export/<version>/`.
 
     The SavedModel takes raw inputs (uint8 images of any size, unscaled columns by name) and returns named outputs:
@@ -28,8 +31,7 @@ def export_model(model, splits, preparation, run):
 
     Args:
         model: The trained model.
-        splits: The `Splits` that it was trained on.
-        preparation: The `Preparation` that it was trained with.
+        splits: The `Splits` that it was trained on, with their `Preparation`.
         run: The `Run`, after `evaluate_model`.
 
     Returns:
@@ -44,7 +46,7 @@ def export_model(model, splits, preparation, run):
             f"{run.folder} has no score yet: call evaluate_model before export_model."
         )
     check_weights(model, "this model is not exported")
-    info = splits.info
+    info, preparation = splits.info, splits.preparation
     score = json.loads((run.folder / "score.json").read_text())
     if run.resumed and (before := _exported_before(run.folder, score)):
         return before
@@ -52,27 +54,20 @@ def export_model(model, splits, preparation, run):
     lora.merge_lora(model)  # so that `zoo.build(weights=...)` finds the weights that were trained
     count = min(endpoints.GOLDEN_EXAMPLES, len(splits.examples["test"]))
     examples = splits.pick("test", np.arange(count))
-    points = endpoints.make(
-        model,
-        info,
-        preparation,
-        examples,
-        temperature=score.get("temperature", 1.0),
-        beam_width=run.config.report.beam_width,
-    )
+    serving = endpoints.Serving(score.get("temperature", 1.0), run.config.report.beam_width)
+    points = endpoints.make(model, splits, examples, serving)
     with files.new_version(run.folder / "export") as staged:
         folder = staged["folder"]
         concrete = _write_saved_model(folder, (model, preparation.inputs), points)
         (folder / manifest.EXTRA).mkdir()
         _write_golden(folder, concrete, points, endpoints.raw_inputs(examples, info))
-        if info.kind == "text":
-            _write_vocabulary(folder, preparation)
-        counts = {name: len(data) for name, data in splits.examples.items()}
+        if splits.kind.vocabulary is not None:
+            _write_vocabulary(folder, splits)
         signatures = {name: _describe_signature(function) for name, function in concrete.items()}
         builder = _builder(run.config, preparation)
         if mode := score.get("shrunk", {}).get("quantize"):
             builder["quantize"] = mode
-        card = cards.make(info, preparation, builder, run.folder, signatures, counts)
+        card = cards.make(splits, builder, run, signatures)
         cards.write(folder, card)
         manifest.write(folder)
     return Path(staged["path"])
@@ -143,24 +138,25 @@ def _forget_process(path):
 
 def _write_golden(folder, concrete, points, raw):
     """Writes inputs and outputs: `inputs/NAME` of most signatures, `inputs:SIGNATURE/NAME` of those with their own."""
-    arrays = {f"inputs/{name}": texts.as_unicode(values) for name, values in raw.items()}
+    arrays = {f"inputs/{name}": values for name, values in raw.items()}
     for signature, function in concrete.items():
         own = points[signature].golden if signature in points else None
         for name, values in (own or {}).items():
-            arrays[f"inputs:{signature}/{name}"] = texts.as_unicode(values)
+            arrays[f"inputs:{signature}/{name}"] = values
         inputs = raw if own is None else own
         outputs = function({name: tf.constant(values) for name, values in inputs.items()})
         for name, values in outputs.items():
-            arrays[f"{signature}/{name}"] = texts.as_unicode(values.numpy())
+            arrays[f"{signature}/{name}"] = values.numpy()
     with open(folder / manifest.EXTRA / "golden.npz", "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **as_unicode(arrays))
 
 
-def _write_vocabulary(folder, preparation):
+def _write_vocabulary(folder, splits):
     """Writes the unit of each id, for runtimes that know no texts: of the inputs, and of a translation's answers."""
-    units = {"inputs": preparation.inputs.get_layer("vectorize").get_vocabulary()}
-    if preparation.answers is not None:
-        units["answers"] = list(preparation.answers.tokens)
+    preparation = splits.preparation
+    units = {"inputs": splits.kind.vocabulary(preparation.inputs)}
+    if isinstance(preparation.targets, TargetVocabulary):
+        units["answers"] = list(preparation.targets.tokens)
     text = json.dumps(units, ensure_ascii=False) + "\n"
     files.write_atomic(folder / manifest.EXTRA / "vocabulary.json", text)
 

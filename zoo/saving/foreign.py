@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import texts
+from zoo.data.examples import as_unicode
 from zoo.models import checks
 from zoo.saving import gate
 
@@ -116,5 +116,5 @@ def predict_files(model, given):
         outputs = {name: values.numpy() for name, values in model(inputs).items()}
         yield {
             "input": path,
-            "outputs": {k: texts.as_unicode(np.asarray(v)).tolist() for k, v in outputs.items()},
+            "outputs": {k: as_unicode(np.asarray(v)).tolist() for k, v in outputs.items()},
         }

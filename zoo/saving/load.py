@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import texts
+from zoo.data import kinds
+from zoo.data.examples import as_unicode
+from zoo.data.kinds import numbers
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import gate, manifest, raw, store
+from zoo.saving import gate, manifest, store
 from zoo.saving.foreign import ForeignModel
 
 log = logging.getLogger("zoo")
@@ -85,7 +87,7 @@ class LoadedModel:
         """The images of latent vectors `[N, L]`, float32 `[N, H, W, C]` in 0..1; of a VAE."""
         checks.one_of("signature", "decode", self.signatures)
         width = self.card["signatures"]["decode"]["inputs"]["latent"][1][-1]
-        latent = raw.numbers("latent", latent)
+        latent = numbers.as_float32("latent", latent)
         if latent.ndim != 2 or latent.shape[1] != width:
             raise checks.InputError(
                 f"Latent vectors of {self.card['name']} have shape (N, {width}). Received: {latent.shape}"
@@ -132,7 +134,7 @@ class LoadedModel:
             )
             parts.append({k: v.numpy() for k, v in outputs.items()})
         merged = {k: np.concatenate([part[k] for part in parts]) for k in sorted(parts[0])}
-        return {k: texts.as_unicode(v) for k, v in merged.items()}
+        return as_unicode(merged)
 
     def _run(self, signature, inputs):
         return self.signatures[signature](
@@ -140,7 +142,11 @@ class LoadedModel:
         )
 
     def _check(self, inputs):
-        return raw.check(inputs, self.card, self._vocabulary)
+        kind = kinds.kind(self.card["input_kind"])
+        found = kind.check_raw(inputs, self.card, self._vocabulary)
+        if len(next(iter(found.values()))) == 0:
+            raise checks.InputError(f"{self.card['name']} received no examples.")
+        return found
 
 
 def _check_32_bits(name, value):

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from zoo.data.pipeline import load_dataset
+from zoo.config.config import TrainConfig, data_options
+from zoo.data.load import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import gate, golden_check, manifest, store, trained
 from zoo.saving.export import export_model
-from zoo.training.config import TrainConfig, data_options
 from zoo.training.run import Run
 from zoo.training.strategy import make_strategy
 
@@ -43,7 +43,7 @@ def renew(name, *, folder="saved_models"):
         splits = load_dataset(**data_options(config))
         model = trained.build_trained(None, None, checked, {})
         run = Run(config, run_folder, make_strategy("one"))
-        new = export_model(model, splits, prepare(splits), run)
+        new = export_model(model, splits.mapped(prepare(splits)), run)
         _check_same(old, checked, new)
         return store.add_version(new, cards.read(new) | {"runs": card["runs"]}, name, folder)
 

@@ -5,11 +5,14 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import families
+from zoo.data import kinds
+from zoo.data.prepare import takes_splits_alone
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import gate, store
 from zoo.saving.endpoints import raw_inputs
 from zoo.saving.load import copy_weights, load
+from zoo.tasks import task
 
 
 def build_trained(model, size, weights, arguments):
@@ -87,7 +90,7 @@ def from_weights(config):
 
     Example:
 
-    >>> from zoo.training.config import TrainConfig
+    >>> from zoo.config.config import TrainConfig
     >>> from_weights(TrainConfig(weights="digits_cnn")).data.image_size
     (8, 8)
     """
@@ -96,8 +99,8 @@ def from_weights(config):
     path = store.find(config.weights)
     with gate.checked(path) as folder:
         card = cards.read(folder, shown=path)
-    builder, kind = card["builder"], card["input_kind"]
-    if builder is None or kind == "text":
+    builder, kind = card["builder"], kinds.kind(card["input_kind"])
+    if builder is None or kind.vocabulary is not None:
         why = (
             "reads texts by a vocabulary of its own"
             if builder
@@ -108,17 +111,17 @@ def from_weights(config):
         )
     data = {"input_shape", "num_classes", "vocabulary_size"}
     given = {key: value for key, value in builder["arguments"].items() if key not in data}
-    size = config.data.image_size or (tuple(card["input_shape"][:2]) if kind == "image" else None)
+    size = config.data.image_size or (tuple(card["input_shape"][:2]) if kind.is_drawn else None)
     model = f"{builder['family']}:{builder['size']}"
     return config.replace(model=model, model_args=given, image_size=size)
 
 
-def teacher(splits, preparation, run):
+@takes_splits_alone
+def teacher(splits, run):
     """Returns the trained model that the config's `teacher` names, to distil from, or `None` where it names none.
 
     Args:
-        splits: The `Splits` of the data to learn.
-        preparation: The `Preparation` of the student's inputs.
+        splits: The `Splits` of the data to learn, with their `Preparation`.
         run: The `Run`; call it outside of its strategy's scope.
 
     Raises:
@@ -137,7 +140,7 @@ def teacher(splits, preparation, run):
     }
     for what, (theirs, ours) in same.items():
         if theirs != ours:
-            is_size = what == "size of input" and info.kind == "image"
+            is_size = what == "size of input" and kinds.kind(info.kind).is_drawn
             hint = f" Pass image_size={theirs[:2]}." if is_size else ""
             raise checks.InputError(
                 f"{name} cannot teach {info.name}: its {what} is {theirs!r}, but {ours!r} here.{hint}"
@@ -149,19 +152,19 @@ def teacher(splits, preparation, run):
             model = build_trained(None, None, name, {})
     finally:
         keras.config.set_dtype_policy(policy)
-    _check_preparation(model, taught, splits, preparation)
+    _check_preparation(model, taught, splits)
     return model
 
 
-def _check_preparation(model, taught, splits, preparation):
+def _check_preparation(model, taught, splits):
     """Refuses inputs that are prepared in another way than the model's own: it would teach nonsense."""
     examples = splits.pick("validation", np.arange(min(8, len(splits.examples["validation"]))))
     raw = {name: tf.constant(values) for name, values in raw_inputs(examples, splits.info).items()}
     wanted = taught.signatures["serving_default"](**raw)["probabilities"]
-    logits = model(preparation.inputs(examples), training=False)
-    found = tf.nn.softmax(
-        tf.cast(logits, tf.float32) / taught.card["runs"][0].get("temperature", 1.0)
-    )
+    logits = model(splits.preparation.inputs(examples), training=False)
+    temperature = taught.card["runs"][0].get("temperature", 1.0)
+    answers = task(splits.info.task).answer(tf.cast(logits, tf.float32), temperature)
+    found = answers["probabilities"]
     is_exact = taught.card["config"]["run"].get("precision", "float32") == "float32"
     # Written so that NaN counts as another answer.
     if not np.all(np.abs(found - wanted) <= (1e-3 if is_exact else 3e-2)):

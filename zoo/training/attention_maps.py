@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import texts
+from zoo.data.kinds import text as texts
 from zoo.models import attention, decoding, seq2seq
-from zoo.training import pictures, translation
+from zoo.tasks import pictures, text_to_text
+from zoo.tasks.target_vocabulary import TargetVocabulary
 
 FILE = "attention.png"
 ANSWERS, IMAGES = 6, 8
@@ -42,36 +43,34 @@ def weights(model, inputs):
     return found
 
 
-def draw(model, splits, preparation, folder):
+def draw(model, splits, folder):
     """Draws the attention of an encoder-decoder to its sources, or of a vision Transformer to its images.
 
     Args:
         model: The trained model.
         splits: The `Splits`, mapped to what the model takes.
-        preparation: The `Preparation`.
         folder: The run's folder; for a translation it holds the answers already.
 
     Returns:
         The names of the pictures: none for models without such attention.
     """
-    if splits.info.task == "translation":
-        _draw_answers(model, splits, preparation, folder)
-    elif splits.info.kind == "image" and {"tokens", "block_1"} <= {
-        layer.name for layer in model.layers
-    }:
-        _draw_images(model, splits, preparation, folder)
+    if isinstance(splits.preparation.targets, TargetVocabulary):
+        _draw_answers(model, splits, folder)
+    elif splits.kind.is_drawn and {"tokens", "block_1"} <= {layer.name for layer in model.layers}:
+        _draw_images(model, splits, folder)
     else:
         return []
     return [FILE]
 
 
-def _draw_answers(model, splits, preparation, folder):
+def _draw_answers(model, splits, folder):
     """The last block's attention to the source, the mean over its heads; of short and of long answers."""
-    rows = sorted(translation.read(folder), key=lambda row: len(row["text"]))
+    preparation, vocabulary = splits.preparation, splits.preparation.targets
+    rows = sorted(text_to_text.read(folder), key=lambda row: len(row["text"]))
     rows = [rows[i] for i in np.linspace(0, len(rows) - 1, ANSWERS + 1).astype(int)[1:]]
     unit, batch = splits.info.text_unit, tf.constant([row["text"] for row in rows])
     source = preparation.inputs(batch)
-    answers = preparation.answers.ids(tf.constant([row["answer"] for row in rows]))
+    answers = vocabulary.ids(tf.constant([row["answer"] for row in rows]))
     inputs, outputs, _ = seq2seq.teacher_forcing(source, answers)
     found = weights(model, inputs)
     shares = _mean([found[path] for path in found if path.endswith("cross_attention")][-1])
@@ -79,17 +78,17 @@ def _draw_answers(model, splits, preparation, folder):
     for row, cleaned, looked, ids in zip(rows, texts.clean(batch, unit).numpy(), shares, outputs):
         cleaned = cleaned.decode()
         letters = cleaned.split() if unit == "words" else list(cleaned)
-        tokens = [preparation.answers.tokens[i] for i in ids if i > decoding.END] + ["end"]
+        tokens = [vocabulary.tokens[i] for i in ids if i > decoding.END] + ["end"]
         letters = letters[: source.shape[1]] or [" "]
         title = f"{row['text']}: {'right' if row['edits'] == '0' else row['right'].split(' | ')[0]}"
         maps.append((title, looked[: len(tokens), : len(letters)], letters, tokens))
     pictures.attention(maps, folder / FILE)
 
 
-def _draw_images(model, splits, preparation, folder):
+def _draw_images(model, splits, folder):
     """The last block's attention of the class token, or of all tokens on average, to each place of an image."""
     images = splits.pick("test", np.arange(min(IMAGES, len(splits.examples["test"]))))
-    found = weights(model, preparation.inputs(images))
+    found = weights(model, splits.preparation.inputs(images))
     shares = _mean(list(found.values())[-1])  # [N, T, T]
     height, width = model.get_layer("tokens").input.shape[1:3]
     has_token = "class_token" in {layer.name for layer in model.layers}

@@ -1,11 +1,14 @@
 """Compiling: the optimizer with its schedule, the task's loss and metrics, the choice of XLA."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from zoo.config import config as configs
 from zoo.models import checks
-from zoo.training import accumulate, distill, fits, fused, tasks
-from zoo.training import config as configs
+from zoo.tasks import model_checks
+from zoo.tasks import task as row_of
+from zoo.training import accumulate, distill, fused
 from zoo.training import strategy as strategies
 from zoo.training.replicas import ReduceThenClip, prepare_loss, prepare_model
 
@@ -125,6 +128,61 @@ def _of_whole_gradients(optimizer):
     return optimizer
 
 
+def check_class_weight(asked, info):
+    """Raises `InputError` unless the weights asked for fit the classes; Keras would take 1 for a missing one.
+
+    Args:
+        asked: `"none"`, `"balanced"`, or a dict from label to weight.
+        info: The `DataInfo`.
+    """
+    if asked == "none":
+        return
+    if not row_of(info.task).weighs_classes:
+        raise checks.InputError(
+            f"class_weight={asked!r} is for classification; {info.name} is a {info.task}. Leave it out."
+        )
+    if asked == "balanced":
+        return
+    given = [str(label) for label in asked]
+    for label in given:
+        checks.one_of("label in class_weight", label, info.labels)
+    missing = [label for label in info.labels if label not in given]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise checks.InputError(
+            f"class_weight lacks a weight for {', '.join(map(repr, missing[:5]))}{more}: give every label one."
+        )
+
+
+def class_weights(asked, splits):
+    """What an example of each class counts in the training loss.
+
+    Args:
+        asked: `"none"`, `"balanced"`, or a dict from label to weight.
+        splits: The `Splits`; only the labels of `train` are read, and those for `"balanced"` alone.
+
+    Returns:
+        float32 `[K]`, or `None` where all count the same.
+    """
+    info = splits.info
+    check_class_weight(asked, info)
+    if asked == "none":
+        return None
+    if isinstance(asked, dict):
+        given = {str(label): weight for label, weight in asked.items()}
+        return np.array([given[label] for label in info.labels], "float32")
+    counts = np.bincount(splits.targets("train"), minlength=len(info.labels))
+    # A class without examples needs no weight; the mean over the training examples is 1 either way.
+    even = counts.sum() / np.count_nonzero(counts)
+    return np.where(counts > 0, even / np.maximum(counts, 1), 0.0).astype("float32")
+
+
+def check_output(model, info):
+    """Raises `InputError` unless the model's output fits the data: a wrong width would broadcast or give NaN."""
+    model_checks.check_built(model)
+    row_of(info.task).check_model(model, info)
+
+
 def compile_model(
     model, info, config=None, *, steps_per_epoch=None, learning_rate=None, teacher=None
 ):
@@ -136,7 +194,7 @@ def compile_model(
         config: The `TrainConfig`; defaults to `TrainConfig()`.
         steps_per_epoch: Training steps in an epoch, `splits.steps_per_epoch`; needed unless the rate is constant.
         learning_rate: A number or a Keras schedule in place of the config's rate and schedule.
-        teacher: Where the config names one, the model to distil from: `zoo.teacher(splits, preparation, run)`.
+        teacher: Where the config names one, the model to distil from: `zoo.teacher(splits, run)`.
 
     Returns:
         The model.
@@ -154,17 +212,16 @@ def compile_model(
         raise checks.InputError(
             f"A {config.optimizer.schedule} schedule needs steps_per_epoch=splits.steps_per_epoch."
         )
-    fits.check_output(model, info)
-    task = tasks.task(info.task)
+    task = row_of(info.task)
+    check_output(model, info)
     loss = prepare_loss(task.loss(config.optimizer), strategy)
-    tasks.check_class_weight(config.optimizer.class_weight, info)
+    check_class_weight(config.optimizer.class_weight, info)
     distill.check(config, info, teacher)
-    if config.report.calibrate and info.task != "classification":
+    if config.report.calibrate and task.calibrate is None:
         raise checks.InputError(
             f"calibrate is for classification; the task of {info.name} is {info.task}."
         )
-    own = info.task in ("generation", "translation")
-    if own and (config.report.baseline or config.diagnose.overfit_batch):
+    if task.linear is None and (config.report.baseline or config.diagnose.overfit_batch):
         raise checks.InputError(
             "baseline and overfit_batch are for models that predict a class or a number; this is a "
             f"{info.task}. Leave them out."

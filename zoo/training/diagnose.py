@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.models import checks
-from zoo.training import callbacks, distill, pictures
+from zoo.tasks import pictures
+from zoo.training import callbacks, distill
 from zoo.training.compile import compile_model
 from zoo.training.fit import training_batches
 
@@ -176,7 +177,7 @@ def overfit_batch(model, splits, run):
     with run.strategy.scope():
         compile_model(model, splits.info, _taught(plain))
     batch = next(iter(dataclasses.replace(splits, policy="none").train_forever()))
-    is_regression = splits.info.task in ("regression", "forecasting")
+    is_regression = not splits.task.loss_is_in_nats
 
     def is_fitted(steps):
         first, last = steps[0], steps[-1]

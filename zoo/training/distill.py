@@ -10,7 +10,7 @@ import types
 from keras import ops
 
 from zoo.models import checks
-from zoo.training import tasks
+from zoo.tasks import losses, task
 
 
 def from_teacher(model, teacher, options):
@@ -27,7 +27,7 @@ def from_teacher(model, teacher, options):
     """
     teacher.trainable = False
     share, temperature = options.teacher_weight, options.teacher_temperature
-    soft, plain = tasks.Crossentropy(), model.compute_loss
+    soft, plain = losses.Crossentropy(), model.compute_loss
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = plain(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
@@ -52,11 +52,11 @@ def check(config, info, teacher):
     name = config.distill.teacher
     if name is None:
         return
-    if info.task != "classification":
+    if not task(info.task).distils:
         raise checks.InputError(
             f"teacher={name!r} is for classification; {info.name} is a {info.task}. Leave it out."
         )
     if teacher is None:
         raise checks.InputError(
-            f"teacher={name!r} was asked for, but compile_model got none: pass teacher=zoo.teacher(splits, preparation, run), as recipes/classify_images.py and zoo.train do."
+            f"teacher={name!r} was asked for, but compile_model got none: pass teacher=zoo.teacher(splits, run), as recipes/classify_images.py and zoo.train do."
         )

@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import files
-from zoo.training import attention_maps, calibration, forecasting, generation, pictures, tasks
-from zoo.training import baseline as baselines
+from zoo.data.prepare import takes_splits_alone
+from zoo.tasks.linear_baseline import Baseline
+from zoo.training import attention_maps
 from zoo.training import report as reports
-from zoo.training import scores as scoring
 from zoo.training import strategy as strategies
 from zoo.training.callbacks import NotFiniteError, check_weights
 
@@ -37,7 +37,7 @@ class Report:
     constant: dict
     temperature: float = 1.0
     uncalibrated: dict | None = None
-    baseline: baselines.Baseline | None = None
+    baseline: Baseline | None = None
 
     def __str__(self):
         (name, value), *others = self.scores.items()
@@ -46,13 +46,13 @@ class Report:
         return f"test ({self.num_test} examples): {scores}; see {self.folder / 'report.md'}"
 
 
-def evaluate_model(model, splits, preparation, run, history=None):
+@takes_splits_alone
+def evaluate_model(model, splits, run, history=None):
     """Judges a model on the test split; writes `score.json`, pictures and `report.md` into the run's folder.
 
     Args:
         model: The trained model.
-        splits: The `Splits`, mapped to what the model takes.
-        preparation: The `Preparation`, to bring a regression's outputs back to the targets' units.
+        splits: The `Splits`, mapped to what the model takes by their `Preparation`.
         run: The `Run`; its config's `report` may ask for a linear baseline and for calibration.
         history: Keras's `History`, for the report.
 
@@ -63,14 +63,11 @@ def evaluate_model(model, splits, preparation, run, history=None):
         NotFiniteError: A weight, an output of the model or a score is NaN or infinite.
     """
     check_weights(model, "this model is not judged")
-    task, asked = tasks.task(splits.info.task), run.config.report
+    task, asked = splits.task, run.config.report
     targets = splits.targets("test")
-    plain = (
-        task.outputs(model, splits, preparation, run)
-        if task.outputs
-        else _test_outputs(model, splits, preparation)
-    )
-    temperature = calibration.fit_temperature(model, splits) if asked.calibrate else 1.0
+    plain = (task.outputs or _restored_predictions)(model, splits, run)
+    _check_finite(plain)
+    temperature = task.calibrate(model, splits) if asked.calibrate else 1.0
     outputs = plain / temperature
     constant = task.constant(splits, model)
     constant = np.broadcast_to(constant, (len(targets), constant.shape[-1]))
@@ -82,15 +79,17 @@ def evaluate_model(model, splits, preparation, run, history=None):
         constant=task.score(targets, constant),
         temperature=temperature,
         uncalibrated=task.score(targets, plain) if asked.calibrate else None,
-        baseline=baselines.fit_linear(splits) if asked.baseline else None,
+        baseline=task.linear(splits) if asked.baseline else None,
     )
     if not np.isfinite(list(report.scores.values())).all():
         raise NotFiniteError(f"The scores on the test split are not finite: {report.scores}")
     files.write_atomic(
         run.folder / "score.json", json.dumps(_record(report, run, history), indent=2) + "\n"
     )
-    names = _draw(model, splits, targets, outputs, run.folder)
-    names += attention_maps.draw(model, splits, preparation, run.folder)
+    names = [
+        *task.draw(model, splits, targets, outputs, run.folder),
+        *attention_maps.draw(model, splits, run.folder),
+    ]
     made = [n for n in ("curves.png", "augmented.png") if (run.folder / n).exists()]
     names = [*made, *names]
     if run.config.run.tensorboard:
@@ -100,17 +99,20 @@ def evaluate_model(model, splits, preparation, run, history=None):
     return report
 
 
-def _test_outputs(model, splits, preparation):
-    """The model's outputs for the whole test split, float64; a regression's in the units of its targets."""
+def _restored_predictions(model, splits, run):
+    """The model's outputs for the whole test split, float64 `[N, K]`, in the units of the targets."""
     outputs = strategies.predict(model, splits, "test")
     outputs = np.asarray(outputs, "float32")[: len(splits.examples["test"])]
+    return np.asarray(splits.preparation.restore(outputs), "float64")
+
+
+def _check_finite(outputs):
     bad = np.flatnonzero(~np.isfinite(outputs).all(-1))
     if len(bad):
         raise NotFiniteError(
             f"The model's outputs hold NaN or infinity for {len(bad)} of {len(outputs)} test examples, first for "
             f"example {bad[0]}."
         )
-    return np.asarray(preparation.restore(outputs), "float64")
 
 
 def _record(report, run, history):
@@ -131,34 +133,6 @@ def _record(report, run, history):
     return record
 
 
-def _draw(model, splits, targets, outputs, folder):
-    """Draws what suits the task; returns the files' names."""
-    info = splits.info
-    if info.task == "generation":
-        return generation.draw(model, splits, outputs, folder)
-    if info.task == "forecasting":
-        return forecasting.draw(splits, targets, outputs, folder)
-    if info.task == "translation":
-        return []
-    if info.task == "regression":
-        pictures.predicted(targets, outputs.reshape(-1), folder / "predicted.png")
-        return ["predicted.png"]
-    if info.task == "multilabel":
-        f1 = scoring.by_class(targets, outputs > 0, info.num_outputs)[2]
-        precision = scoring.average_precisions(targets, outputs)[:, 0]
-        pictures.labels(info.labels, f1, precision, folder / "labels.png")
-        return ["labels.png"]
-    pictures.confusion(targets, outputs.argmax(-1), info.labels, folder / "confusion.png")
-    bins = scoring.confidence_bins(targets, outputs)
-    pictures.reliability(*bins, folder / "reliability.png")
-    if info.kind != "image":
-        return ["confusion.png", "reliability.png"]
-    worst = scoring.worst_mistakes(targets, outputs)
-    captions = [_caption(info.labels, targets[i], outputs[i]) for i in worst]
-    pictures.mistakes(splits.pick("test", worst), captions, folder / "mistakes.png")
-    return ["confusion.png", "reliability.png", "mistakes.png"]
-
-
 def _show_in_tensorboard(folder, names):
     """Puts the run's pictures beside its curves."""
     writer = tf.summary.create_file_writer(str(folder / "tensorboard" / "test"))
@@ -167,8 +141,3 @@ def _show_in_tensorboard(folder, names):
             picture = tf.io.decode_png((folder / name).read_bytes(), channels=3)
             tf.summary.image(name.removesuffix(".png"), picture[None])
     writer.close()
-
-
-def _caption(labels, target, logits):
-    guess = logits.argmax()
-    return f"{labels[target]}, taken for\n{labels[guess]} ({scoring.softmax(logits[None])[0, guess]:.0%})"

@@ -9,8 +9,10 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.models import checks
-from zoo.training import callbacks, checkpoints, fits, pictures, resume, signals, tasks
+from zoo.tasks import model_checks, pictures
+from zoo.training import callbacks, checkpoints, resume, signals
 from zoo.training import strategy as strategies
+from zoo.training.compile import class_weights
 
 log = logging.getLogger("zoo")
 
@@ -28,7 +30,7 @@ def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
         class_weight: As in the config.
         first_epoch, first_step: Where to begin, as in `Splits.train_forever`.
     """
-    weights = tasks.class_weights(class_weight, splits)
+    weights = class_weights(class_weight, splits)
     batches = splits.train_forever(first_epoch, first_step)
     if weights is None:
         return batches
@@ -49,20 +51,9 @@ def _draw_augmented(splits, path):
         splits.mapped(None).train_forever().take(-(-pictures.AUGMENTED // splits.batch_size))
     ):
         images += list(batch.numpy())
-        captions += [_caption(splits.info, target) for target in targets.numpy()]
+        caption = splits.task.caption
+        captions += [caption(splits.info, target) for target in targets.numpy()]
     pictures.augmented(images[: pictures.AUGMENTED], captions, splits.policy, path)
-
-
-def _caption(info, target):
-    """The label, or the labels of a mixed example with their shares."""
-    if info.task == "regression":
-        return f"{target:.4g}"
-    if not info.labels:
-        return ""
-    if target.ndim == 0:
-        return info.labels[target]
-    top = [i for i in np.argsort(-target, kind="stable")[:2] if target[i] >= 0.005]
-    return "\n".join(f"{info.labels[i]} {target[i]:.0%}" for i in top)
 
 
 def _tensorboard(run, steps):
@@ -105,11 +96,12 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
         NotFiniteError: The loss, a metric or a weight became NaN or infinite; the model has the weights of the best
             epoch before.
     """
-    options, task = run.config.run, tasks.task(splits.info.task)
+    options, task = run.config.run, splits.task
     names = [metric.name for metric in task.metrics()]
     callbacks.check_monitors(extra_callbacks, names)
-    if splits.info.task != "translation":
-        fits.check_inputs(model, tuple(splits.test.element_spec[0].shape[1:]))
+    spec = splits.test.element_spec[0]
+    if not isinstance(spec, dict):  # of a decoder, whose task looks at its inputs
+        model_checks.check_inputs(model, tuple(spec.shape[1:]))
     _check_space(model, run)
     _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     with signals.deferring() as asked:

@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from zoo.training import scores as scoring
-from zoo.training import tasks, translation
-
-SHOWN = 20  # classes
-LONGEST = 200  # characters of a text in a table
+from zoo.tasks import scores as scoring
 
 
 def interval_text(interval):
@@ -31,24 +27,22 @@ def render(report, model, splits, run, history, targets, outputs, pictures):
     lines = [
         f"# {splits.info.name}: {model.name}",
         "",
-        *_score_table(report, splits.info),
+        *_score_table(report, splits.task),
         "",
         *_about_scores(report, splits),
         *_about_run(model, splits, run, history),
         "",
-        *_class_table(splits.info, targets, outputs),
-        *_text_mistakes(splits, targets, outputs),
-        *_wrong_answers(report, splits.info),
+        *splits.task.report(splits, targets, outputs, report.folder),
         *[f"![{name.partition('.')[0]}]({name})\n" for name in pictures],
     ]
     return "\n".join(lines)
 
 
-def _score_table(report, info):
+def _score_table(report, task):
     columns = {"model": report.scores}
     if report.baseline is not None:
         columns["linear baseline"] = report.baseline.scores
-    columns[tasks.task(info.task).constant_name] = report.constant
+    columns[task.constant_name] = report.constant
     lines = [
         f"| test score | {' | '.join(columns)} |",
         "| --- |" + " --- |" * len(columns),
@@ -62,7 +56,7 @@ def _score_table(report, info):
 
 
 def _about_scores(report, splits):
-    task = tasks.task(splits.info.task)
+    task = splits.task
     lines = [
         f"- interval of {next(iter(report.scores))}: {task.interval_by}; it is that of this one model on other test "
         "examples of the kind, and says nothing of other seeds",
@@ -113,64 +107,3 @@ def _about_run(model, splits, run, history):
         *lines,
         "- all settings and versions: [config.yaml](config.yaml); epochs: [metrics.csv](metrics.csv)",
     ]
-
-
-def _cell(text):
-    """A text in one line of a table, shortened."""
-    text = " ".join(text.replace("|", "\\|").split())
-    return text if len(text) <= LONGEST else text[: LONGEST - 2] + " …"
-
-
-def _text_mistakes(splits, targets, outputs):
-    """The texts with the worst mistakes."""
-    info = splits.info
-    if info.kind != "text" or info.task != "classification":
-        return []
-    worst = scoring.worst_mistakes(targets, outputs)
-    lines = ["| worst mistakes | is | taken for |", "| --- | --- | --- |"]
-    for text, target, logits in zip(splits.pick("test", worst), targets[worst], outputs[worst]):
-        guess = logits.argmax()
-        taken_for = f"{info.labels[guess]} ({scoring.softmax(logits[None])[0, guess]:.0%})"
-        text = text.decode() if isinstance(text, bytes) else text
-        lines.append(f"| {_cell(text)} | {_cell(info.labels[target])} | {_cell(taken_for)} |")
-    return [*lines, ""]
-
-
-def _wrong_answers(report, info):
-    """The answers that are furthest from a right one."""
-    if info.task != "translation":
-        return []
-    rows = [" | ".join(map(_cell, row)) for row in translation.worst(report.folder)]
-    lines = [
-        "| worst answers | right | answer |",
-        "| --- | --- | --- |",
-        *(f"| {r} |" for r in rows),
-    ]
-    return [*lines, "", f"All answers: [{translation.FILE}]({translation.FILE})", ""]
-
-
-def _class_table(info, targets, outputs):
-    """Precision, recall and F1 of each class or label; of many the worst."""
-    if info.task not in ("classification", "multilabel"):
-        return []
-    is_multilabel = info.task == "multilabel"
-    predicted = outputs > 0 if is_multilabel else outputs.argmax(-1)
-    precision, recall, f1, support = scoring.by_class(targets, predicted, info.num_outputs)
-    columns = {"precision": precision, "recall": recall, "F1": f1}
-    if is_multilabel:
-        columns["average precision"] = scoring.average_precisions(targets, outputs)[:, 0]
-    shown, title = np.arange(info.num_outputs), "label, at 0.5" if is_multilabel else "class"
-    if info.num_outputs > SHOWN:
-        occur = np.flatnonzero(support)
-        shown = occur[np.argsort(np.nan_to_num(f1[occur]), kind="stable")][:SHOWN]
-        title += f" (the {len(shown)} of {info.num_outputs} with the lowest F1)"
-    lines = [
-        f"| {title} | {' | '.join(columns)} | test examples |",
-        "| --- |" + " --- |" * (len(columns) + 1),
-    ]
-    for i in shown:
-        values = ["–" if np.isnan(v[i]) else f"{v[i]:.3f}" for v in columns.values()]
-        name = _cell(info.labels[i])
-        share = f"{support[i]:,} ({support[i] / len(targets):.1%})"
-        lines.append(f"| {name} | {' | '.join(values)} | {share} |")
-    return [*lines, ""]

@@ -3,14 +3,7 @@
 import dataclasses
 
 from zoo.models import checks
-from zoo.training import tasks
-
-# Scores of the finished model on the validation split, as the report has them of the test split. They come first for their
-# tasks: the loss that is logged there depends on what is searched, on beta or on label smoothing.
-SCORES = {
-    "generation": ("negative_elbo", "nll"),
-    "translation": ("sequence_error", "token_error"),
-}
+from zoo.tasks import task as row_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +29,7 @@ class Objective:
         """The better a trial, the higher; of equally good ones that with the lower validation loss."""
         return self.sign * row["score"], -row["loss"]
 
-    def judge(self, model, splits, preparation, run, history):
+    def judge(self, model, splits, run, history):
         """What a trained model is worth: `score`, the number of its `best_epoch`, from 0, and the `loss` of that epoch.
 
         Of epochs that are equally good the one with the lowest validation loss is the best.
@@ -48,8 +41,8 @@ class Objective:
             return {"score": values[best], "best_epoch": best, "loss": losses[best]}
         held = {**splits.examples, "test": splits.examples["validation"]}
         judged = dataclasses.replace(splits, examples=held)
-        task = tasks.task(splits.info.task)
-        outputs = task.outputs(model, judged, preparation, run)
+        task = row_of(splits.info.task)
+        outputs = task.outputs(model, judged, run)
         scores = task.score(judged.targets("test"), outputs)
         best = history.best_epoch
         score = scores[self.name.removeprefix("val_")]
@@ -58,11 +51,12 @@ class Objective:
 
 def choices(task_name):
     """The objectives of a task, the usual one first."""
-    task = tasks.task(task_name)
+    task = row_of(task_name)
     names = ["loss", *(metric.name for metric in task.metrics())]
     logged = [Objective(f"val_{name}", _mode(name)) for name in names]
     logged.sort(key=lambda objective: objective.name != task.monitor)  # what the recipe goes by
-    scored = [Objective(f"val_{name}", "min", True) for name in SCORES.get(task_name, ())]
+    # Scores of the finished model come first: the loss that is logged depends on what is searched, as on label smoothing.
+    scored = [Objective(f"val_{name}", "min", True) for name in task.objectives]
     return [*scored, *logged]
 
 

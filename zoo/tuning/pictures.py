@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from zoo.training.pictures import save
+from zoo.tasks.pictures import save
 
 
 def parallel(names, columns, labels, scores, objective, sign, path):

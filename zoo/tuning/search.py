@@ -10,10 +10,11 @@ from pathlib import Path
 import keras
 
 from zoo import api, families, files
+from zoo.config.config import OWN, TrainConfig
+from zoo.data import load as door
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.training import cluster
-from zoo.training.config import OWN, TrainConfig
 from zoo.tuning import final, objectives, report, results, spaces
 from zoo.tuning import folder as folders
 from zoo.tuning import tuner as engine
@@ -226,13 +227,13 @@ def _search(model, data, parts, config, asked, folder, settings):
     """Runs the trials that are left; returns the `Tuned`, or `None` in a worker."""
     policy = keras.config.dtype_policy()
     try:
-        splits = api.load_splits(config, data, **parts)
+        splits = door.load(data, config.data_options, **parts)
+        splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
         objective = objectives.find(asked.objective, splits.info.task)
         problem = Problem(
             model=model,
             config=config,
             splits=splits,
-            preparation=prepare(splits, fixed_length=not isinstance(model, str)),
             objective=objective,
             fix=asked.fix,
             space=asked.space,

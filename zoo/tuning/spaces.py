@@ -7,8 +7,10 @@ import numpy as np
 import yaml
 
 from zoo import families
+from zoo.config.config import TrainConfig
+from zoo.data import kinds
 from zoo.models import checks
-from zoo.training.config import TrainConfig
+from zoo.tasks import task
 
 RATES = {"sgd": (1e-3, 1.0), "lion": (1e-5, 1e-3)}  # learning rates; of the other optimizers:
 USUAL_RATES = (1e-4, 3e-2)
@@ -191,11 +193,13 @@ def training_space(hp, info, config, *, objective, num_train, replicas=1):
         "batch_size": hp.Choice("batch_size", _batch_sizes(num_train, replicas)),
         "weight_decay": hp.Float("weight_decay", 1e-6, 1e-1, sampling="log"),
     }
-    has_classes = info.task in ("classification", "multilabel", "translation")
-    if has_classes and objective != "val_loss":  # losses with and without smoothing do not compare
+    if (
+        task(info.task).smooths_labels and objective != "val_loss"
+    ):  # losses with and without smoothing do not compare
         found["label_smoothing"] = hp.Float("label_smoothing", 0.0, 0.2, step=0.05)
-    if info.kind == "image" and info.task != "generation":
-        policies = ["photographs", "erase"] if info.input_shape[-1] == 3 else ["digits", "erase"]
+    policies_of = kinds.kind(info.kind).policies
+    if policies_of and task(info.task).targets != "none":
+        policies = policies_of(info.input_shape[-1])
         found["augment"] = hp.Choice("augment", ["none", *policies])
         own = {config.data.augment} - {"none", *policies}
         share = hp.Float(

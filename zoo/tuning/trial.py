@@ -16,12 +16,11 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import api, files
+from zoo.config.config import AUTO, TrainConfig
 from zoo.data import augment
-from zoo.data.prepare import Preparation
-from zoo.data.splits import Splits
+from zoo.data.batches import Splits
 from zoo.models import checks
 from zoo.training import strategy as strategies
-from zoo.training.config import AUTO, TrainConfig
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
 from zoo.tuning import boards, results, spaces, stops
@@ -38,8 +37,7 @@ class Problem:
     Attributes:
         model: A name such as `"cnn:base"`, or a builder function whose first argument is a `HyperParameters`.
         config: The `TrainConfig` that a trial's settings come on top of.
-        splits: The decoded data.
-        preparation: Their `Preparation`.
+        splits: The decoded data, with their `Preparation`.
         objective: What is judged.
         fix, space: How the caller narrows the space.
         max_params, max_latency_ms: What a model may have at most; `None` for anything.
@@ -50,7 +48,6 @@ class Problem:
     model: object
     config: TrainConfig
     splits: Splits
-    preparation: Preparation
     objective: Objective
     fix: dict
     space: dict
@@ -185,7 +182,7 @@ def _train(problem, folder, hp, epochs, deadline, facts):
     config = config.replace(out=str(folder / "run"), resume=AUTO, quiet=True)
     splits = _splits(problem, config)
     with start_run(config) as run:
-        built = api.make_compiled(model, splits, problem.preparation, run)
+        built = api.make_compiled(model, splits, run)
         facts["parameters"] = built.count_params()
         facts["latency_ms"] = _check_limits(problem, built, splits)
         callbacks = stops.callbacks(problem, deadline)
@@ -197,7 +194,7 @@ def _train(problem, folder, hp, epochs, deadline, facts):
             extra_callbacks=callbacks,
             draw=False,
         )
-        judged = problem.objective.judge(built, splits, problem.preparation, run, history)
+        judged = problem.objective.judge(built, splits, run, history)
     if not np.isfinite(judged["score"]):
         raise checks.InputError(f"{problem.objective.name} is {judged['score']}")
     ended = {key: any(getattr(c, key, False) for c in callbacks) for key in ("pruned", "cut")}
@@ -213,7 +210,6 @@ def _splits(problem, config):
         batch_size=data.batch_size,
         policy=data.augment,
         augment_share=data.augment_share,
-        transform=problem.preparation,
     )
 
 

@@ -219,7 +219,7 @@ def _declare(problem, hp):
     _, build = problem.settings(narrowed, problem.strategy().num_replicas_in_sync)
     if not isinstance(build, str):
         try:
-            build(**problem.preparation.builder_arguments)
+            build(**problem.splits.preparation.builder_arguments)
         except spaces.SpaceError:
             raise
         except Exception as error:  # noqa: BLE001 - the trials will tell whether it always raises

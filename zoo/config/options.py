@@ -3,13 +3,15 @@
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
+import ast
 import dataclasses
+import inspect
 from typing import Annotated, Literal
 
 import tyro
 
+from zoo.config.arguments import ClassWeight
 from zoo.models import checks
-from zoo.training.arguments import ClassWeight
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +77,32 @@ class SeriesConfig:
     """Steps to forecast; default: 1."""
     season: int | None = None
     """Steps after which the series resembles itself, such as 12 for months; default: what the data set says, or none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions(SeriesConfig, DataConfig):
+    """All that says how data are read: the options of `zoo.load_dataset`, which a run's config holds in parts."""
+
+    seed: int = 0
+    """Seed of order and augmentation."""
+
+    @classmethod
+    def descriptions(cls):
+        """Option → what `--help` says of it."""
+        found = {}
+        for part in reversed(cls.__mro__[:-1]):
+            (node,) = ast.parse(inspect.getsource(part)).body
+            for field, text in zip(node.body, node.body[1:]):
+                if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                    found[field.target.id] = " ".join(text.value.value.split())
+        return found
+
+    def replace(self, **changes):
+        """Returns a copy with some options changed; raises `InputError` for an unknown one."""
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            checks.one_of("option of the data", name, known)
+        return dataclasses.replace(self, **changes)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from zoo.models import checks
-from zoo.training.arguments import ModelArguments
-from zoo.training.settings import (
+from zoo.config.arguments import ModelArguments
+from zoo.config.options import (
     CheckpointConfig,
     DataConfig,
+    DataOptions,
     DiagnoseConfig,
     DistillConfig,
     OptimizerConfig,
@@ -20,6 +20,7 @@ from zoo.training.settings import (
     RunConfig,
     SeriesConfig,
 )
+from zoo.models import checks
 
 AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
@@ -68,6 +69,12 @@ class TrainConfig:
             for part, fields in parts.items()
         }
         return dataclasses.replace(self, **own, **nested)
+
+    @property
+    def data_options(self):
+        """All that says how data are read, as `DataOptions`."""
+        parts = dataclasses.asdict(self.data) | dataclasses.asdict(self.series)
+        return DataOptions(**parts, seed=self.run.seed)
 
     def flat(self):
         """All fields by their own names, as `replace` takes them."""
@@ -240,8 +247,8 @@ class TrainConfig:
 
 def data_options(config):
     """The arguments of `load_dataset` that a `TrainConfig` holds."""
-    options = dataclasses.asdict(config.data) | dataclasses.asdict(config.series)
-    return {"name": options.pop("dataset"), "seed": config.run.seed, **options}
+    options = dataclasses.asdict(config.data_options)
+    return {"name": options.pop("dataset"), **options}
 
 
 _PARTS = {

@@ -1,7 +1,8 @@
-"""What a data set is before it becomes a pipeline: a description, and examples in memory or as a stream."""
+"""What a data set is before it becomes batches: a description, and examples in memory or as a stream."""
 
 import dataclasses
 import functools
+import hashlib
 import logging
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ class DataInfo:
         name: Name of the data set, or of the Python type it came as.
         kind: `"image"` (uint8, [H, W, C]), `"table"` (named columns), `"text"` (UTF-8), `"series"` (windows of columns
             over time, [T, C]) or `"features"` (float, any shape).
-        task: A key into `zoo.training.tasks.TASKS`.
+        task: A key into `zoo.tasks.TASKS`.
         input_shape: Shape of one raw example without the batch; `()` for a text.
         input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
         labels: The classes' names in the order of their ids; empty for a regression.
@@ -57,7 +58,7 @@ class DataInfo:
     source: str = "the caller"
     limits: str = "judged on its own test split only"
 
-    @property
+    @functools.cached_property
     def num_outputs(self):
         """Width of the last layer: the number of classes or of steps to forecast, or 1."""
         return len(self.labels) or self.horizon or 1
@@ -71,6 +72,11 @@ class Arrays:
     targets: np.ndarray
 
     def __len__(self):
+        return len(self.targets)
+
+    @functools.cached_property
+    def count(self):
+        """The number of examples."""
         return len(self.targets)
 
     @functools.cached_property
@@ -90,6 +96,26 @@ class Arrays:
         """The examples at these indices."""
         inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
         return Arrays(inputs, self.targets[indices])
+
+    is_indexed = True  # whether `take` picks any examples
+
+    def where(self, index):
+        """What a message calls an example."""
+        return f"example {index}"
+
+    def keys(self):
+        """A short key for the inputs of each example; equal inputs have equal keys."""
+        if isinstance(self.inputs, dict):
+            rows = (repr(row).encode() for row in zip(*self.inputs.values(), strict=True))
+        elif self.inputs.dtype == object:
+            rows = (str(text).encode() for text in self.inputs)
+        else:
+            rows = (row.tobytes() for row in self.inputs)
+        return [hashlib.blake2b(row, digest_size=16).digest() for row in rows]
+
+    def held(self, cache_mb):
+        """These examples: they are in memory."""
+        return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,9 +154,22 @@ class Stream:
             )
         return Stream(self.records.concatenate(others.records), self.count + len(others), self.read)
 
+    is_indexed = False
+
     def take(self, indices):
-        """The first examples; a stream cannot be picked from."""
+        """The first examples, as many as there are indices; a stream cannot be picked from."""
         return Stream(self.records.take(len(indices)), len(indices), self.read)
+
+    def parted(self, count):
+        """All but the first `count` examples, and these."""
+        return (
+            Stream(self.records.skip(count), len(self) - count, self.read),
+            Stream(self.records.take(count), count, self.read),
+        )
+
+    def held(self, cache_mb):
+        """`Arrays` where the decoded examples fit into `cache_mb` MiB, otherwise the stream."""
+        return in_memory(self, cache_mb)
 
 
 def example_bytes(spec):
@@ -176,36 +215,80 @@ def column_name(text):
     return "".join(c if c.isalnum() else "_" for c in ascii_only).strip("_")
 
 
-def carve(data, fraction, info):
-    """Splits off a share of the examples, the same for every seed; stratified by class where there are classes.
+def check_finite(split, data, info):
+    """Raises `InputError` for inputs in memory that hold NaN or infinity."""
+    columns = data.inputs if isinstance(data.inputs, dict) else {"inputs": data.inputs}
+    for name, values in columns.items():
+        if values.dtype.kind != "f":
+            continue
+        # The gaps of a table with column kinds are filled by its preparation.
+        bad = np.isinf(values) if info.column_kinds else ~np.isfinite(values)
+        if bad.any():
+            first = np.argwhere(bad)[0]
+            what = (
+                f"column {info.columns[first[1]]!r}" if info.columns and values.ndim == 2 else name
+            )
+            raise checks.InputError(
+                f"The {split} split of {info.name} holds NaN or infinity, first in example {first[0]} ({what}): "
+                "fill in or drop such examples."
+            )
 
-    Of a series it is the newest share, and examples whose targets would reach into it are left out.
 
-    Returns:
-        The rest and the share.
+def column_names(titles):
+    """The names of columns by their titles, in order."""
+    return [column_name(str(title)) for title in titles]
+
+
+def as_unicode(values):
+    """Brings an object array of `str` or UTF-8 bytes to fixed-width Unicode, which NumPy stores without pickle.
+
+    An array of another dtype is returned as it is, and of a dict the arrays are brought so.
     """
-    count = round(len(data) * fraction)
-    gap = max(info.horizon - 1, 0)
-    if count < 1 or count + gap >= len(data):
-        raise checks.InputError(
-            f"A share of {fraction} of {len(data)} examples leaves one part empty: pass more examples or another share."
-        )
-    if info.kind == "series":
-        part = np.arange(len(data) - count, len(data))
-        return data.take(np.arange(len(data) - count - gap)), data.take(part)
-    if isinstance(data, Stream):
-        return (
-            Stream(data.records.skip(count), len(data) - count, data.read),
-            Stream(data.records.take(count), count, data.read),
-        )
-    from sklearn.model_selection import train_test_split
+    if isinstance(values, dict):
+        return {name: as_unicode(array) for name, array in values.items()}
+    if values.dtype != object:
+        return values
+    flat = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values.ravel()]
+    return np.array(flat, str).reshape(values.shape)
 
-    present = np.unique(data.targets, return_counts=True)[1]
-    stratify = info.task == "classification" and present.min() >= 2 and count >= len(present)
-    rest, part = train_test_split(
-        np.arange(len(data)),
-        test_size=count,
-        random_state=0,
-        stratify=data.targets if stratify else None,
-    )
-    return data.take(np.sort(rest)), data.take(np.sort(part))
+
+@dataclasses.dataclass
+class Part:
+    """One split as a caller gave it: `x` is an array or a DataFrame, `row(i)` says where an example is."""
+
+    split: str
+    x: object
+    y: np.ndarray
+    row: Callable[[int], str]
+
+    @property
+    def is_frame(self):
+        return hasattr(self.x, "columns")
+
+    def drop(self, problems, skip_bad):
+        """Leaves out examples that cannot be used, or refuses them with the first one's place.
+
+        Args:
+            problems: Dict from a reason to the examples that it is true of, bool `[N]`.
+            skip_bad: Leave them out.
+        """
+        if not problems:
+            return
+        for why, bad in problems.items():
+            if not bad.any():
+                continue
+            first = self.row(int(np.flatnonzero(bad)[0]))
+            if not skip_bad:
+                raise checks.InputError(
+                    f"{bad.sum()} of the {len(bad)} {self.split} examples cannot be used, first {first}: {why}. "
+                    "Mend or drop them, or pass skip_bad (--skip-bad) to leave them out."
+                )
+            log.warning("%d %s examples left out, first %s: %s", bad.sum(), self.split, first, why)
+        bad = np.any(list(problems.values()), 0)
+        if np.all(bad):
+            raise checks.InputError(f"No {self.split} example is left: all are unusable.")
+        if np.any(bad):
+            kept, row = np.flatnonzero(~bad), self.row
+            self.x = self.x.iloc[kept] if self.is_frame else self.x[kept]
+            self.y = self.y[kept]
+            self.row = lambda i: row(kept[i])

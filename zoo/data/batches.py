@@ -8,8 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import augment, sources, texts
+from zoo.data import augment, examples, kinds
+from zoo.data.kinds import text as texts
 from zoo.models import checks
+from zoo.tasks import task
 
 SHUFFLE_BUFFER_MB = 64  # of decoded examples, for data that do not fit into the cache
 
@@ -22,7 +24,7 @@ class Splits:
     examples that do not fill a batch are left out of an epoch (others in each epoch), so that every step is alike.
     """
 
-    info: sources.DataInfo
+    info: examples.DataInfo
     examples: dict  # split → Arrays or Stream
     batch_size: int
     seed: int = 0
@@ -30,13 +32,23 @@ class Splits:
     augment_share: float = 1.0  # of the training images
     bucket: bool = True  # texts of similar length share a training batch
     binarize: bool = False  # draw training pixels black or white at each step
-    transform: Callable | None = None  # (inputs, targets) of a batch → what the model takes
+    preparation: Callable | None = None  # (inputs, targets) of a batch → what the model takes
     share: tuple[int, int] = (0, 1)  # (i, n): of each batch the i-th of n equal parts
 
-    @property
+    @functools.cached_property
     def steps_per_epoch(self):
         """Training steps in an epoch."""
-        return len(self.examples["train"]) // self.batch_size
+        return self.examples["train"].count // self.batch_size
+
+    @functools.cached_property
+    def task(self):
+        """The row of the data's task."""
+        return task(self.info.task)
+
+    @functools.cached_property
+    def kind(self):
+        """The row of the inputs' kind."""
+        return kinds.kind(self.info.kind)
 
     @functools.cached_property  # one object, which counts its iterations
     def train(self):
@@ -62,8 +74,8 @@ class Splits:
         digest = hashlib.sha256()
         for split in ("train", "validation"):
             data = self.examples[split]
-            digest.update(f"{split} {len(data)}".encode())
-            in_memory = isinstance(data, sources.Arrays)
+            digest.update(f"{split} {data.count}".encode())
+            in_memory = isinstance(data, examples.Arrays)
             for part in [data.tensors] if in_memory else data.examples.take(64):
                 for tensor in tf.nest.flatten(part):
                     is_text = tensor.dtype == tf.string
@@ -93,7 +105,7 @@ class Splits:
         Raises:
             InputError: There are fewer examples than that.
         """
-        found = len(self.examples["validation"])
+        found = self.examples["validation"].count
         if found < divisor:
             raise checks.InputError(
                 f"{self.info.name} has {found} validation examples, but a step takes {divisor} of them: pass a larger "
@@ -103,12 +115,12 @@ class Splits:
 
     def test_inputs_for(self, divisor):
         """The inputs of the test batches, filled up with first examples until they divide by a number."""
-        batches = self._in_order("test", fill=-len(self.examples["test"]) % divisor)
-        return batches.map(sources.traced_as_written(lambda inputs, _: inputs))
+        batches = self._in_order("test", fill=-self.examples["test"].count % divisor)
+        return batches.map(examples.traced_as_written(lambda inputs, _: inputs))
 
-    def mapped(self, transform):
-        """The same splits with a function (inputs, targets) → (inputs, targets) applied to every batch."""
-        return dataclasses.replace(self, transform=transform)
+    def mapped(self, preparation):
+        """The same splits with a `Preparation`, or another function (inputs, targets) → (inputs, targets), applied to every batch."""
+        return dataclasses.replace(self, preparation=preparation)
 
     def part(self, index, count):
         """The same splits, with the part number `index` of `count` equal parts of each batch; the others are not made."""
@@ -117,7 +129,7 @@ class Splits:
     def targets(self, split):
         """All targets of a split as they are stored, as a NumPy array."""
         data = self.examples[split]
-        if isinstance(data, sources.Arrays):
+        if isinstance(data, examples.Arrays):
             return data.targets
         return np.concatenate(
             list(data.examples.map(lambda _, y: y).batch(1024).as_numpy_iterator())
@@ -126,7 +138,7 @@ class Splits:
     def pick(self, split, indices):
         """The raw inputs of some examples of a split, in rising order of `indices`, as a NumPy array."""
         data, wanted = self.examples[split], np.sort(indices)
-        if isinstance(data, sources.Arrays):
+        if isinstance(data, examples.Arrays):
             return data.take(wanted).inputs
         found = data.examples.enumerate().filter(lambda i, _: tf.reduce_any(i == wanted))
         inputs = [pair[0] for _, pair in found.as_numpy_iterator()]
@@ -139,12 +151,14 @@ class Splits:
     def _train(self, epochs, cardinality, first=(-1, 0)):
         """The batches of a data set of epoch numbers; of epoch first[0] only those from number first[1] on."""
         data = self.examples["train"]
-        noise = augment.augmenter(
-            self.policy, self.seed, self.info, share=self.augment_share, binarize=self.binarize
-        )
-        batches_of = self._gathered if isinstance(data, sources.Arrays) else self._streamed
+        noise = None
+        if self.policy != "none" or self.binarize:
+            noise = augment.augmenter(
+                self.policy, self.seed, self.info, share=self.augment_share, binarize=self.binarize
+            )
+        batches_of = self._gathered if isinstance(data, examples.Arrays) else self._streamed
 
-        @sources.traced_as_written
+        @examples.traced_as_written
         def batches(epoch):
             skip = tf.where(epoch == first[0], tf.constant(first[1], tf.int64), 0)
             epoch %= 2**20  # keeps the number of a step within 32 bits, for the seeds
@@ -174,19 +188,19 @@ class Splits:
             shuffled = tf.raw_ops.RandomIndexShuffle(
                 index=positions,
                 seed=tf.concat([seed, [0]], 0),
-                max_index=tf.constant(len(data) - 1, tf.int64),
+                max_index=tf.constant(data.count - 1, tf.int64),
                 rounds=16,
             )
             return tf.reshape(shuffled, [-1, self.batch_size])
 
-        if not (self.bucket and self.info.kind == "text"):
+        if not (self.bucket and self.kind.lengths):
             one = tf.constant(1, tf.int64)
             return tf.data.Dataset.range(skip, steps).map(
                 lambda step: batches(step, one)[0], num_parallel_calls=2
             )
         counts = self._lengths
 
-        @sources.traced_as_written
+        @examples.traced_as_written
         def window(first):
             picked = batches(first, tf.minimum(tf.constant(texts.WINDOW, tf.int64), steps - first))
             return tf.data.Dataset.from_tensor_slices(
@@ -197,11 +211,10 @@ class Splits:
 
     @functools.cached_property
     def _lengths(self):
-        """The length of each training text, as an eager tensor, also while TensorFlow traces a function."""
+        """The length of each training example, as an eager tensor, also while TensorFlow traces a function."""
         with tf.init_scope():
-            return tf.constant(
-                texts.lengths(self.examples["train"].inputs, self.info.text_unit), tf.int64
-            )
+            lengths = self.kind.lengths(self.examples["train"].inputs, self.info)
+            return tf.constant(lengths, tf.int64)
 
     def _gathered(self, data, seed, skip):
         examples, (index, count) = data.tensors, self.share
@@ -214,8 +227,8 @@ class Splits:
         return self.order(seed, skip).map(gather, num_parallel_calls=2)
 
     def _streamed(self, data, seed, skip):
-        fitting = SHUFFLE_BUFFER_MB * 2**20 // sources.example_bytes(data.examples.element_spec)
-        buffer = max(self.batch_size, min(len(data), fitting))
+        fitting = SHUFFLE_BUFFER_MB * 2**20 // examples.example_bytes(data.examples.element_spec)
+        buffer = max(self.batch_size, min(data.count, fitting))
         # Sets the seed of the traced function only; with a global seed of 0 TensorFlow could not take a tensor below.
         tf.random.set_seed(1)
         index, count = self.share
@@ -231,8 +244,8 @@ class Splits:
 
     def _in_order(self, split, keep=None, fill=0):
         data, (_, count) = self.examples[split], self.share
-        in_memory = isinstance(data, sources.Arrays)
-        keep = len(data) if keep is None else keep
+        in_memory = isinstance(data, examples.Arrays)
+        keep = data.count if keep is None else keep
         total = keep + fill
 
         def from_to(start, stop, first):
@@ -246,15 +259,15 @@ class Splits:
             )
 
         if count == 1:
-            examples = (
+            every = (
                 tf.data.Dataset.from_tensor_slices(data.tensors)
                 if in_memory
                 else self._checked(data)
             )
-            examples = examples.take(keep).concatenate(examples.repeat().take(fill))
+            rows = every.take(keep).concatenate(every.repeat().take(fill))
         else:
-            examples = from_to(0, keep, 0).concatenate(from_to(0, fill, -keep))
-        batches = examples.batch(
+            rows = from_to(0, keep, 0).concatenate(from_to(0, fill, -keep))
+        batches = rows.batch(
             self.batch_size // count, drop_remainder=total % self.batch_size == 0
         )  # nothing is dropped then, and the shapes are known
         return self._finish(batches, -(-total // self.batch_size))
@@ -268,9 +281,9 @@ class Splits:
 
     def _checked(self, data, is_wanted=None):
         """The streamed examples; stops at a label that is no class: under XLA and on GPUs it would be a silent NaN."""
-        examples = data.where(is_wanted)
-        if self.info.task != "classification":
-            return examples
+        checked = data.where(is_wanted)
+        if self.task.targets != "class":
+            return checked
         classes = len(self.info.labels)
 
         def check(inputs, label):
@@ -284,11 +297,11 @@ class Splits:
             ):
                 return inputs, tf.identity(label)
 
-        return examples.map(check)
+        return checked.map(check)
 
     def _finish(self, batches, cardinality):
-        if self.transform:
-            batches = batches.map(self.transform, num_parallel_calls=2)
+        if self.preparation:
+            batches = batches.map(self.preparation, num_parallel_calls=2)
         options = tf.data.Options()
         # Autotuning delays the end of each epoch by up to seconds; the parallelism is given instead.
         options.autotune.enabled = False

@@ -1,25 +1,49 @@
-"""How forecasts are judged: beside those that repeat the last season, with which they share the scale.
+"""Forecasting: the next values of a series. Forecasts are judged beside those that repeat the last season, with which they share the scale.
 
 Outputs, one row for each test example: the forecast of each step of the horizon, in the units of the series; then the
 scale, the same in each row: the mean absolute error with which the training series is forecast, one step ahead, by its
 value one season earlier (Hyndman & Koehler 2006). An error of 1 scale is a MASE of 1.
 """
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from zoo.data import series
-from zoo.training import pictures, scores
+from zoo.data.kinds import series
+from zoo.models import checks
+from zoo.tasks import linear_baseline, losses, model_checks, pictures, scores
+from zoo.tasks import targets as conversions
+from zoo.tasks.row import Task
 from zoo.training import strategy as strategies
 
 FEWEST_BLOCKS = 5  # that an interval can be told from
 ALPHAS = (0.01, 0.1, 1.0, 10.0, 100.0)  # penalties that the linear autoregression chooses from
 
 
-def outputs(model, splits, preparation, run):
+class Changes(conversions.Standardised):
+    """Targets as changes from the last value of their window, standardised."""
+
+    def __init__(self, splits):
+        super().__init__(splits, of=_changes)
+        self.steps = (*self.steps, "forecasts added to the last value")
+
+    def prepared(self, features, targets, raw):
+        return super().prepared(features, targets - raw[:, -1, :1], raw)
+
+    def restored(self, outputs, raw=None):
+        return super().restored(outputs) + raw[:, -1, :1]
+
+
+def _changes(splits):
+    data = splits.examples["train"]
+    return data.targets - data.inputs[:, -1, :1]
+
+
+def outputs(model, splits, run):
     """The outputs for the test split, float64 `[N, horizon + 1]`."""
     past = splits.examples["test"].inputs
     predicted = strategies.predict(model, splits, "test")[: len(past)]
-    return _with_scale(preparation.restore(np.asarray(predicted, "float64"), past), splits)
+    return _with_scale(splits.preparation.restore(np.asarray(predicted, "float64"), past), splits)
 
 
 def scale(splits):
@@ -63,7 +87,7 @@ def seasonal_naive(past, info):
     return past[:, places, 0].astype("float64")
 
 
-def fit_linear(splits, limit=None):
+def fit_linear(splits, limit=linear_baseline.MOST_EXAMPLES):
     """Fits the linear autoregression: each step of the horizon from all values of the window, with a ridge penalty.
 
     Args:
@@ -71,7 +95,7 @@ def fit_linear(splits, limit=None):
         limit: Fit on the newest so many examples; `None` for all.
 
     Returns:
-        The scikit-learn model, its outputs for the test split, and the number of examples that it was fitted on.
+        A `Baseline`.
     """
     from sklearn.linear_model import Ridge
 
@@ -94,10 +118,12 @@ def fit_linear(splits, limit=None):
     x, y, _ = rows("validation")
     best = min(models, key=lambda m: np.abs(m.predict(x).reshape(y.shape) - y).mean())
     x, y, last = rows("test")
-    return best, _with_scale(best.predict(x).reshape(y.shape) + last, splits), count
+    outputs = _with_scale(best.predict(x).reshape(y.shape) + last, splits)
+    reached = score(splits.targets("test"), outputs)
+    return linear_baseline.Baseline(f"autoregression, {best!r}", reached, count)
 
 
-def draw(splits, targets, outputs, folder):
+def draw(model, splits, targets, outputs, folder):
     """Draws forecasts over the test split and the error at each step; returns the files' names."""
     naive = seasonal_naive(splits.examples["test"].inputs, splits.info)
     unit = splits.info.columns[0]
@@ -109,3 +135,54 @@ def draw(splits, targets, outputs, folder):
 
 def _with_scale(forecasts, splits):
     return np.concatenate([forecasts, np.full((len(forecasts), 1), scale(splits))], axis=1)
+
+
+def _loss(options):
+    """The absolute error, which is what is judged."""
+    losses.refuse_of_classes(options, "a forecast")
+    return keras.losses.MeanAbsoluteError()
+
+
+def _convert(targets, titles=None):
+    raise checks.InputError(
+        "A forecast's targets are the next values of its own series: pass the series alone, without targets."
+    )
+
+
+def _check_targets(splits, info):
+    conversions.check_finite(splits, info)
+    conversions.check_they_differ(splits, info)
+
+
+def _predict(model, info, preparation, serving):
+    def predict(features, raw, in_words=True):
+        outputs = tf.cast(model(features, training=False), tf.float32)
+        return {"forecast": preparation.restore(outputs, raw["series"])}
+
+    return predict
+
+
+TASK = Task(
+    name="forecasting",
+    targets="steps",
+    convert=_convert,
+    check_targets=_check_targets,
+    prepare_targets=Changes,
+    check_model=model_checks.check_numbers,
+    loss=_loss,
+    metrics=list,
+    loss_is_in_nats=False,
+    outputs=outputs,
+    score=score,
+    interval=interval,
+    interval_by=f"percentile bootstrap over blocks of one horizon, {scores.RESAMPLES:,} resamples, fixed seed",
+    constant=constant,
+    constant_is="the newest values known, one season or more before each step",
+    constant_name="seasonal naive",
+    linear=fit_linear,
+    draw=draw,
+    predict=_predict,
+    key="forecast",
+    in_words=lambda row: ", ".join(f"{value:.6g}" for value in row["forecast"]),
+    columns=lambda row: {f"step_{i}": value for i, value in enumerate(row["forecast"], 1)},
+)

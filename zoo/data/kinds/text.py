@@ -6,7 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import sources
+from zoo.data import examples
+from zoo.data.kinds import numbers
+from zoo.data.kinds.row import Kind, Prepared
+from zoo.models import checks
 
 UNITS = ("words", "characters")
 SIZE = (256, 20_000)  # units kept of each text, units in the vocabulary
@@ -16,10 +19,11 @@ _BREAK = r"<\s*br\s*/?\s*>"
 _PUNCTUATION = r"""[!"#$%&()\*\+,\-\./:;<=>?@\[\\\]^_`{|}~']"""
 
 
-def describe(size=None, unit=None):
-    """The fields of a `DataInfo` of texts, with the defaults where `None` is given."""
+def describe(options):
+    """The fields of a `DataInfo` of texts, with the defaults where the options say nothing."""
     fields = {"kind": "text", "input_shape": (), "input_dtype": "string"}
-    return fields | {"text_size": tuple(size or SIZE), "text_unit": unit or UNITS[0]}
+    size, unit = options.text_size or SIZE, options.text_unit or UNITS[0]
+    return fields | {"text_size": tuple(size), "text_unit": unit}
 
 
 def clean(texts, unit):
@@ -36,17 +40,6 @@ def decode(text):
     except UnicodeDecodeError:
         return None
     return text if isinstance(text, str) else None
-
-
-def as_unicode(values):
-    """Brings an object array of `str` or UTF-8 bytes to fixed-width Unicode, which NumPy stores without pickle.
-
-    An array of another dtype is returned as it is.
-    """
-    if values.dtype != object:
-        return values
-    flat = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values.ravel()]
-    return np.array(flat, str).reshape(values.shape)
 
 
 def units(text, unit):
@@ -67,7 +60,7 @@ def padded_length(longest, limit):
     return tf.minimum(-(-tf.maximum(longest, 1) // multiple) * multiple, limit)
 
 
-def vectorizer(splits, *, fixed_length=False):
+def vectorizer(splits, fixed_length=False):
     """Makes the layers that turn texts into ids; the vocabulary is that of the training split.
 
     Id 0 is padding, 1 any unit that the training texts do not teach. A batch is as long as its longest text, rounded
@@ -78,16 +71,16 @@ def vectorizer(splits, *, fixed_length=False):
         fixed_length: Fill all texts up to one length, for models that do not pass over padding.
 
     Returns:
-        A Keras model from texts `[B]` to ids int64 `[B, T]`, the size of the vocabulary, and the steps in words.
+        A `Prepared`: its model takes texts `[B]` to ids int64 `[B, T]`.
     """
     info, data = splits.info, splits.examples["train"]
     (limit, most), unit = info.text_size, info.text_unit
-    in_memory = isinstance(data, sources.Arrays)
+    in_memory = isinstance(data, examples.Arrays)
     if in_memory:
         counts = lengths(data.inputs, unit)
         limit = min(limit, int(counts.max()))
         cut = np.mean(counts > limit)
-        sources.log.info(
+        examples.log.info(
             "texts: half have up to %d %s; %.1f %% are longer than %d and are cut%s",
             np.median(counts), unit, 100 * cut, limit, " (text_size sets another length)" * bool(cut),
         )  # fmt: skip
@@ -114,15 +107,15 @@ def vectorizer(splits, *, fixed_length=False):
     model = keras.Model(raw, fill(layer(raw)), name="prepare")
     unknown = _unknown_share(model, splits)
     padding = None if fixed_length else padding_share(splits, limit)
-    sources.log.info("texts: %.1f %% of the validation split's %s are not in the vocabulary", 100 * unknown, unit)  # fmt: skip
+    examples.log.info("texts: %.1f %% of the validation split's %s are not in the vocabulary", 100 * unknown, unit)  # fmt: skip
     if padding is not None:
-        sources.log.info("texts: padding is %.1f %% of the training batches", 100 * padding)
+        examples.log.info("texts: padding is %.1f %% of the training batches", 100 * padding)
     marks = ", without punctuation" if unit == "words" else ""
     steps = [
         f"texts in lower case{marks}, HTML's breaks taken for spaces, split into {unit}",
         f"the first {limit} {unit} as ids of {layer.vocabulary_size():,} (1 stands for all others)",
     ]
-    return model, layer.vocabulary_size(), steps
+    return Prepared(model, steps, {"vocabulary_size": layer.vocabulary_size()})
 
 
 def _unknown_share(model, splits):
@@ -138,7 +131,7 @@ def _unknown_share(model, splits):
 def padding_share(splits, limit):
     """Share of the steps of an epoch's training batches that is padding; `None` of a stream."""
     data = splits.examples["train"]
-    if not isinstance(data, sources.Arrays):
+    if not isinstance(data, examples.Arrays):
         return None
     counts = np.minimum(lengths(data.inputs, splits.info.text_unit), limit)
     batches = counts[np.stack(list(splits.order().as_numpy_iterator()))]
@@ -166,3 +159,120 @@ def similar_lengths(picked, counts, seed):
     last = tf.shape(picked, tf.int64)[0] - 1
     order = tf.random.experimental.index_shuffle(tf.range(last + 1), seed=seed, max_index=last)
     return tf.gather(rows, order)
+
+
+def _recognises(x):
+    return not hasattr(x, "columns") and x.ndim == 1 and x.dtype.kind in "OUST"
+
+
+def _problems(part):
+    decoded = [decode(text) for text in part.x]
+    part.x = np.array([text if isinstance(text, str) else "" for text in decoded], object)
+    return {
+        "it is no UTF-8 text": np.array([text is None for text in decoded]),
+        "it is empty or holds spaces only": np.array(
+            [text is not None and not text.strip() for text in decoded]
+        ),
+    }
+
+
+def _of_feature(name, feature, key, options):
+    import tensorflow_datasets as tfds
+
+    if not isinstance(feature, tfds.features.Text):
+        return None
+    return describe(options), lambda value: value
+
+
+def _of_folder(path, files, labels, options):
+    """Text files in folders named after classes, as bytes, so that what is no UTF-8 is found and counted with the other checks."""
+
+    def part(split, pairs):
+        texts = np.array([path.read_bytes() for path, _ in pairs], object)
+        names = np.array([labels[c] for _, c in pairs])
+        return examples.Part(split, texts, names, lambda i: str(pairs[i][0]))
+
+    return {split: part(split, pairs) for split, pairs in files.items()}
+
+
+def _linear_features(info, train):
+    """Returns a function from texts `[N, 1]` to weighted n-grams: words and pairs of them, or one to four characters."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    of_characters = info.text_unit == "characters"
+    grams = (
+        {"analyzer": "char", "ngram_range": (1, 4)} if of_characters else {"ngram_range": (1, 2)}
+    )
+    vectorizer = TfidfVectorizer(min_df=2, sublinear_tf=True, dtype=np.float32, **grams)
+
+    def cleaned(rows):
+        plain = (text.decode() for text in clean(rows[:, 0], info.text_unit).numpy())
+        # The edges are part of an n-gram of characters.
+        return [f"<{text}>" if of_characters else text for text in plain]
+
+    vectorizer.fit(cleaned(train))
+    return lambda rows: vectorizer.transform(cleaned(rows))
+
+
+def _as_numbers(texts, info, inputs):
+    return "ids", inputs(texts).numpy().astype("int32"), True
+
+
+def _check_raw(inputs, card, vocabulary):
+    if isinstance(inputs, (str, bytes)):
+        raise checks.InputError("Received one text: pass a list of texts, [text].")
+    texts = [decode(text) for text in numbers.one_each("texts", np.asarray(inputs, object))]
+    unit = card.get("text_unit", "words")
+    if None in texts:
+        raise checks.InputError(f"Example {texts.index(None)} is no UTF-8 text: pass strings.")
+    long, strange, length = 0, [], card["text_size"][0]
+    for row, text in enumerate(texts):
+        found = units(text, unit)
+        if not found:
+            raise checks.InputError(
+                f"The text of example {row} is empty or holds no {unit} ({text[:50]!r}): the answer would mean nothing."
+            )
+        long += len(found) > length
+        if vocabulary is not None and vocabulary.isdisjoint(found):
+            strange.append(row)
+    if long:
+        examples.log.warning("%d of %d texts are longer than %d %s: the rest is not read", long, len(texts), length, unit)  # fmt: skip
+    if strange:
+        examples.log.warning(
+            "%d of %d texts hold no %s that %s knows, first example %d: the answer to them means nothing",
+            len(strange), len(texts), unit, card["name"], strange[0],
+        )  # fmt: skip
+    return {"text": np.array(texts, object)}
+
+
+def _of_frame(frame, names, path, card):
+    column = "text" if "text" in frame.columns else frame.columns[0]
+    if len(frame.columns) > 1 and column != "text":
+        raise checks.InputError(
+            f"{path} has the columns {', '.join(frame.columns)}: name the one to read `text`."
+        )
+    return names, frame[column].fillna("").astype(str).to_numpy(object)
+
+
+KIND = Kind(
+    name="text",
+    meaning="one UTF-8 text each",
+    is_quoted=True,
+    recognises=_recognises,
+    describe=lambda parts, options: (describe(options), lambda part: part.x),
+    problems=_problems,
+    of_feature=_of_feature,
+    file_endings=(".txt",),
+    of_folder=_of_folder,
+    lengths=lambda texts, info: lengths(texts, info.text_unit),
+    prepare=vectorizer,
+    linear_features=_linear_features,
+    linear_strengths=(1.0, 10.0, 100.0),
+    specs=lambda info: {"text": tf.TensorSpec((None,), info.input_dtype, name="text")},
+    as_numbers=_as_numbers,
+    check_raw=_check_raw,
+    example_of_file=lambda path, content, card: [content],
+    of_frame=_of_frame,
+    other_files=" or .txt",
+    vocabulary=lambda inputs: inputs.get_layer("vectorize").get_vocabulary(),
+)

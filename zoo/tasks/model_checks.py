@@ -1,9 +1,8 @@
-"""Whether a model fits a task and its data: what would otherwise broadcast, or train to nonsense, is refused."""
+"""Rejects models whose inputs or outputs do not fit the data: Keras would broadcast, or train to nonsense."""
 
 import keras
 
 from zoo.models import checks
-from zoo.training import tasks
 
 # Functions whose output is no logit, and what may follow them without changing a value; in Keras's spelling, without `_`.
 SQUASHING = (
@@ -13,27 +12,11 @@ SQUASHING = (
 VALUE_KEEPING = ("identity", "reshape", "flatten", "dropout", "cast")
 
 
-def check_output(model, info):
-    """Raises `InputError` unless the model's output fits the data: a wrong width would broadcast or give NaN."""
-    tasks.task(info.task)
+def check_built(model):
+    """Raises `InputError` unless the shapes of a model are known."""
     if not getattr(model, "outputs", None):
         raise checks.InputError(
             f"The model {model.name!r} is not built: give it a keras.Input, so that its shapes are known."
-        )
-    if info.task == "generation":
-        _check_autoencoder(model, info)
-    elif info.task == "translation":
-        _check_decoder(model, info)
-    else:
-        _check_logits(model, info)
-
-
-def _check_decoder(model, info):
-    inputs = getattr(model, "input", None)
-    if not isinstance(inputs, dict) or set(inputs) != {"source", "target"}:
-        raise checks.InputError(
-            f"To answer the texts of {info.name} with texts a model of the family seq2seq is needed, for example "
-            f"'seq2seq:small'. Received: {model.name!r}"
         )
 
 
@@ -50,8 +33,9 @@ def check_inputs(model, shape):
         )
 
 
-def _check_logits(model, info):
-    named = _named_outputs(model)
+def check_logits(model, info):
+    """Raises `InputError` unless a model has one output of the width that the data need, and no function after it."""
+    named = named_outputs(model)
     if named:
         raise checks.InputError(
             f"The model {model.name!r} gives {', '.join(named)}; {info.name} is a {info.task}, which takes one "
@@ -64,36 +48,33 @@ def _check_logits(model, info):
             f"The model {model.name!r} gives outputs of shape {[(None, *s) for s in shapes]}; expected {wanted}. "
             f"Build it with num_classes={info.num_outputs}."
         )
-    (output,) = keras.tree.flatten(model.outputs)
-    applied = _last_function(output)
-    if applied in SQUASHING and info.task in ("regression", "forecasting"):
-        raise checks.InputError(
-            f"The last layer of {model.name!r} applies {applied}, but targets are standardised and reach beyond its "
-            "range: remove it."
-        )
+    applied = _last_function(keras.tree.flatten(model.outputs)[0])
     if applied in SQUASHING:
         raise checks.InputError(
             f"The last layer of {model.name!r} applies {applied}; the losses here take logits: remove it."
         )
 
 
-def _named_outputs(model):
+def check_numbers(model, info):
+    """Does what `check_logits` does, for outputs that are numbers without bounds."""
+    outputs = keras.tree.flatten(model.outputs)
+    applied = _last_function(outputs[0]) if len(outputs) == 1 else None
+    if (
+        not named_outputs(model)
+        and outputs[0].shape[1:] == (info.num_outputs,)
+        and applied in SQUASHING
+    ):
+        raise checks.InputError(
+            f"The last layer of {model.name!r} applies {applied}, but targets are standardised and reach beyond its "
+            "range: remove it."
+        )
+    check_logits(model, info)
+
+
+def named_outputs(model):
     """The outputs of a model that gives a dict of them; otherwise none. A `Sequential` knows no structure of its own."""
     output = getattr(model, "output", None)
     return output if isinstance(output, dict) else {}
-
-
-def _check_autoencoder(model, info):
-    wanted = {"logits", "mean", "log_variance"}
-    if set(_named_outputs(model)) != wanted:
-        raise checks.InputError(
-            f"To generate like {info.name} a model of the family vae is needed, for example 'vae:small'. "
-            f"Received: {model.name!r}"
-        )
-    if info.kind != "image":
-        raise checks.InputError(
-            f"The task generation is for images; {info.name} holds {info.kind} inputs."
-        )
 
 
 def _last_function(output):

@@ -11,48 +11,46 @@ forecast is made. Examples whose targets would reach from one part into the next
 
 import itertools
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from zoo.data import sources, tables
+from zoo.data import examples
+from zoo.data.kinds import columns as tables
+from zoo.data.kinds import numbers
+from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
 LEAST_WINDOW = 24  # steps, where nobody says how many
 MOST_BYTES = 2**31  # of all windows together
 
 
-def from_series(
-    data, *, target=None, columns=None, window=None, horizon=None, season=None, name="your data"
-):
+def read(data, options, name="your data"):
     """Cuts a series into examples.
 
     Args:
         data: Rows in the order of time, equally far apart: numbers `[T]` or `[T, C]`, the first column being the one to
             forecast; or a DataFrame (a Series, too). Columns of dates and an index of dates are not learned from, but must
             rise.
-        target: Title of the column to forecast; not needed where there is one column of numbers.
-        columns: Titles of other columns to learn from; all of numbers where it is `None`.
-        window: Steps of the past in each example; two seasons, but 24 at least, where it is `None`.
-        horizon: Steps to forecast; 1 where it is `None`.
-        season: Steps after which the series resembles itself, such as 12 for months; 1 where it is `None`: none.
+        options: The `DataOptions`: `target`, the title of the column to forecast, not needed where there is one column of
+            numbers; `columns`, titles of other columns to learn from, by default all of numbers; `window`, by default two
+            seasons, but 24 steps at least; `horizon`, by default 1; `season`, by default none.
         name: What messages and the card call the data.
 
     Returns:
-        The `DataInfo` and a dict with the splits `train` and `test`, the newest fifth.
+        The `DataInfo` and the examples, `Arrays`.
 
     Raises:
         InputError: The rows are no series, are too few, or hold values that cannot be used.
     """
-    for key, value in (("window", window), ("horizon", horizon), ("season", season)):
-        if value is not None:
-            checks.positive_int(key, value)
-    season, horizon = season or 1, horizon or 1
-    window = window or max(2 * season, LEAST_WINDOW)
+    season, horizon = options.season or 1, options.horizon or 1
+    window = options.window or max(2 * season, LEAST_WINDOW)
     if window <= season:
         raise checks.InputError(
             f"A window of {window} steps does not hold the step one season ({season}) ago, which forecasts are "
             f"compared with: pass window={season + 1} or more."
         )
-    titles, values, row_name = _columns(data, target, columns)
+    titles, values, row_name = _columns(data, options.target, options.columns)
     least = window + 10 * horizon  # leaves some examples for each split
     if len(values) < least:
         raise checks.InputError(
@@ -65,7 +63,7 @@ def from_series(
             f"{len(values)} windows of {window} steps and {len(titles)} columns are larger than {MOST_BYTES >> 30} GiB: "
             "pass a smaller window, or fewer columns."
         )
-    info = sources.DataInfo(
+    info = examples.DataInfo(
         name=name,
         kind="series",
         task="forecasting",
@@ -75,26 +73,14 @@ def from_series(
         horizon=horizon,
         season=season,
     )
-    examples = windows(values.astype("float32"), window, horizon)
-    train, test = sources.carve(examples, 0.2, info)
-    return info, {"train": train, "test": test}
-
-
-def check_unused(info, options):
-    """Raises `InputError` for settings of a series where the data are none."""
-    for key, value in options.items():
-        if value is not None and info.kind != "series":
-            raise checks.InputError(
-                f"{key}={value} is for a series, but {info.name} is a {info.task}: pass task='forecasting' (--task), or "
-                "leave it out."
-            )
+    return info, windows(values.astype("float32"), window, horizon)
 
 
 def windows(values, window, horizon):
     """All examples of a series `[T, C]`: inputs `[N, window, C]`, targets `[N, horizon]` of the first column."""
     view = np.lib.stride_tricks.sliding_window_view
     past = view(values[:-horizon], window, axis=0).transpose(0, 2, 1)
-    return sources.Arrays(
+    return examples.Arrays(
         np.ascontiguousarray(past), np.ascontiguousarray(view(values[window:, 0], horizon))
     )
 
@@ -147,7 +133,7 @@ def check_time(frame):
             )
         if len(steps) and steps.max() > 1.5 * np.median(steps):
             row = frame.index[int(np.argmax(steps)) + 1]
-            sources.log.warning(
+            examples.log.warning(
                 "dates %s: before %s steps are missing; rows are taken as equally far apart",
                 where, _row(frame, row),
             )  # fmt: skip
@@ -191,7 +177,7 @@ def _columns(data, target, columns):
             f"Columns of numbers: {', '.join(numbers) or 'none'}"
         )
     titles = [*targets, *(title for title in columns or numbers if title not in targets)]
-    names = [sources.column_name(title) for title in titles]
+    names = [examples.column_name(title) for title in titles]
     if len(set(names)) < len(names):
         raise checks.InputError(
             f"Columns of the series have the same name once spaces and signs are gone: {', '.join(map(repr, titles))}"
@@ -254,3 +240,76 @@ def _check_values(titles, values, row_name, season, name):
                 f"{title!r} of {name} changes by about {step:.3g} at a level of {np.abs(column).max():.3g}, which float32 "
                 "cannot tell apart: subtract a constant from it."
             )
+
+
+def _prepare(splits, fixed_length):
+    """Differences from the last step, divided by their standard deviation in the training split (Zeng et al. 2023)."""
+    past = splits.examples["train"].inputs
+    variance = (past - past[:, -1:, :]).var((0, 1), dtype="float64")
+    raw = keras.Input(splits.info.input_shape, dtype="float32", name="raw")
+    layer = keras.layers.Normalization(
+        mean=np.zeros_like(variance).tolist(),
+        variance=np.where(variance, variance, 1.0).tolist(),
+        dtype="float32",
+        name="scale_changes",
+    )
+    model = keras.Model(raw, layer(raw - raw[:, -1:, :]), name="prepare")
+    steps = ["each column: minus its last value, divided by the training spread of that"]
+    return Prepared(model, steps)
+
+
+def is_one(values, card):
+    """Whether an array holds the steps of one series, and not several."""
+    width = card["input_shape"][1]
+    return (values.ndim == 1 and width == 1) or (values.ndim == 2 and values.shape[1] == width)
+
+
+def _columns_of_model(frame, card):
+    """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
+    named = frame.rename(columns=lambda title: examples.column_name(str(title)))
+    check_time(named)
+    for column in card["columns"]:
+        checks.one_of("column of the model", column, list(named.columns))
+    values = [tables.convert_column(name, named[name], "number") for name in card["columns"]]
+    return np.stack(values, -1)
+
+
+def _check_raw(inputs, card, vocabulary):
+    steps, width = card["input_shape"]
+    values = _columns_of_model(inputs, card) if hasattr(inputs, "columns") else np.asarray(inputs)
+    if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3):
+        raise checks.InputError(
+            f"{card['name']} takes numbers over time. Received: {values.dtype} of shape {values.shape}"
+        )
+    if is_one(values, card):
+        values = values.reshape(1, -1, width)
+    elif values.ndim == 2 and width == 1:  # several
+        values = values[..., None]
+    if values.ndim != 3 or values.shape[2] != width or values.shape[1] < steps:
+        raise checks.InputError(
+            f"{card['name']} forecasts from {steps} steps of {', '.join(card['columns'])}: pass an array "
+            f"({steps}, {width}) or (N, {steps}, {width}), with the newest step last; of longer ones the newest steps "
+            f"are read. Received: shape {np.shape(inputs)}"
+        )
+    return {"series": numbers.finite("series", values[:, -steps:].astype("float32"))}
+
+
+def _describe(parts, options):
+    raise checks.InputError("A series is read as a whole: pass task='forecasting'.")
+
+
+KIND = Kind(
+    name="series",
+    meaning="the last {steps} steps of the columns {columns}, in their own units, the newest last",
+    rank=2,
+    is_ordered=True,
+    describe=_describe,
+    prepare=_prepare,
+    specs=lambda info: {
+        "series": tf.TensorSpec((None, *info.input_shape), info.input_dtype, name="series")
+    },
+    check_raw=_check_raw,
+    is_one=is_one,
+    of_frame=lambda frame, names, path, card: ([str(path)], frame),  # one, whose newest steps count
+    other_files=" or .npy",
+)

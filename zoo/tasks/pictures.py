@@ -1,5 +1,7 @@
 """Pictures of a run, as PNG files."""
 
+import io
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -11,9 +13,9 @@ SHOWN_STEPS = 500  # of a series, at least
 
 def save(figure, path):
     """Writes a figure into a PNG file."""
-    files.write_atomic(
-        path, lambda file: figure.savefig(file, format="png", dpi=110, bbox_inches="tight")
-    )
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110, bbox_inches="tight")
+    files.write_atomic(path, picture.getvalue())
 
 
 def curves(history, best_epoch, path):

@@ -1,11 +1,12 @@
-"""Pairs of texts: the answers as ids for training, and ids as answers."""
+"""The target vocabulary of a text-to-text task: answers as ids for training, and ids as answers."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import sources
-from zoo.models import decoding
+from zoo.data import examples
+from zoo.models import decoding, seq2seq
+from zoo.tasks import targets
 
 OR = " | "  # between several right answers; training takes the first
 UNKNOWN = "[UNK]"
@@ -27,8 +28,8 @@ def units(answer, unit):
     return answer.split() if unit == "words" else list(answer)
 
 
-class Answers:
-    """The target vocabulary, that of the training split: texts to ids and back, both inside of a graph.
+class TargetVocabulary(targets.Unchanged):
+    """The tokens of the training split's answers: texts to ids and back, both inside of a graph.
 
     Ids 0, 1 and 2 are padding, start and end, 3 a unit that training never saw.
 
@@ -43,11 +44,11 @@ class Answers:
     def __init__(self, splits):
         info, data = splits.info, splits.examples["train"]
         self._unit, limit = info.target_unit, info.text_size[0]
-        if isinstance(data, sources.Arrays):
+        if isinstance(data, examples.Arrays):
             counts = [len(units(right_answers(target)[0], self._unit)) for target in data.targets]
             limit = min(limit, max(counts))
             cut = np.mean(np.array(counts) > limit)
-            sources.log.info("answers: up to %d %s; %.1f %% are longer and are cut", limit, self._unit, 100 * cut)  # fmt: skip
+            examples.log.info("answers: up to %d %s; %.1f %% are longer and are cut", limit, self._unit, 100 * cut)  # fmt: skip
             targets = tf.data.Dataset.from_tensor_slices(data.tensors[1])
         else:
             targets = data.examples.map(lambda _, y: y)
@@ -60,6 +61,11 @@ class Answers:
         self._layer.adapt(targets.batch(1024))
         self.tokens = ("",) * _FIRST + (UNKNOWN, *self._layer.get_vocabulary()[2:])
         self.max_length = limit + 1
+        super().__init__(splits, {"num_classes": len(self.tokens)})
+
+    def prepared(self, features, targets, raw):
+        """Source and target of a decoder, which is taught by the right tokens before each one."""
+        return seq2seq.teacher_forcing(features, self.ids(targets))[:2]
 
     def ids(self, targets):
         """Ids `[B, T]` of targets `[B]`, without start and end."""

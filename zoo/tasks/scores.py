@@ -1,4 +1,4 @@
-"""What outputs are worth: test scores, their 95 % intervals, and what a constant guess would score. NumPy alone.
+"""What outputs are worth: test scores, their 95 % intervals, and what a constant guess would score; as tables, too. NumPy alone.
 
 Outputs are those of a whole split: logits `[N, K]`, or a regression's predictions `[N, 1]` in the targets' units.
 """
@@ -7,6 +7,9 @@ import numpy as np
 
 BINS = 15  # of the top probability; Guo et al. 2017
 RESAMPLES = 1000  # of the bootstrap
+BOOTSTRAP = f"percentile bootstrap over test examples, {RESAMPLES:,} resamples, fixed seed"
+SHOWN = 20  # classes in a table
+LONGEST = 200  # characters of a text in a table
 TINY = 1e-30  # what a probability of 0 counts as in a logarithm
 
 
@@ -180,6 +183,11 @@ def multilabel_interval(targets, logits):
     return bootstrap(lambda held: _mean_average_precision(targets, logits, held), len(targets))
 
 
+def of_training_targets(constant):
+    """A constant guess that the training targets alone determine: of them, and the width of the output."""
+    return lambda splits, model: constant(splits.targets("train"), splits.info.num_outputs)
+
+
 def constant_class(targets, num_outputs):
     """The logits that say each class's share of the training targets: their top is the most frequent class."""
     return np.log(
@@ -196,3 +204,36 @@ def constant_labels(targets, num_outputs):
     """The logits of each label's share of the training examples."""
     share = np.clip(targets.mean(0, dtype="float64"), TINY, 1 - 1e-15)
     return np.log(share / (1 - share))
+
+
+def cell(text):
+    """A text in one line of a table, shortened."""
+    text = " ".join(text.replace("|", "\\|").split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 2] + " …"
+
+
+def table_by_class(info, targets, predicted, title, more):
+    """Precision, recall and F1 of each class or label; of many the worst.
+
+    Args:
+        info: The `DataInfo`.
+        targets, predicted: As `by_class` takes them.
+        title: What a row is.
+        more: Further columns: name → a value for each class.
+    """
+    precision, recall, f1, support = by_class(targets, predicted, info.num_outputs)
+    columns = {"precision": precision, "recall": recall, "F1": f1, **more}
+    shown = np.arange(info.num_outputs)
+    if info.num_outputs > SHOWN:
+        occur = np.flatnonzero(support)
+        shown = occur[np.argsort(np.nan_to_num(f1[occur]), kind="stable")][:SHOWN]
+        title += f" (the {len(shown)} of {info.num_outputs} with the lowest F1)"
+    lines = [
+        f"| {title} | {' | '.join(columns)} | test examples |",
+        "| --- |" + " --- |" * (len(columns) + 1),
+    ]
+    for i in shown:
+        values = ["–" if np.isnan(v[i]) else f"{v[i]:.3f}" for v in columns.values()]
+        share = f"{support[i]:,} ({support[i] / len(targets):.1%})"
+        lines.append(f"| {cell(info.labels[i])} | {' | '.join(values)} | {share} |")
+    return [*lines, ""]

@@ -1,4 +1,4 @@
-"""Tables: what each column is, and the layers that bring mixed columns to numbers inside the graph.
+"""Columns of a table: what each one is, and the layers that bring mixed columns to numbers inside the graph.
 
 Needs pandas where a DataFrame comes in, TensorFlow alone where columns become numbers.
 """
@@ -7,7 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import sources
+from zoo.data import examples
+from zoo.data.kinds import numbers
 from zoo.models import checks
 
 ISO_DATE = r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?\s*"
@@ -33,7 +34,7 @@ def column_kinds(frame, *, skip_bad=False):
         column = frame[title]
         kind, why_not = _kind(str(title), column, skip_bad)
         if why_not:
-            sources.log.warning("column %r is left out: %s", str(title), why_not)
+            examples.log.warning("column %r is left out: %s", str(title), why_not)
         else:
             kinds[title] = kind
     if not kinds:
@@ -149,7 +150,7 @@ def _check_values(split, title, column, kind, skip_bad):
     elif kind == "date":
         fits, wanted = are_dates(values), "dates as YYYY-MM-DD"
         if split == "train" and values.astype(str).str.match(r"\s*.{10}[T ][\d:.]*[1-9]").any():
-            sources.log.warning("only the day of %r is read, not the time", title)
+            examples.log.warning("only the day of %r is read, not the time", title)
     else:
         return
     if not fits.all() and not skip_bad:
@@ -248,7 +249,7 @@ def _fill(name, x, known, features, values, encoded):
     filled = np.where(gaps, median, known)
     words = []
     if filled.min() == filled.max():  # it would be divided by 0
-        sources.log.warning("the values of %s are constant in the training split: left out", name)
+        examples.log.warning("the values of %s are constant in the training split: left out", name)
     else:
         # In float64: of large numbers that differ little float32 loses the mean.
         mean, variance = (float(f(filled, dtype="float64")) for f in (np.mean, np.var))
@@ -263,3 +264,49 @@ def _fill(name, x, known, features, values, encoded):
         encoded[f"{name}_missing"] = keras.ops.cast(keras.ops.isnan(x), "float32")
         words.append(f"an indicator of gaps ({gaps.mean():.1%} of train)")
     return f"{name}: {', '.join(words)}" if words else None
+
+
+def check_raw(name, values, kind, has_gaps):
+    """Returns a column of raw inputs as an array: float32, or UTF-8 texts; raises `InputError` for what cannot be used.
+
+    Args:
+        name, kind: The column's name, and what training took it for.
+        values: What the caller passed.
+        has_gaps: Whether the model fills gaps in columns of numbers.
+    """
+    if np.ma.is_masked(values):
+        raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
+    if kind != "number":
+        import pandas as pd
+
+        if not hasattr(values, "to_numpy"):
+            values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values)))
+        if kind == "date" and values.dtype.kind != "M":
+            _check_dates(name, values)
+        return convert_column(name, values, kind)
+    dtype = getattr(values, "dtype", np.dtype(object))
+    if dtype.kind in "mMc":  # NumPy would turn them into numbers
+        raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy(na_value=np.nan) if values.hasnans else values.to_numpy()
+    try:
+        found = np.asarray(values, dtype="float32")
+    except (ValueError, TypeError) as error:
+        first = next(i for i, value in enumerate(values) if not is_number(value))
+        raise checks.InputError(
+            f"The column {name!r} must hold numbers. Received {str(values[first])!r} in example {first}."
+        ) from error
+    found = numbers.one_each(f"The column {name!r}", found)
+    if has_gaps and not np.isinf(found).any():
+        return found
+    return numbers.finite(name, found)
+
+
+def _check_dates(name, column):
+    given = column.dropna()
+    wrong = given[~are_dates(given)]
+    if len(wrong):
+        raise checks.InputError(
+            f"The column {name!r} must hold dates as YYYY-MM-DD, or nothing. Received {str(wrong.iloc[0])!r} in "
+            f"{wrong.index.name or 'row'} {wrong.index[0]}."
+        )

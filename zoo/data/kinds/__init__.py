@@ -1,0 +1,34 @@
+"""THE TABLE of kinds of input: how each is described, read, prepared, served and checked, in training and in `predict`.
+
+To add a kind, write `kinds/<name>.py` with its row and add that here.
+"""
+
+from zoo.data.kinds import features, image, series, table, text
+from zoo.data.kinds.row import Kind
+from zoo.models import checks
+
+KINDS = {  # those that recognise more inputs come first
+    "features": features.KIND,
+    "series": series.KIND,
+    "table": table.KIND,
+    "text": text.KIND,
+    "image": image.KIND,
+}
+
+
+def kind(name) -> Kind:
+    """Returns a row of the table; an unknown name raises `InputError`."""
+    if name not in KINDS:
+        checks.one_of("kind of input", name, KINDS)
+    return KINDS[name]
+
+
+def recognise(x) -> Kind:
+    """Returns the kind of what a caller passed as the inputs of a split; raises `InputError` where it is none."""
+    for row in reversed(KINDS.values()):
+        if row.recognises(x):
+            return row
+    raise checks.InputError(
+        f"Inputs are {x.dtype} of shape {x.shape}: expected numbers (uint8 images, or floats of any shape), or "
+        "one text per example."
+    )

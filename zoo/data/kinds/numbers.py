@@ -1,0 +1,107 @@
+"""What kinds of inputs that are numbers share: standardisation, and the checks of arrays of numbers."""
+
+import keras
+import numpy as np
+
+from zoo.data import examples
+from zoo.models import checks
+
+
+def as_float32(name, values):
+    """Finite numbers as a float32 array; raises `InputError` for anything else."""
+    try:
+        found = np.asarray(values, "float32")
+    except (ValueError, TypeError) as error:
+        raise checks.InputError(f"{name} must be an array of numbers: {error}") from None
+    return finite(name, found)
+
+
+def finite(name, values):
+    """Returns an array, or raises `InputError` where it holds NaN or infinity."""
+    if not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0][0])
+        raise checks.InputError(
+            f"{name} is NaN or infinite in example {row}: the answer would mean nothing."
+        )
+    return values
+
+
+def one_each(name, values):
+    """An array with one value for each example, `[N]` or `[N, 1]`, as `[N]`."""
+    if values.ndim == 0 or values.size != len(values):
+        raise checks.InputError(
+            f"{name} must have one value for each example. Received: shape {values.shape}"
+        )
+    return values.reshape(-1)
+
+
+def check_alike(parts):
+    """Raises `InputError` unless all parts are arrays of the same shape and kind of dtype."""
+    train = parts["train"]
+    for part in parts.values():
+        same_kind = part.x.dtype.kind == train.x.dtype.kind
+        both_bytes = (part.x.dtype == np.uint8) == (train.x.dtype == np.uint8)  # images, or neither
+        if part.x.shape[1:] != train.x.shape[1:] or not same_kind or not both_bytes:
+            raise checks.InputError(
+                f"The {part.split} inputs have shape {part.x.shape[1:]} and dtype {part.x.dtype} per example, the "
+                f"train inputs {train.x.shape[1:]} and {train.x.dtype}: they must agree."
+            )
+
+
+def standardisation(splits):
+    """The layer that standardises columns, or whole arrays, by the training split, and the step in words.
+
+    A constant column becomes 0; arrays already within -1..1 and in memory stay as they are.
+    """
+    info, data = splits.info, splits.examples["train"]
+    is_table = len(info.input_shape) == 1
+    axis = 0 if is_table else None
+    if isinstance(data, examples.Arrays):
+        if not is_table and data.inputs.min() >= -1 and data.inputs.max() <= 1:
+            identity = keras.layers.Identity(dtype="float32", name="as_is")
+            return identity, ["none: values are used as they come"]
+        # In float64: NumPy adds up the rows of a float32 column one by one and loses their last digits.
+        mean, variance = (
+            data.inputs.mean(axis, dtype="float64"),
+            data.inputs.var(axis, dtype="float64"),
+        )
+    else:
+        mean, variance = _moments(data.examples.map(lambda x, _: x), axis)
+    # What is left of rounding float64; float32 values that differ at all vary by far more.
+    constant = variance <= 1e-27 * np.square(mean)
+    if np.any(constant):
+        names = [
+            name for name, flat in zip(info.columns, np.atleast_1d(constant)) if flat
+        ] or "all inputs"
+        examples.log.warning("constant in the training split, so of no use to the model: %s", names)
+    variance = np.where(constant, 1.0, variance)
+    layer = keras.layers.Normalization(
+        axis=-1 if is_table else None,
+        mean=mean.tolist(),
+        variance=variance.tolist(),
+        dtype="float32",
+        name="standardise",
+    )
+    return layer, [
+        "each column: minus the training mean, divided by the training standard deviation"
+    ]
+
+
+def as_model(layer, info):
+    """A Keras model of one layer, which takes raw inputs as float32."""
+    # float32 for images, too: augmented pixels have fractions, which an input of uint8 would cut off.
+    raw = keras.Input(info.input_shape, dtype="float32", name="raw")
+    return keras.Model(raw, layer(raw), name="prepare")
+
+
+def _moments(batches, axis):
+    """Mean and variance of streamed examples over an axis of their batches, float64, for which Keras has float32 only."""
+    count = total = squares = 0
+    origin = None  # near the values, so that their squares keep the digits in which they differ
+    for batch in batches.batch(1024).as_numpy_iterator():
+        origin = batch[:1].mean(axis, dtype="float64") if origin is None else origin
+        changes = np.subtract(batch, origin, dtype="float64")
+        count += len(batch)
+        total += changes.mean(axis) * len(batch)
+        squares += np.square(changes).mean(axis) * len(batch)
+    return origin + total / count, squares / count - np.square(total / count)

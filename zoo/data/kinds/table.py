@@ -1,0 +1,166 @@
+"""Tables: named columns of numbers, categories and dates. The inputs are a dict of columns, or one matrix where all are
+numbers without gaps.
+"""
+
+import logging
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.data import examples
+from zoo.data.kinds import columns as kinds_of_columns
+from zoo.data.kinds import numbers, text
+from zoo.data.kinds.row import Kind, Prepared
+from zoo.models import checks
+
+log = logging.getLogger("zoo")
+
+DTYPES = {"number": tf.float32, "category": tf.string, "date": tf.string}
+
+
+def _describe(parts, options):
+    skip_bad, train = options.skip_bad, parts["train"].x
+    kinds = kinds_of_columns.column_kinds(train, skip_bad=skip_bad)
+    for part in parts.values():
+        missing = [title for title in kinds if title not in part.x.columns]
+        if missing:
+            raise checks.InputError(
+                f"The {part.split} table lacks columns that the train table has: {', '.join(missing)}."
+            )
+    free = [title for title, kind in kinds.items() if kind == "text"]
+    if free and len(kinds) == 1:
+        for part in parts.values():
+            part.x = part.x[free[0]].to_numpy(object, na_value="")
+            part.drop(text.KIND.problems(part), skip_bad)
+        return text.KIND.describe(parts, options)
+    for title in free:
+        log.warning(
+            "column %r is left out: it holds free text. To learn from it alone pass columns=(%r,)",
+            title, title,
+        )  # fmt: skip
+    kinds = {title: kind for title, kind in kinds.items() if title not in free}
+    if not kinds:
+        raise checks.InputError(
+            f"Several columns hold free text: choose one, columns=({free[0]!r},)."
+        )
+    gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
+    names = dict(zip(kinds, examples.column_names(kinds), strict=True))
+    is_plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
+
+    def convert(part):
+        found = {
+            names[title]: kinds_of_columns.convert_column(
+                title, part.x[title], kind, split=part.split, skip_bad=skip_bad
+            )
+            for title, kind in kinds.items()
+        }
+        return np.stack(list(found.values()), -1) if is_plain else found
+
+    fields = {
+        "kind": "table",
+        "input_shape": (len(kinds),),
+        "input_dtype": "float32" if is_plain else "mixed",
+        "columns": tuple(names.values()),
+        "column_kinds": () if is_plain else tuple(kinds.values()),
+    }
+    return fields, convert
+
+
+def _of_feature(name, feature, key, options):
+    columns = tuple(feature) if hasattr(feature, "keys") else ()
+    if not columns or not all(_is_number(feature[column]) for column in columns):
+        return None
+    fields = {
+        "kind": "table",
+        "input_shape": (len(columns),),
+        "input_dtype": "float32",
+        "columns": columns,
+    }
+    return fields, lambda value: tf.stack([tf.cast(value[c], tf.float32) for c in columns])
+
+
+def _is_number(feature):
+    return feature.shape == () and np.dtype(feature.np_dtype).kind in "fiub"
+
+
+def _prepare(splits, fixed_length):
+    if splits.info.column_kinds:
+        return Prepared(*kinds_of_columns.encoder(splits.info, splits.examples["train"].inputs))
+    layer, steps = numbers.standardisation(splits)
+    return Prepared(numbers.as_model(layer, splits.info), steps)
+
+
+def _kinds_of(columns, kinds):
+    """The kind of each column; where a description has none, all are numbers without gaps."""
+    return dict(zip(columns, kinds or ("number",) * len(columns), strict=True))
+
+
+def _specs(info):
+    return {
+        column: tf.TensorSpec((None,), DTYPES[kind], name=column)
+        for column, kind in _kinds_of(info.columns, info.column_kinds).items()
+    }
+
+
+def _named(rows, info):
+    if isinstance(rows, dict):
+        return rows
+    return {column: rows[:, i] for i, column in enumerate(info.columns)}
+
+
+def _to_model(raw, info, inputs):
+    if info.column_kinds:
+        return inputs(raw)
+    return inputs(tf.stack([raw[column] for column in info.columns], -1))
+
+
+def _as_numbers(rows, info, inputs):
+    if isinstance(rows, dict):  # texts among them
+        return "features", inputs(rows).numpy(), True
+    return "features", rows.astype("float32"), False
+
+
+def _check_raw(inputs, card, vocabulary):
+    columns = card["columns"]
+    kinds = _kinds_of(columns, card.get("column_kinds"))
+    if not hasattr(inputs, "keys"):
+        raise checks.InputError(
+            f"A table's inputs are a DataFrame or a dict of columns. Received: {type(inputs)}"
+        )
+    titles = examples.column_names(inputs.keys())
+    if twice := [column for column in columns if titles.count(column) > 1]:
+        raise checks.InputError(f"The column {twice[0]!r} is there twice: keep one.")
+    given = {name: inputs[title] for name, title in zip(titles, inputs.keys(), strict=True)}
+    missing = [column for column in columns if column not in given]
+    extra = [column for column in given if column not in columns]
+    if missing:
+        raise checks.InputError(
+            f"The columns differ from the model's. Missing: {missing}. Not known: {extra or 'none'}."
+        )
+    if extra:
+        log.warning("columns that the model does not know are not read: %s", ", ".join(extra))
+    has_gaps = bool(card.get("column_kinds"))
+    arrays = {
+        column: kinds_of_columns.check_raw(column, given[column], kind, has_gaps)
+        for column, kind in kinds.items()
+    }
+    lengths = {column: len(values) for column, values in arrays.items()}
+    if len(set(lengths.values())) != 1:
+        raise checks.InputError(f"The columns differ in length: {lengths}")
+    return arrays
+
+
+KIND = Kind(
+    name="table",
+    meaning="one unscaled column each; a gap in a column of numbers is NaN, in one of texts an empty text",
+    recognises=lambda x: hasattr(x, "columns"),
+    describe=_describe,
+    of_feature=_of_feature,
+    prepare=_prepare,
+    specs=_specs,
+    named=_named,
+    to_model=_to_model,
+    as_numbers=_as_numbers,
+    check_raw=_check_raw,
+    of_frame=lambda frame, names, path, card: (names, frame),
+)

@@ -1,0 +1,302 @@
+"""THE DOOR: a name, a path, arrays, a DataFrame or a `tf.data` set become `Splits`, after the checks that come before training."""
+
+import dataclasses
+import inspect
+import os
+
+import numpy as np
+
+from zoo.config.options import DataOptions
+from zoo.data import augment, datasets, examples, kinds
+from zoo.data.batches import Splits
+from zoo.data.user import files, memory
+from zoo.models import checks
+from zoo.tasks import task
+
+TEST_SHARE = 0.2  # of data without a test split
+
+
+def load_dataset(name, **options):
+    """Loads a data set by name or path as streaming train, validation and test batches.
+
+    Validation is carved from train where there is none (stratified, the same for every seed), never from test.
+    What repeats in it is left out of train, where the examples are yours and fit into memory.
+
+    Args:
+        name: `"digits"`, `"breast_cancer"`, `"wine"`, `"diabetes"` (embedded), any TFDS set of images, texts or
+            numbers; or files of your own: a folder of class-named folders of images or texts (below `train`, `test`
+            where there are splits), a `.csv`, a folder with `train.csv` and `test.csv`, or a `.npz`.
+        **options: {options}
+
+    Returns:
+        `Splits`.
+
+    Raises:
+        InputError: The data set cannot be had, is empty or has labels out of range; an option is unknown or out of its
+            range.
+
+    Example:
+
+    >>> splits = load_dataset("wine", batch_size=16)
+    >>> images, labels = next(iter(splits.train))
+    >>> images.shape, splits.info.labels
+    (TensorShape([16, 13]), ('class_0', 'class_1', 'class_2'))
+    """
+    return load(name, DataOptions().replace(**options))
+
+
+def _with_options(function):
+    """Gives `load_dataset` the signature and the description of its options, which are declared once, in `DataOptions`."""
+    fields = [field for field in dataclasses.fields(DataOptions) if field.name != "dataset"]
+    keyword, first = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    function.__signature__ = inspect.Signature(
+        [
+            inspect.Parameter("name", first),
+            *(inspect.Parameter(f.name, keyword, default=f.default) for f in fields),
+        ]
+    )
+    described = DataOptions.descriptions()
+    listed = [f"`{f.name}`: {described[f.name]}" for f in fields]
+    function.__doc__ = function.__doc__.format(options="\n            ".join(["", *listed]))
+    return function
+
+
+def load(data, options, *, validation=None, test=None):
+    """Loads data, whatever they are, as `Splits`.
+
+    Args:
+        data: As in `read`.
+        options: The `DataOptions`.
+        validation, test: As in `read`.
+    """
+    checks.positive_int("batch_size", options.batch_size)  # before a download
+    return make_splits(*read(data, options, validation=validation, test=test), options)
+
+
+def read(data, options=None, *, validation=None, test=None, **changes):
+    """Reads data, whatever they are, as examples that lie in memory or are streamed, with a test split.
+
+    Args:
+        data: The name of a data set, a path to files of the caller's own, a pair (x, y) of arrays, a DataFrame, or a
+            `tf.data.Dataset` of pairs; see `zoo.train`.
+        options: The `DataOptions`; default: `DataOptions()`.
+        validation, test: Data of the caller's own in the same form; a fixed fifth of `data` becomes the test split where
+            it is `None`.
+        **changes: Single options in place of those of `options`.
+
+    Returns:
+        The `DataInfo` and a dict from split to `Arrays` or `Stream`; `train` and `test`, sometimes `validation`.
+
+    Raises:
+        InputError: The data are not to be had, or have a form, shape or value that the zoo cannot train on.
+    """
+    options = (options or DataOptions()).replace(**changes)
+    if not isinstance(data, (str, os.PathLike)):
+        info, splits = memory.read(data, options, validation=validation, test=test)
+    elif data in datasets.DATASETS or not files.is_path(data):
+        info, splits = datasets.read(data, options)
+    else:
+        info, splits = files.read(data, options)
+    kind = kinds.kind(info.kind)
+    for name in ("window", "horizon", "season"):
+        value = getattr(options, name)
+        if value is not None and not kind.is_ordered:
+            raise checks.InputError(
+                f"{name}={value} is for a series, but {info.name} is a {info.task}: pass task='forecasting' (--task), or "
+                "leave it out."
+            )
+    if options.task and task(options.task).targets == "none":  # any targets are only shown
+        info = dataclasses.replace(info, task=options.task)
+    is_given = "test" in splits
+    if not is_given:
+        splits = carved(splits, "test", TEST_SHARE, info)
+        if not kind.is_ordered:
+            told = "%s: no test data given: a fixed 20 %% (%d examples) is the test split"
+            examples.log.info(told, info.name, splits["test"].count)
+    splits = _without_repeats(splits, info, is_given=is_given, skip_bad=options.skip_bad)
+    for split, data in splits.items():
+        if data.count == 0:
+            raise checks.InputError(f"No {split} example of {info.name} is left.")
+    splits = {split: data.held(options.cache_mb) for split, data in splits.items()}
+    if kind.resize and options.image_size and isinstance(splits["train"], examples.Arrays):
+        return kind.resize(info, splits, options.image_size)
+    return info, splits
+
+
+def make_splits(info, splits, options=None, **changes):
+    """Turns examples per split into `Splits`, after the checks that must come before any training.
+
+    Args:
+        info: The `DataInfo`.
+        splits: Dict from `train`, `test` and perhaps `validation` to `Arrays` or `Stream`.
+        options, **changes: As in `read`.
+
+    Raises:
+        InputError: A split is empty, holds NaN or labels out of range, or does not fit the options.
+    """
+    options = (options or DataOptions()).replace(**changes)
+    checks.positive_int("batch_size", options.batch_size)
+    if options.augment != "none":
+        augment.check(options.augment, info, options.batch_size)
+    if "validation" not in splits:
+        checks.positive("validation_fraction", options.validation_fraction)
+        splits = carved(splits, "validation", options.validation_fraction, info)
+        pair = {split: splits[split] for split in ("train", "validation")}
+        splits |= _without_repeats(pair, info)
+    if options.limit is not None:
+        checks.positive_int("limit", options.limit)
+        splits = {name: _limited(data, options.limit, info) for name, data in splits.items()}
+    _check(splits, info)
+    grey = splits = dict(splits)
+    if options.binarize != "none":
+        splits = _binarized(splits, info, options.binarize)
+    if options.use_validation:
+        more = grey if options.binarize == "dynamic" else splits
+        splits = {**splits, "train": splits["train"].joined(more["validation"])}
+    count = splits["train"].count
+    if count < options.batch_size:
+        raise checks.InputError(
+            f"batch_size={options.batch_size} is larger than the {count} training examples of {info.name}: "
+            f"pass a batch_size of at most {count}."
+        )
+    return Splits(
+        info,
+        splits,
+        options.batch_size,
+        options.seed,
+        options.augment,
+        options.augment_share,
+        options.bucket,
+        options.binarize == "dynamic",
+    )
+
+
+def carved(splits, name, share, info):
+    """Splits a share of the training examples off, the same for every seed; stratified by class where there are classes.
+
+    Of a series it is the newest share, and examples whose targets would reach into it are left out.
+    """
+    data = splits["train"]
+    count = round(data.count * share)
+    gap = max(info.horizon - 1, 0)
+    if count < 1 or count + gap >= data.count:
+        raise checks.InputError(
+            f"A share of {share} of {data.count} examples leaves one part empty: pass more examples or another share."
+        )
+    if kinds.kind(info.kind).is_ordered:
+        rest, part = (
+            data.take(np.arange(data.count - count - gap)),
+            data.take(np.arange(data.count - count, data.count)),
+        )
+    elif not data.is_indexed:
+        rest, part = data.parted(count)
+    else:
+        from sklearn.model_selection import train_test_split
+
+        present = np.unique(data.targets, return_counts=True)[1]
+        has_classes = task(info.task).targets == "class"
+        rest, part = train_test_split(
+            np.arange(data.count),
+            test_size=count,
+            random_state=0,
+            stratify=data.targets
+            if has_classes and present.min() >= 2 and count >= len(present)
+            else None,
+        )
+        rest, part = data.take(np.sort(rest)), data.take(np.sort(part))
+    return {**splits, "train": rest, name: part}
+
+
+def _without_repeats(splits, info, *, is_given=False, skip_bad=False):
+    """Leaves out of train what is in validation or test as well; a set of a name keeps its published examples.
+
+    Where train holds each input more than twenty times, few different ones are possible, and all stay.
+
+    Args:
+        splits: Dict from split to examples.
+        info: The `DataInfo`.
+        is_given: Whether the caller made the splits: a repeat is then an error, unless `skip_bad`.
+        skip_bad: Leave repeats out of train in any case.
+
+    Raises:
+        InputError: The caller's own splits share examples.
+    """
+    is_own = info.source == examples.DataInfo.source
+    is_known = all(data.is_indexed for data in splits.values())
+    if (
+        not (is_own and is_known) or kinds.kind(info.kind).is_ordered
+    ):  # its windows share steps by design
+        return splits
+    judged = {}
+    for split in ("validation", "test"):
+        if split in splits:
+            judged |= dict.fromkeys(splits[split].keys(), split)
+    train = splits["train"]
+    keys = train.keys()
+    shared = {i: judged[key] for i, key in enumerate(keys) if key in judged}
+    if not shared:
+        return splits
+    first, split = next(iter(shared.items()))
+    if is_given and not skip_bad:
+        raise checks.InputError(
+            f"{len(shared)} training examples of {info.name} are in validation or test too, first {train.where(first)} "
+            f"(in {split}): the score would flatter.\nTake them out of one split, or pass skip_bad (--skip-bad) to "
+            "leave them out of train."
+        )
+    repeat = "%d of %d training examples repeat an example of validation or test: "
+    counts = len(shared), len(keys)
+    if not is_given and len(keys) > 20 * len(set(keys)):
+        examples.log.warning(repeat + "few inputs differ at all, so all stay", *counts)
+        return splits
+    examples.log.warning(repeat + "left out of train", *counts)
+    keep = np.setdiff1d(np.arange(train.count), list(shared))
+    return {**splits, "train": train.take(keep)}
+
+
+def _check(splits, info):
+    """Raises `InputError` for the first split that cannot be trained or judged on; warns of what is only odd.
+
+    A stream's labels are checked as it is read.
+    """
+    kind = kinds.kind(info.kind)
+    for name, data in splits.items():
+        if data.count == 0:
+            raise checks.InputError(
+                f"The {name} split of {info.name} is empty: pass more examples."
+            )
+        if isinstance(data, examples.Arrays):
+            (kind.check or examples.check_finite)(name, data, info)
+    held = {name: data for name, data in splits.items() if isinstance(data, examples.Arrays)}
+    if held:
+        task(info.task).check_targets(held, info)
+
+
+def _binarized(splits, info, binarize):
+    """Images of black and white pixels, drawn once; with `"dynamic"` those of train are left to the pipeline."""
+    in_memory = all(isinstance(data, examples.Arrays) for data in splits.values())
+    is_learned_alone = task(info.task).targets == "none"
+    if not (is_learned_alone and kinds.kind(info.kind).is_drawn and in_memory):
+        raise checks.InputError(
+            f"binarize={binarize!r} is for generation of images that fit into memory (cache_mb); {info.name} is a "
+            f"{info.task} of {info.kind} inputs."
+        )
+    drawn = {}
+    for number, (split, data) in enumerate(sorted(splits.items())):
+        level, rng = data.inputs, np.random.default_rng(number)
+        if split != "train" or binarize == "static":
+            white = rng.random(level.shape, "float32") * 255 < level
+            data = examples.Arrays(np.where(white, 255, 0).astype("uint8"), data.targets)
+        drawn[split] = data
+    return drawn
+
+
+def _limited(data, limit, info):
+    """Some examples, the same for every seed; picked from all over, as the caller's may be sorted by class."""
+    if data.count <= limit:
+        return data
+    if kinds.kind(info.kind).is_ordered:  # the newest, without gaps
+        return data.take(np.arange(data.count - limit, data.count))
+    return data.take(np.sort(np.random.default_rng(0).permutation(data.count)[:limit]))
+
+
+_with_options(load_dataset)

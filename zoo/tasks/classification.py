@@ -1,0 +1,147 @@
+"""Classification: one class id for each example."""
+
+import functools
+import logging
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import optimize
+
+from zoo.tasks import linear_baseline, losses, pictures, scores, targets
+from zoo.tasks.row import Task
+from zoo.training import strategy as strategies
+
+log = logging.getLogger("zoo")
+
+
+def fit_temperature(model, splits):
+    """Fits the temperature by which logits are divided (Guo et al. 2017), on the validation split.
+
+    Args:
+        model: The trained model.
+        splits: The `Splits`, mapped to what the model takes.
+
+    Returns:
+        The temperature; 1 where every validation example is right, as then none is best.
+    """
+    logits = strategies.predict(model, splits, "validation")
+    ids = splits.targets("validation")[: len(logits)]
+    return best_temperature(ids, np.asarray(logits, "float64"))
+
+
+def best_temperature(targets, logits):
+    """The temperature that makes the cross-entropy of class ids `[N]` and logits `[N, K]` least."""
+    if np.all(logits.argmax(-1) == targets):
+        log.warning(
+            "all %d validation examples are right, so no temperature fits best: it stays 1",
+            len(targets),
+        )
+        return 1.0
+    found = optimize.minimize_scalar(
+        lambda exponent: scores.example_losses(targets, logits / np.exp(exponent)).mean(),
+        bounds=np.log([0.01, 100]),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+def answer(outputs, temperature):
+    """Class ids, int64 `[N]`, and probabilities, float32 `[N, K]`, of logits."""
+    # The class comes from undivided logits: the division could make two of them equal.
+    return {
+        "class_id": tf.argmax(outputs, -1),
+        "probabilities": tf.nn.softmax(outputs / temperature),
+    }
+
+
+def _predict(model, info, preparation, serving):
+    def predict(features, raw, in_words=True):
+        outputs = tf.cast(model(features, training=False), tf.float32)
+        found = answer(outputs, serving.temperature)
+        if not in_words:
+            return found
+        return found | {"label": tf.gather(tf.constant(info.labels), found["class_id"])}
+
+    return predict
+
+
+def _draw(model, splits, targets, outputs, folder):
+    info = splits.info
+    pictures.confusion(targets, outputs.argmax(-1), info.labels, folder / "confusion.png")
+    pictures.reliability(*scores.confidence_bins(targets, outputs), folder / "reliability.png")
+    names = ["confusion.png", "reliability.png"]
+    if not splits.kind.is_drawn:
+        return names
+    worst = scores.worst_mistakes(targets, outputs)
+    captions = [_mistake(info.labels, targets[i], outputs[i]) for i in worst]
+    pictures.mistakes(splits.pick("test", worst), captions, folder / "mistakes.png")
+    return [*names, "mistakes.png"]
+
+
+def _mistake(labels, target, logits):
+    return f"{labels[target]}, taken for\n{_taken_for(labels, logits)}"
+
+
+def _taken_for(labels, logits):
+    guess = logits.argmax()
+    return f"{labels[guess]} ({scores.softmax(logits[None])[0, guess]:.0%})"
+
+
+def _report(splits, targets, outputs, folder):
+    info = splits.info
+    lines = scores.table_by_class(info, targets, outputs.argmax(-1), "class", {})
+    if not splits.kind.is_quoted:
+        return lines
+    worst = scores.worst_mistakes(targets, outputs)
+    lines += ["| worst mistakes | is | taken for |", "| --- | --- | --- |"]
+    for text, target, logits in zip(splits.pick("test", worst), targets[worst], outputs[worst]):
+        text = text.decode() if isinstance(text, bytes) else text
+        row = (text, info.labels[target], _taken_for(info.labels, logits))
+        lines.append(f"| {' | '.join(map(scores.cell, row))} |")
+    return [*lines, ""]
+
+
+def _candidates(kind):
+    from sklearn.linear_model import LogisticRegression
+
+    return [LogisticRegression(C=c, max_iter=300) for c in kind.linear_strengths]
+
+
+def _columns(row):
+    return {"probability": max(row["probabilities"])}
+
+
+TASK = Task(
+    name="classification",
+    targets="class",
+    convert=targets.of_classes,
+    check_targets=targets.check_ids,
+    loss=losses.of_classes,
+    metrics=lambda: [keras.metrics.MeanMetricWrapper(losses.matches, name="accuracy")],
+    monitor="val_accuracy",
+    mode="max",
+    mixes_labels=True,
+    smooths_labels=True,
+    weighs_classes=True,
+    distils=True,
+    score=scores.classification,
+    interval=scores.classification_interval,
+    interval_by="Wilson's score interval",
+    constant=scores.of_training_targets(scores.constant_class),
+    constant_is="the classes' shares of the training split, so always its most frequent class",
+    linear=functools.partial(
+        linear_baseline.fit,
+        candidates=_candidates,
+        outputs_of=linear_baseline.log_probabilities,
+        score=scores.classification,
+    ),
+    calibrate=fit_temperature,
+    draw=_draw,
+    report=_report,
+    predict=_predict,
+    answer=answer,
+    key="label",
+    in_words=lambda row: f"{row['label']} ({max(row['probabilities']):.1%})",
+    columns=_columns,
+)

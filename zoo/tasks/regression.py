@@ -1,0 +1,73 @@
+"""Regression: one number for each example."""
+
+import functools
+
+import keras
+import tensorflow as tf
+
+from zoo.tasks import linear_baseline, losses, model_checks, pictures, scores, targets
+from zoo.tasks.row import Task
+
+
+def _loss(options):
+    losses.refuse_of_classes(options, "a regression")
+    return keras.losses.MeanSquaredError()
+
+
+def _check_targets(splits, info):
+    targets.check_finite(splits, info)
+    targets.check_they_differ(splits, info)
+
+
+def _predict(model, info, preparation, serving):
+    def predict(features, raw, in_words=True):
+        outputs = tf.cast(model(features, training=False), tf.float32)
+        return {"prediction": preparation.restore(tf.reshape(outputs, (-1,)))}
+
+    return predict
+
+
+def _draw(model, splits, targets, outputs, folder):
+    pictures.predicted(targets, outputs.reshape(-1), folder / "predicted.png")
+    return ["predicted.png"]
+
+
+def _candidates(kind):
+    from sklearn.linear_model import Ridge
+
+    return [Ridge(alpha=alpha) for alpha in (0.1, 1.0, 10.0, 100.0)]
+
+
+def _predictions(model, features, info):
+    return model.predict(features).reshape(-1, 1)
+
+
+TASK = Task(
+    name="regression",
+    targets="number",
+    convert=targets.of_numbers,
+    check_targets=_check_targets,
+    prepare_targets=targets.Standardised,
+    check_model=model_checks.check_numbers,
+    caption=lambda info, target: f"{target:.4g}",
+    loss=_loss,
+    metrics=lambda: [keras.metrics.MeanAbsoluteError(name="scaled_mae")],
+    loss_is_in_nats=False,
+    score=scores.regression,
+    interval=scores.regression_interval,
+    interval_by=scores.BOOTSTRAP,
+    constant=scores.of_training_targets(scores.constant_value),
+    constant_is="the mean of the training targets",
+    linear=functools.partial(
+        linear_baseline.fit,
+        candidates=_candidates,
+        outputs_of=_predictions,
+        score=scores.regression,
+        best=min,
+    ),
+    draw=_draw,
+    predict=_predict,
+    key="prediction",
+    in_words=lambda row: f"{row['prediction']:.6g}",
+    columns=lambda row: {},
+)

@@ -1,0 +1,329 @@
+"""Targets as callers write them (texts, any integers, one-hot, several labels) brought to ids or numbers, and checked."""
+
+import decimal
+import numbers
+
+import keras
+import numpy as np
+
+from zoo.data import examples
+from zoo.models import checks
+
+
+class Unchanged:
+    """Targets that a model learns as they are stored; also what every other preparation of targets offers.
+
+    Args:
+        splits: The `Splits`; a preparation's statistics come from `train` alone.
+        arguments: What the targets say about the model, for its builder; default: `num_classes`.
+    """
+
+    steps = ()  # in words, for the card
+
+    def __init__(self, splits, arguments=None):
+        width = {"num_classes": splits.info.num_outputs}
+        self.arguments = width if arguments is None else arguments
+
+    def prepared(self, features, targets, raw):
+        """A batch of prepared inputs, targets and raw inputs → what `fit` takes: (inputs, targets)."""
+        return features, targets
+
+    def restored(self, outputs, raw=None):
+        """A model's outputs in the units of the targets; `raw` are the inputs that they belong to."""
+        return outputs
+
+
+class Standardised(Unchanged):
+    """Numbers minus their mean, divided by their standard deviation, both of the training split.
+
+    Args:
+        splits: The `Splits`.
+        of: Split → its numbers; default: its targets.
+    """
+
+    def __init__(self, splits, of=None):
+        super().__init__(splits)
+        self.mean, self.std = _mean_and_std(of(splits) if of else splits.targets("train"))
+        if self.std != 1.0:
+            self.steps = (f"predictions multiplied by {self.std:.6g}, plus {self.mean:.6g}",)
+
+    def prepared(self, features, targets, raw):
+        if (self.mean, self.std) == (0.0, 1.0):
+            return features, targets
+        return features, (keras.ops.cast(targets, "float32") - self.mean) / self.std
+
+    def restored(self, outputs, raw=None):
+        return outputs * self.std + self.mean
+
+
+def _mean_and_std(values):
+    return float(values.mean(dtype="float64")), float(values.std(dtype="float64")) or 1.0
+
+
+def guess_task(targets):
+    """Tells the task from the training targets.
+
+    Raises:
+        InputError: They could be classes or numbers.
+    """
+    if targets.ndim > 1 and targets.shape[1] > 1:
+        if not _is_zero_or_one(targets):
+            raise checks.InputError(
+                f"Targets have shape {targets.shape}: expected one per example, or rows of 0 and 1 (one-hot, or several "
+                "labels)."
+            )
+        return "classification" if (targets.sum(1) == 1).all() else "multilabel"
+    if targets.dtype.kind == "f" and (targets != np.round(targets)).any():
+        return "regression"
+    values = len(np.unique(targets)) if targets.dtype.kind in "fiu" else 0
+    if values > max(20, len(targets) // 20):
+        raise checks.InputError(
+            f"The {len(targets)} targets are whole numbers of {values} different values: say what they are, "
+            "task='regression' or task='classification' (--task)."
+        )
+    return "classification"
+
+
+def titles_of(split, frame, target):
+    """The list of a table's target columns; raises `InputError` unless it has them."""
+    named = [target] if isinstance(target, str) else list(target or ())
+    if not named or any(title not in frame.columns for title in named):
+        raise checks.InputError(
+            f"Name the target column of the {split} table: target=... or --target. Received: {target!r}. "
+            f"It has: {', '.join(frame.columns)}"
+        )
+    return named
+
+
+def of_columns(frame, named):
+    """The targets in a DataFrame's columns as an array, with `None` for missing ones that are no floats."""
+    columns = frame[named[0]] if len(named) == 1 else frame[named]
+    if not isinstance(
+        columns.to_numpy().flat[0], np.number
+    ):  # texts, or numbers that know missing ones
+        columns = columns.astype(object).where(columns.notna(), None)
+    return columns.to_numpy()
+
+
+def plain(targets):
+    """Targets of dtype object as floats where all that are there are numbers, `Decimal` too; others as they are."""
+    if targets.dtype != object:
+        return targets
+    present = [value for value in targets.flat if value is not None]
+    is_number = all(
+        isinstance(v, (numbers.Real, decimal.Decimal)) and not isinstance(v, bool) for v in present
+    )
+    return targets.astype("float64") if present and is_number else targets
+
+
+def problems(targets):
+    """Why targets cannot be used: dict from the reason to the examples that it is true of, bool [N]."""
+    missing = _is_missing(targets)
+    found = {"its target is missing": missing}
+    if targets.dtype.kind == "f":
+        infinite = np.isinf(targets.reshape(len(targets), -1)).any(1)
+        found["its target is infinite"] = ~missing & infinite
+    return found
+
+
+def _is_missing(targets):
+    """Whether each target is missing, bool [N]: NaN, None or an empty text."""
+    if targets.dtype.kind in "iub":
+        return np.zeros(len(targets), bool)
+    if targets.dtype.kind == "f":
+        return np.isnan(targets.reshape(len(targets), -1)).any(1)
+    flat = targets.reshape(len(targets), -1)
+    missing = [any(v is None or v != v or v in ("", b"") for v in row) for row in flat.tolist()]
+    return np.array(missing, bool)
+
+
+# Each of the following takes the training targets, and the titles of their columns where there are some. It returns the
+# labels' names, and a function from a part of the caller's data (`split`, `y`) to its targets.
+
+
+def of_classes(targets, titles=None):
+    """Class ids, int64 `[N]`, of texts, of whole numbers or of one-hot rows."""
+    if targets.ndim > 1 and targets.shape[1] > 1:
+        return _one_hot(targets)
+    _check_one_each(targets, "classification")
+    return _classes(targets)
+
+
+def of_numbers(targets, titles=None):
+    """Numbers, float32 `[N]`."""
+    _check_one_each(targets, "regression")
+    if targets.dtype.kind not in "fiub":
+        raise checks.InputError(f"A regression needs numbers as targets. Received: {targets.dtype}")
+    return (), lambda part: _one_each(part, targets).astype("float32")
+
+
+def of_answers(targets, titles=None):
+    """Texts, object `[N]`."""
+    return (), lambda part: part.y.astype(str).astype(object).reshape(-1)
+
+
+def of_labels(targets, titles=None):
+    """Rows of 0 and 1, float32 `[N, K]`."""
+    if targets.ndim != 2 or not _is_zero_or_one(targets):
+        raise checks.InputError(
+            f"A multi-label task needs rows of 0 and 1 as targets, (examples, labels). Received: {targets.dtype} of "
+            f"shape {targets.shape}."
+        )
+    width = targets.shape[1]
+    is_named = isinstance(titles, (tuple, list)) and len(titles) == width
+
+    def to_rows(part):
+        _same_width(part, width)
+        return part.y.astype("float32")
+
+    return tuple(map(str, titles if is_named else range(width))), to_rows
+
+
+def _is_zero_or_one(targets):
+    return targets.dtype.kind in "fiub" and np.isin(targets, (0, 1)).all()
+
+
+def _same_width(part, width):
+    if part.y.ndim != 2 or part.y.shape[1] != width or not _is_zero_or_one(part.y):
+        raise checks.InputError(
+            f"The {part.split} targets must be rows of {width} zeros and ones. Received: shape {part.y.shape}."
+        )
+
+
+def _one_hot(targets):
+    if not _is_zero_or_one(targets) or (targets.sum(1) != 1).any():
+        raise checks.InputError(
+            f"One-hot targets need exactly one 1 in each row. Received: shape {targets.shape}; for several labels per "
+            "example pass task='multilabel'."
+        )
+    examples.log.info("targets of shape %s are one-hot: taken as class ids", targets.shape)
+
+    def to_ids(part):
+        _same_width(part, targets.shape[1])
+        return part.y.argmax(1).astype("int64")
+
+    return tuple(map(str, range(targets.shape[1]))), to_ids
+
+
+def _check_one_each(targets, task):
+    if targets.ndim > 2 or (targets.ndim == 2 and targets.shape[1] != 1):
+        raise checks.InputError(
+            f"A {task} needs one target per example. Received targets of shape {targets.shape}."
+        )
+
+
+def _classes(targets):
+    if targets.dtype.kind == "f" and (targets != np.round(targets)).any():
+        raise checks.InputError(
+            "Class labels must be whole numbers or strings; these have fractions. "
+            "For a regression pass task='regression'."
+        )
+    classes = np.unique(_plain(targets))
+    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 2 * len(classes):
+        # Ids already: a class that train happens to miss keeps its number.
+        classes = np.arange(int(classes[-1]) + 1)
+
+    def to_ids(part):
+        y = _plain(_one_each(part, targets))
+        unknown = np.setdiff1d(y, classes)
+        if len(unknown):
+            raise checks.InputError(
+                f"The {part.split} targets have classes that the train targets lack: {unknown[:5].tolist()}"
+            )
+        return np.searchsorted(classes, y).astype("int64")
+
+    return tuple(map(str, classes)), to_ids
+
+
+def _one_each(part, train):
+    """A part's targets as `[N]`; raises `InputError` unless they are numbers, or texts, as those of train are."""
+    y, as_numbers = part.y, train.dtype.kind in "fiub"
+    if y.size != len(y) or (y.dtype.kind in "fiub") != as_numbers:
+        raise checks.InputError(
+            f"The {part.split} targets must be one {'number' if as_numbers else 'text'} per example, as the train targets "
+            f"are. Received: {y.dtype} of shape {y.shape}."
+        )
+    return y.reshape(-1)
+
+
+def _plain(targets):
+    """Labels as integers or strings."""
+    targets = targets.reshape(-1)
+    if targets.dtype.kind in "fb":
+        return targets.astype("int64")
+    if targets.dtype.kind in "OUST":
+        return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in targets.tolist()])
+    return targets
+
+
+def check_finite(splits, info):
+    """Raises `InputError` for a target that is NaN or infinite.
+
+    Args:
+        splits: Dict from split to `Arrays`.
+        info: The `DataInfo`.
+    """
+    for split, data in splits.items():
+        if data.targets.dtype.kind == "f" and not np.isfinite(data.targets).all():
+            row = int(np.argwhere(~np.isfinite(data.targets))[0][0])
+            raise checks.InputError(
+                f"The targets of the {split} split of {info.name} hold NaN or infinity, first in example {row}: drop those "
+                "examples."
+            )
+
+
+def check_they_differ(splits, info):
+    """Raises `InputError` where all training targets are the same number."""
+    targets = splits["train"].targets if "train" in splits else np.arange(2)
+    if (targets == targets.flat[0]).all():
+        raise checks.InputError(
+            f"All targets of the train split of {info.name} are {targets.flat[0]}: there is nothing to learn."
+        )
+
+
+def check_zero_or_one(splits, info):
+    """Raises `InputError` for a label that is neither 0 nor 1."""
+    for split, data in splits.items():
+        if not np.isin(data.targets, (0, 1)).all():
+            raise checks.InputError(
+                f"The multi-label targets of the {split} split of {info.name} must be 0 or 1."
+            )
+
+
+def check_ids(splits, info):
+    """Raises `InputError` for class ids out of range, and where validation or test hold classes that train has not.
+
+    Warns of classes that no training example has.
+    """
+    present = {split: np.unique(data.targets) for split, data in splits.items()}
+    for split, ids in present.items():
+        if ids[0] < 0 or ids[-1] >= len(info.labels):
+            raise checks.InputError(
+                f"Labels of the {split} split of {info.name} run from {ids[0]} to {ids[-1]}, but there are "
+                f"{len(info.labels)} classes: labels must be in 0..{len(info.labels) - 1}."
+            )
+    if "train" not in present:
+        return
+    train = present["train"]
+    if len(train) == 1:
+        raise checks.InputError(
+            f"The train split of {info.name} holds one class only ({info.labels[train[0]]!r}): there is nothing to "
+            "tell apart."
+        )
+    for split in set(present) - {"train"}:
+        unseen = [info.labels[i] for i in np.setdiff1d(present[split], train)]
+        if unseen:
+            raise checks.InputError(
+                f"The {split} split of {info.name} holds classes without a training example: "
+                f"{_some(unseen)}. Add training examples of them, or leave them out."
+            )
+    missing = [info.labels[i] for i in np.setdiff1d(np.arange(len(info.labels)), train)]
+    if missing:
+        examples.log.warning(
+            "no training example of the classes %s: the model has outputs for them that never learn",
+            _some(missing),
+        )
+
+
+def _some(names):
+    return ", ".join(map(repr, names[:5])) + (f", ... ({len(names)})" if len(names) > 5 else "")
