@@ -16,7 +16,7 @@ SWAPS = {
 }  # fmt: skip
 LAST = "return"  # kind of fault for files that offer nothing else
 # Files that decide nothing: help texts, lists.
-NO_LOGIC = ("zoo/tuning/command_line.py", "zoo/training/settings.py")
+NO_LOGIC = ("zoo/tuning/command_line.py", "zoo/config/options.py")
 # Changes that no test could notice: file, line, what becomes of it; why.
 EQUIVALENT = {
     (

@@ -9,9 +9,9 @@ import tensorflow as tf
 from tolerances import ORDER, PRINTED, ROUNDING, assert_close
 
 import zoo
+from zoo.config.config import TrainConfig
 from zoo.data import augment, pipeline, sources
 from zoo.training.command_line import from_command_line
-from zoo.training.config import TrainConfig
 
 POLICIES = [name for name in augment.POLICIES if name != "none"]
 MIXING = ("mixup", "cutmix")

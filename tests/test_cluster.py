@@ -12,8 +12,8 @@ import tensorflow as tf
 
 import zoo
 from zoo import launch
+from zoo.config.config import TrainConfig
 from zoo.training import cluster, strategy, workers
-from zoo.training.config import TrainConfig
 
 TWO = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
 

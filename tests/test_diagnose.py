@@ -8,9 +8,9 @@ from tolerances import KERNELS, PRINTED, assert_close
 
 import zoo
 from zoo import cli
+from zoo.config.config import TrainConfig
 from zoo.training import callbacks
 from zoo.training import diagnose as diagnosis
-from zoo.training.config import TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 5)).astype("float32")

@@ -8,8 +8,8 @@ import pytest
 from tolerances import ORDER, TRAINED, assert_close
 
 import zoo
+from zoo.config.options import DistillConfig
 from zoo.training import distill, tasks
-from zoo.training.settings import DistillConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 5)).astype("float32")

@@ -8,9 +8,9 @@ from table import KINDS, STATEFUL, loss_of, tiny
 from tolerances import COMPILERS, DEEP, ORDER, TORCH, TRAINED, assert_close, decided
 
 import zoo
+from zoo.config.config import OptimizerConfig
 from zoo.training import replicas
 from zoo.training.compile import make_optimizer
-from zoo.training.config import OptimizerConfig
 
 
 def train_once(name, task, index, strategy, optimizer, steps=3, jit=False):

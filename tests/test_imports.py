@@ -13,6 +13,7 @@ import zoo
 ROOT = Path(zoo.__file__).parents[1]
 ORDER = [
     "zoo.models.checks",
+    "zoo.config",
     "zoo.models.layers",
     "zoo.models.positions",
     "zoo.models.attention",

@@ -9,10 +9,10 @@ import tensorflow as tf
 from tolerances import ORDER, ROUNDING, TRAINED, assert_close
 
 import zoo
+from zoo.config.config import OptimizerConfig, TrainConfig
 from zoo.data import pipeline, user
 from zoo.training import tasks
 from zoo.training.command_line import from_command_line
-from zoo.training.config import OptimizerConfig, TrainConfig
 from zoo.training.fit import training_batches
 
 RNG = np.random.default_rng(0)

@@ -6,8 +6,8 @@ import pytest
 from tolerances import PRINTED, ROUNDING, assert_close
 
 import zoo
+from zoo.config.config import OptimizerConfig, TrainConfig
 from zoo.training.compile import OPTIMIZERS, make_optimizer, make_schedule
-from zoo.training.config import OptimizerConfig, TrainConfig
 
 
 def quadratic(optimizer, steps=3):

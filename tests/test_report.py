@@ -15,13 +15,13 @@ from swallowing import BOTH_WAYS, two_layers
 from tolerances import KERNELS, ORDER, ROUNDING, assert_close, decided
 
 import zoo
+from zoo.config.config import OptimizerConfig, TrainConfig
 from zoo.data import sources
 from zoo.data.pipeline import make_splits
 from zoo.training import baseline, calibration, pictures, scores, tasks
 from zoo.training import report as reports
 from zoo.training.callbacks import NotFiniteError
 from zoo.training.command_line import from_command_line
-from zoo.training.config import OptimizerConfig, TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 5)).astype("float32")

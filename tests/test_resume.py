@@ -15,9 +15,9 @@ from tolerances import TRAINED, assert_close
 
 import zoo
 from zoo import files
+from zoo.config.config import TrainConfig
 from zoo.training import checkpoints
 from zoo.training.command_line import from_command_line
-from zoo.training.config import TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 6)).astype("float32")

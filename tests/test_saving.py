@@ -18,11 +18,11 @@ from warm import in_plain_tensorflow
 
 import zoo
 from zoo import cli, families, files
+from zoo.config.config import TrainConfig
 from zoo.data import pipeline, sources
 from zoo.data.prepare import prepare
 from zoo.saving import card as cards
 from zoo.saving import endpoints, golden_check, load, manifest, store
-from zoo.training.config import TrainConfig
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
 NAMES = [path.name for path in sorted(SHIPPED.iterdir()) if path.is_dir()]

@@ -9,11 +9,11 @@ from swallowing import BOTH_WAYS, Swallow, two_layers
 
 import zoo
 from zoo import cli
+from zoo.config.config import TrainConfig
 from zoo.data import sources
 from zoo.saving import export
 from zoo.training import callbacks, fits
 from zoo.training.callbacks import NotFiniteError
-from zoo.training.config import TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 5)).astype("float32")

@@ -9,9 +9,9 @@ import tensorflow as tf
 from tolerances import decided
 
 import zoo
+from zoo.config.config import DataConfig, TrainConfig
 from zoo.training import tasks
 from zoo.training.command_line import from_command_line
-from zoo.training.config import DataConfig, TrainConfig
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(160, 5)).astype("float32")

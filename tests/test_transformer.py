@@ -11,9 +11,9 @@ from tolerances import KERNELS, ORDER, TORCH, TRAINED, assert_close
 
 import zoo
 from zoo import summary
+from zoo.config.config import OptimizerConfig
 from zoo.training import replicas
 from zoo.training.compile import make_optimizer
-from zoo.training.config import OptimizerConfig
 
 IDS = np.array([[3, 7, 4, 2, 9, 6], [5, 4, 1, 1, 0, 0], [4, 0, 0, 0, 0, 0]])
 PLAN = {"num_layers": 2, "hidden_dim": 12, "num_heads": 3, "intermediate_dim": 20, "dropout": 0.0}

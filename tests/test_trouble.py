@@ -12,8 +12,8 @@ import tensorflow as tf
 
 import zoo
 from zoo import files
+from zoo.config.config import TrainConfig
 from zoo.training import checkpoints, pictures
-from zoo.training.config import TrainConfig
 from zoo.training.run import start_run
 
 RNG = np.random.default_rng(0)

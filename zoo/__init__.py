@@ -13,7 +13,7 @@ import sys
 _HOMES = {
     "FAMILIES": "zoo.families",
     "InputError": "zoo.models.checks",
-    "TrainConfig": "zoo.training.config",
+    "TrainConfig": "zoo.config.config",
     "build": "zoo.api",
     "build_cnn": "zoo.models.cnn",
     "build_dense": "zoo.models.dense",
@@ -25,7 +25,7 @@ _HOMES = {
     "build_vit": "zoo.models.vit",
     "compile_model": "zoo.training.compile",
     "convert": "zoo.saving.convert",
-    "data_options": "zoo.training.config",
+    "data_options": "zoo.config.config",
     "diagnose": "zoo.training.diagnose",
     "enable_lora": "zoo.models.lora",
     "evaluate_model": "zoo.training.evaluate",

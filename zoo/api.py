@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from zoo import families
+from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, data_options
 from zoo.data.pipeline import load_dataset, make_splits, resized
 from zoo.data.prepare import prepare
 from zoo.data.series import check_unused
@@ -17,7 +18,6 @@ from zoo.saving import store, trained
 from zoo.saving.export import export_model
 from zoo.training import fits
 from zoo.training.compile import compile_model
-from zoo.training.config import AUTO, OWN, OWN_DATA, TrainConfig, data_options
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import Report, evaluate_model
 from zoo.training.fit import fit_model

@@ -198,8 +198,8 @@ def _info(options):
 
 def _train(options):
     import zoo
+    from zoo.config.config import TrainConfig
     from zoo.training.command_line import from_command_line
-    from zoo.training.config import TrainConfig
 
     _let_the_chief_speak()
     description = "Train a model of the zoo on a data set: load, prepare, build, compile, fit, evaluate, export."

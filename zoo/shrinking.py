@@ -7,13 +7,13 @@ import keras
 import numpy as np
 
 from zoo import api, files
+from zoo.config.config import OWN_DATA, TrainConfig, data_options
 from zoo.data.pipeline import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import export, gate, load, store, trained
 from zoo.training.compile import compile_model
-from zoo.training.config import OWN_DATA, TrainConfig, data_options
 from zoo.training.evaluate import evaluate_model
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run

@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from zoo import files
+from zoo.config.config import TrainConfig
 from zoo.saving.manifest import EXTRA, DamagedModelError
-from zoo.training.config import TrainConfig
 
 _TEXTS, _LISTS, _DICTS = ("name", "task", "input_kind"), ("input_shape", "preprocessing", "labels", "columns", "runs"), ("data", "signatures", "config")  # fmt: skip
 # What every card holds; a card may come from anybody.

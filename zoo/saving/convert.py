@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from zoo import files
+from zoo.config.config import OWN_DATA, TrainConfig, data_options
 from zoo.data.pipeline import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import endpoints, gate, manifest, runtimes, store
-from zoo.training.config import OWN_DATA, TrainConfig, data_options
 
 QUANTIZE = {"litert": ("dynamic", "int8", "float16"), "onnx": ("dynamic", "int8", "float16"), "openvino": ("float16",)}  # fmt: skip
 CALIBRATION = 100  # training examples that int8 looks at

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from zoo.config.config import TrainConfig, data_options
 from zoo.data.pipeline import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import gate, golden_check, manifest, store, trained
 from zoo.saving.export import export_model
-from zoo.training.config import TrainConfig, data_options
 from zoo.training.run import Run
 from zoo.training.strategy import make_strategy
 

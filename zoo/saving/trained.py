@@ -87,7 +87,7 @@ def from_weights(config):
 
     Example:
 
-    >>> from zoo.training.config import TrainConfig
+    >>> from zoo.config.config import TrainConfig
     >>> from_weights(TrainConfig(weights="digits_cnn")).data.image_size
     (8, 8)
     """

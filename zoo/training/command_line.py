@@ -7,8 +7,8 @@ import sys
 
 import tyro
 
+from zoo.config.config import AUTO, TrainConfig
 from zoo.models import checks
-from zoo.training.config import AUTO, TrainConfig
 
 _FILES = ("--config=", "--resume=")
 

@@ -3,9 +3,9 @@
 import keras
 import tensorflow as tf
 
+from zoo.config import config as configs
 from zoo.models import checks
 from zoo.training import accumulate, distill, fits, fused, tasks
-from zoo.training import config as configs
 from zoo.training import strategy as strategies
 from zoo.training.replicas import ReduceThenClip, prepare_loss, prepare_model
 

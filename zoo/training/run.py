@@ -16,11 +16,11 @@ import tensorflow as tf
 import yaml
 
 from zoo import families, files
+from zoo.config.config import AUTO, OWN, TrainConfig
 from zoo.models import checks
 from zoo.training import provenance, signals, workers
 from zoo.training import strategy as strategies
 from zoo.training.compile import OPTIMIZERS
-from zoo.training.config import AUTO, OWN, TrainConfig
 
 log = logging.getLogger("zoo")
 

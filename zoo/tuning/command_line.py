@@ -3,9 +3,9 @@
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
+from zoo.config.config import TrainConfig
 from zoo.models import checks
 from zoo.training.command_line import from_command_line
-from zoo.training.config import TrainConfig
 
 
 def add_options(parser):

@@ -6,8 +6,8 @@ import logging
 import statistics
 
 from zoo import api
+from zoo.config.config import AUTO
 from zoo.models import checks
-from zoo.training.config import AUTO
 
 log = logging.getLogger("zoo.tuning")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import keras
 
 from zoo import api, families, files
+from zoo.config.config import OWN, TrainConfig
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.training import cluster
-from zoo.training.config import OWN, TrainConfig
 from zoo.tuning import final, objectives, report, results, spaces
 from zoo.tuning import folder as folders
 from zoo.tuning import tuner as engine

@@ -7,8 +7,8 @@ import numpy as np
 import yaml
 
 from zoo import families
+from zoo.config.config import TrainConfig
 from zoo.models import checks
-from zoo.training.config import TrainConfig
 
 RATES = {"sgd": (1e-3, 1.0), "lion": (1e-5, 1e-3)}  # learning rates; of the other optimizers:
 USUAL_RATES = (1e-4, 3e-2)

@@ -16,12 +16,12 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import api, files
+from zoo.config.config import AUTO, TrainConfig
 from zoo.data import augment
 from zoo.data.prepare import Preparation
 from zoo.data.splits import Splits
 from zoo.models import checks
 from zoo.training import strategy as strategies
-from zoo.training.config import AUTO, TrainConfig
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
 from zoo.tuning import boards, results, spaces, stops

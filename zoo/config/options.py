@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from zoo.config.arguments import ClassWeight
 from zoo.models import checks
-from zoo.training.arguments import ClassWeight
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from zoo.models import checks
-from zoo.training.arguments import ModelArguments
-from zoo.training.settings import (
+from zoo.config.arguments import ModelArguments
+from zoo.config.options import (
     CheckpointConfig,
     DataConfig,
     DiagnoseConfig,
@@ -20,6 +19,7 @@ from zoo.training.settings import (
     RunConfig,
     SeriesConfig,
 )
+from zoo.models import checks
 
 AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
