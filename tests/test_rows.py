@@ -10,11 +10,13 @@ import tensorflow as tf
 from tolerances import KERNELS, assert_close
 
 import zoo
+from zoo import tasks
+from zoo.config.options import TASK_NAMES
 from zoo.data import kinds
 from zoo.data import load as door
 from zoo.data.kinds import numbers
 from zoo.data.kinds.row import Kind, Prepared
-from zoo.tasks import TASKS, model_checks, targets
+from zoo.tasks import model_checks, targets
 from zoo.tasks.row import Task
 from zoo.tasks.scores import of_training_targets
 
@@ -101,9 +103,11 @@ WAVEFORM = Kind(
 @pytest.fixture
 def rows():
     """The tables with one more row each."""
-    TASKS[COUNTS.name], kinds.KINDS[WAVEFORM.name] = COUNTS, WAVEFORM
+    tasks.add(COUNTS)
+    kinds.add(WAVEFORM)
     yield
-    del TASKS[COUNTS.name], kinds.KINDS[WAVEFORM.name]
+    del tasks.TASKS[COUNTS.name], kinds.KINDS[WAVEFORM.name]
+    TASK_NAMES.remove(COUNTS.name)
 
 
 @functools.cache
@@ -151,10 +155,17 @@ def test_a_new_kind_of_input_is_one_object(rows, in_tmp):
     assert tuned.objective == "val_accuracy"
 
 
+@pytest.mark.parametrize(("table", "row"), [(tasks, COUNTS), (kinds, WAVEFORM)])
+def test_a_row_is_added_once(table, row, rows):
+    with pytest.raises(zoo.InputError, match="already: give yours another name"):
+        table.add(row)
+
+
 def test_every_row_has_its_own_name():
-    for table in (TASKS, kinds.KINDS):
+    assert list(tasks.TASKS) == TASK_NAMES
+    for table in (tasks.TASKS, kinds.KINDS):
         assert {row.name for row in table.values()} == set(table)
-    assert {row.targets for row in TASKS.values()} == {
+    assert {row.targets for row in tasks.TASKS.values()} == {
         "class", "labels", "number", "steps", "answer", "none",
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from zoo import families
-from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig
+from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
 from zoo.data.prepare import prepare
 from zoo.models import checks
@@ -138,7 +138,7 @@ def train(
     40
     """
     if config is None:
-        begun = options.get("resume") or AUTO
+        begun = check_field("resume", options.get("resume")) or AUTO
         config = TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
     data = config.data.dataset if data is None else data
     own = {"target": target, "columns": columns, "task": task}

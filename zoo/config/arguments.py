@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import tyro
 import yaml
 
+from zoo.config.constraints import Arguments, WordOrWeights
+
 
 def _parse_pairs(texts):
     """Turns `["filters=[8, 16]", "dropout=0.1"]` into a dict; values are written as in YAML."""
@@ -37,6 +39,7 @@ ModelArguments = Annotated[
         is_instance=lambda value: isinstance(value, dict),
         str_from_instance=_show_pairs,
     ),
+    Arguments(),
 ]
 
 # A word, or a weight per label: --class-weight balanced; --class-weight cat=1 dog=2.5
@@ -51,4 +54,5 @@ ClassWeight = Annotated[
         is_instance=lambda value: isinstance(value, (str, dict)),
         str_from_instance=lambda value: [value] if isinstance(value, str) else _show_pairs(value),
     ),
+    WordOrWeights(("none", "balanced")),
 ]

@@ -5,9 +5,11 @@ Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 
 import dataclasses
 from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
 
+from zoo.config import constraints
 from zoo.config.arguments import ModelArguments
 from zoo.config.options import (
     CheckpointConfig,
@@ -26,16 +28,27 @@ AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
 OWN_DATA = "own_data"  # what a run's config calls data that came from Python
 
+_PARTS = {
+    "data": DataConfig,
+    "series": SeriesConfig,
+    "optimizer": OptimizerConfig,
+    "distill": DistillConfig,
+    "run": RunConfig,
+    "checkpoints": CheckpointConfig,
+    "diagnose": DiagnoseConfig,
+    "report": ReportConfig,
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """A whole run. `zoo.train` and every recipe take it; a run's `config.yaml` holds it."""
 
-    model: str = "cnn:base"
+    model: Annotated[str, constraints.Text("a name")] = "cnn:base"
     """Family and size; `zoo models` lists them."""
     model_args: ModelArguments = dataclasses.field(default_factory=dict)
     """Builder arguments on top of the size, for example filters=[8,16] dropout=0.1"""
-    weights: str | None = None
+    weights: Annotated[str, constraints.Text("a name or a path")] | None = None
     """Go on from this trained model, a name or a path: its family, size and arguments take the place of `model`."""
     freeze: bool = False
     """With weights: train the last layer only."""
@@ -55,14 +68,13 @@ class TrainConfig:
         3
 
         Raises:
-            InputError: No part has a field of that name.
+            InputError: No part has a field of that name, or a value does not meet the field's constraint. What excludes
+                each other is left to `check`.
         """
         parts = {}
-        homes = _homes()
         for key, value in flat.items():
-            checks.one_of("option", key, homes)
-            part, field = homes[key]
-            parts.setdefault(part, {})[field] = value
+            value = check_field(key, value)
+            parts.setdefault(OPTIONS[key].part, {})[OPTIONS[key].field] = value
         own = parts.pop(None, {})
         nested = {
             part: dataclasses.replace(getattr(self, part), **fields)
@@ -73,80 +85,40 @@ class TrainConfig:
     @property
     def data_options(self):
         """All that says how data are read, as `DataOptions`."""
-        parts = dataclasses.asdict(self.data) | dataclasses.asdict(self.series)
-        return DataOptions(**parts, seed=self.run.seed)
+        return DataOptions(**vars(self.data), **vars(self.series), seed=self.run.seed)
 
     def flat(self):
         """All fields by their own names, as `replace` takes them."""
         parts = {None: self, **{part: getattr(self, part) for part in _PARTS}}
-        return {key: getattr(parts[part], field) for key, (part, field) in _homes().items()}
+        return {key: getattr(parts[option.part], option.field) for key, option in OPTIONS.items()}
 
     def check(self):
-        """Raises `InputError` for a number that no run can use; returns the config."""
-        checks.positive_int("batch_size", self.data.batch_size)
-        checks.positive_int("epochs", self.run.epochs)
-        checks.fraction("validation_fraction", self.data.validation_fraction)
-        checks.share("augment_share", self.data.augment_share)
-        checks.positive("learning_rate", self.optimizer.learning_rate)
-        checks.positive("checkpoint_minutes", self.checkpoints.checkpoint_minutes)
-        checks.fraction("warmup", self.optimizer.warmup)
-        checks.fraction("momentum", self.optimizer.momentum)
-        checks.fraction("label_smoothing", self.optimizer.label_smoothing)
-        for key in ("weight_decay", "clip_norm", "clip_value"):
-            if getattr(self.optimizer, key) is not None:
-                checks.not_negative(key, getattr(self.optimizer, key))
+        """Raises `InputError` for a value or for settings together that no run can use; returns the config."""
+        for part, kind in _PARTS.items():
+            if not isinstance(getattr(self, part), kind):
+                raise checks.InputError(
+                    f"`{part}` must be a {kind.__name__}. Received: {getattr(self, part)!r}"
+                )
+        for key, value in self.flat().items():
+            check_field(key, value)
         self._check_optimizer()
-        _check_class_weight(self.optimizer.class_weight)
-        self.distill.check()
         self.diagnose.check()
-        for part, key in (
-            ("run", "patience"),
-            ("run", "replicas"),
-            ("data", "limit"),
-            ("data", "cache_mb"),
-            ("series", "window"),
-            ("series", "horizon"),
-            ("series", "season"),
-            ("checkpoints", "checkpoint_steps"),
-            ("checkpoints", "keep_checkpoints"),
-            ("report", "likelihood_samples"),
-            ("report", "beam_width"),
-            ("optimizer", "accumulate"),
-            ("run", "steps_per_execution"),
-        ):
-            if getattr(getattr(self, part), key) is not None:
-                checks.positive_int(key, getattr(getattr(self, part), key))
-        if not isinstance(self.model, str) or not isinstance(self.model_args, dict):
-            raise checks.InputError(
-                "`model` must be a name and `model_args` a mapping of builder arguments."
-            )
         if self.freeze and not self.weights:
             raise checks.InputError(
                 "freeze=True would train the last layer of a new model: pass weights=..., or leave it out."
             )
         self._check_data()
-        if not isinstance(self.run.seed, int) or not 0 <= self.run.seed < 2**31:
-            raise checks.InputError(
-                f"`seed` must be a whole number in 0..2**31-1. Received: {self.run.seed!r}"
-            )
-        self._check_choices()
         if self.checkpoints.resume == AUTO and self.run.out is None:
             raise checks.InputError("resume='auto' needs the run's folder: pass out=... (--out).")
         return self
 
     def _check_data(self):
-        """Raises `InputError` for settings of the data, and of what comes with them."""
+        """Raises `InputError` for settings that exclude what comes with the data."""
         for key in ("input_shape", "num_classes"):
             if key in self.model_args:
                 raise checks.InputError(
                     f"`model_args` holds {key}, which comes with the data: leave it out."
                 )
-        for key in ("image_size", "text_size"):
-            size = getattr(self.data, key)
-            if size is not None:
-                checks.positive_ints(key, size)
-                if len(size) != 2:
-                    raise checks.InputError(f"`{key}` must be two numbers. Received: {size!r}")
         led = self.run.patience is not None or self.optimizer.schedule == "plateau"
         if self.data.use_validation and (led or self.report.calibrate):
             raise checks.InputError(
@@ -166,21 +138,6 @@ class TrainConfig:
             raise checks.InputError(
                 f"nesterov is for optimizer='sgd'. Received: {self.optimizer.name!r}"
             )
-        if self.optimizer.ema is not None:
-            checks.fraction("ema", self.optimizer.ema)
-
-    def _check_choices(self):
-        """Raises `InputError` for a word that is none of a field's `Literal`."""
-        for key, field in (
-            ("binarize", "data"),
-            ("schedule", "optimizer"),
-            ("loss", "optimizer"),
-            ("strategy", "run"),
-            ("precision", "run"),
-            ("jit", "run"),
-        ):
-            hints = {f.name: f.type for f in dataclasses.fields(getattr(self, field))}
-            checks.one_of(key, getattr(getattr(self, field), key), hints[key].__args__)
 
     def smoked(self):
         """The config that is really run: with `smoke`, the family's tiny size on a few examples for one epoch."""
@@ -191,9 +148,17 @@ class TrainConfig:
         model = {} if given else {"model": tiny, "model_args": {}}
         return self.replace(**model, epochs=1, limit=200, batch_size=min(self.data.batch_size, 32))
 
+    def to_dict(self, *, without=()):
+        """The config as nested dicts of Python's own values, with `None` for the options named in `without`."""
+        found = _plain(dataclasses.asdict(self))
+        for key in without:
+            option = OPTIONS[key]
+            (found if option.part is None else found[option.part])[option.field] = None
+        return found
+
     def to_yaml(self):
         """The config as YAML text."""
-        return yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False)
+        return yaml.safe_dump(self.to_dict(), sort_keys=False)
 
     @classmethod
     def of_run(cls, folder):
@@ -251,45 +216,79 @@ def data_options(config):
     return {"name": options.pop("dataset"), **options}
 
 
-_PARTS = {
-    "data": DataConfig,
-    "series": SeriesConfig,
-    "optimizer": OptimizerConfig,
-    "distill": DistillConfig,
-    "run": RunConfig,
-    "checkpoints": CheckpointConfig,
-    "diagnose": DiagnoseConfig,
-    "report": ReportConfig,
-}
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """An option of a run.
+
+    Attributes:
+        part: The part of the config that holds it; `None`: the config itself.
+        field: Its name there.
+        constraint: What its value must be.
+        default: Its default.
+    """
+
+    part: str | None
+    field: str
+    constraint: constraints.Constraint
+    default: Any
 
 
-def _check_class_weight(asked):
-    if not isinstance(asked, dict):
-        checks.one_of("class_weight", asked, ("none", "balanced"))
-        return
-    for label, weight in asked.items():
-        checks.positive(f"class_weight[{label!r}]", weight)
+def options_of(kind, part=None):
+    """The options that the fields of a dataclass are, by the names that `replace` takes.
+
+    Args:
+        kind: The dataclass.
+        part: The part of the config that it is.
+
+    Raises:
+        TypeError: The type of a field declares no constraint.
+    """
+    found = {}
+    for field in dataclasses.fields(kind):
+        if field.type in _PARTS.values():
+            continue
+        name = "optimizer" if (part, field.name) == ("optimizer", "name") else field.name
+        default = None if field.default is dataclasses.MISSING else field.default
+        found[name] = Option(part, field.name, constraints.of_type(field.type), default)
+    return found
 
 
-def _homes():
-    """Option → (part, field): `optimizer` stands for the optimizer's name."""
-    homes = {key: (None, key) for key in ("model", "model_args", "weights", "freeze")}
-    for part, kind in _PARTS.items():
-        homes |= {f.name: (part, f.name) for f in dataclasses.fields(kind)}
-    homes["optimizer"] = homes.pop("name")
-    return homes
+# Every option by the name that `replace`, the command line and messages call it.
+OPTIONS = options_of(TrainConfig)
+for _part, _kind in _PARTS.items():
+    OPTIONS |= options_of(_kind, _part)
+_NAMES = {(option.part, option.field): name for name, option in OPTIONS.items()}
 
 
-def _from_dict(kind, content, where):
+def check_field(name, value):
+    """Checks the value of one option, whichever way it came; returns it as a config stores it.
+
+    >>> check_field("image_size", [8, 8])
+    (8, 8)
+
+    Args:
+        name: The option, as `replace` takes it.
+        value: Its value.
+
+    Raises:
+        InputError: There is no such option, or the value does not meet its constraint.
+    """
+    checks.one_of("option", name, OPTIONS)
+    return OPTIONS[name].constraint.check(name, value, OPTIONS[name].default)
+
+
+def _from_dict(kind, content, where, part=None):
     if not isinstance(content, dict):
         raise checks.InputError(f"{where} must hold a mapping. Received: {content!r}")
-    fields = {field.name for field in dataclasses.fields(kind)}
+    fields = {field.name: field for field in dataclasses.fields(kind)}
     values = {}
     for key, value in content.items():
         checks.one_of(f"key of {where}", key, sorted(fields))
         if kind is TrainConfig and key in _PARTS:
-            value = _from_dict(_PARTS[key], value or {}, f"{where}: {key}")
-        values[key] = tuple(value) if isinstance(value, list) and kind is DataConfig else value
+            value = {} if value is None else value
+            values[key] = _from_dict(_PARTS[key], value, f"{where}: {key}", key)
+        else:
+            values[key] = check_field(_NAMES[part, key], value)
     return kind(**values)
 
 
@@ -297,6 +296,6 @@ def _plain(value):
     """Tuples become lists and NumPy's numbers and names Python's, so that safe YAML can hold them."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, float):
-        return float(value)
-    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return constraints.plain(value)

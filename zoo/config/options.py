@@ -1,4 +1,4 @@
-"""The parts of `TrainConfig`: each setting with its default and the line that `--help` shows.
+"""The parts of `TrainConfig`: each option with its type, its constraint, its default and the line that `--help` shows.
 
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
@@ -11,59 +11,73 @@ from typing import Annotated, Literal
 import tyro
 
 from zoo.config.arguments import ClassWeight
+from zoo.config.constraints import Interval, Joined, Listed, Names, Text, TwoSizes, of_type
 from zoo.models import checks
+
+Count = Annotated[int, Interval(1)]
+BelowOne = Annotated[float, Interval(0, 1, closed="left")]
+AboveZero = Annotated[float, Interval(0, closed="neither")]
+NotNegative = Annotated[float, Interval(0)]
+PATH = Text("a path")
+PIXELS = TwoSizes("height and width in pixels", (64, 64))
+WORDS = TwoSizes("words of a text, words in the vocabulary", (256, 20000))
+# The keys of `zoo.data.augment.POLICIES`, which cannot be imported without TensorFlow.
+POLICIES = ("none", "digits", "photographs", "randaugment", "erase", "mixup", "cutmix")
+# The keys of `zoo.tasks.TASKS`, likewise; `zoo.tasks.add` appends the name of a new row.
+TASK_NAMES = [
+    "classification", "regression", "multilabel", "forecasting", "generation", "translation",
+]  # fmt: skip
+# The keys of `zoo.training.compile.OPTIMIZERS`, likewise.
+Optimizer = Literal[
+    "adam", "adamw", "adafactor", "adagrad", "lion", "muon", "nadam", "rmsprop", "sgd"
+]
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
     """What is read, and how."""
 
-    dataset: str = "digits"
+    dataset: Annotated[str, Text("a name or a path")] = "digits"
     """digits, breast_cancer, wine, diabetes, co2, cmudict, cmudict_stress (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
     of class-named folders of images or texts, a .csv, a .npz"""
-    target: tuple[str, ...] = ()
+    target: Annotated[tuple[str, ...], Names()] = ()
     """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
-    columns: tuple[str, ...] = ()
+    columns: Annotated[tuple[str, ...], Names()] = ()
     """Your CSV's columns to learn from; default: all but the target."""
-    task: (
-        Literal[
-            "classification", "multilabel", "regression", "forecasting", "generation", "translation"
-        ]
-        | None
-    ) = None
-    """What your targets are; default: told from the targets. forecasting: a CSV's rows are steps in time; generation: learn the images alone; translation: targets
-    are texts."""
+    task: Annotated[str, Listed(TASK_NAMES)] | None = None
+    """What your targets are; default: told from the targets. classification, regression, multilabel: several labels at once;
+    forecasting: a CSV's rows are steps in time; generation: learn the images alone; translation: targets are texts."""
     binarize: Literal["none", "dynamic", "static"] = "none"
     """For generation: make each pixel white with the probability that its grey level is; dynamic: anew at each step;
     static: once. Validation and test images are drawn once either way."""
     skip_bad: bool = False
     """Leave unusable examples of your own files out (counted) in place of an error."""
-    data_dir: str | None = None
+    data_dir: Annotated[str, PATH] | None = None
     """Folder that TFDS prepared, looked in first; default: the variable ZOO_DATA_DIR."""
-    batch_size: int = 32
+    batch_size: Count = 32
     """Global batch size: examples in one step over all devices."""
-    validation_fraction: float = 0.1
+    validation_fraction: BelowOne = 0.1
     """Share of train that becomes validation where the set has none."""
     use_validation: bool = False
     """Train on the validation examples, too, for exactly the epochs asked for, and keep the last epoch: the last training
     of settings that are chosen."""
-    image_size: tuple[int, int] | None = None
+    image_size: Annotated[tuple[int, int], PIXELS] | None = None
     """Height and width in pixels to bring images to."""
-    text_size: tuple[int, int] | None = None
+    text_size: Annotated[tuple[int, int], WORDS] | None = None
     """Words kept of each text, and words in the vocabulary; default: 256 20000."""
     text_unit: Literal["words", "characters"] | None = None
     """What a text is split into; default: words, or characters where the data set is one of single words."""
     bucket: bool = True
     """Put texts of similar length into a training batch, so that little padding is computed."""
-    limit: int | None = None
+    limit: Count | None = None
     """Use at most this many examples of each split."""
-    cache_mb: int = 256
+    cache_mb: Annotated[int, Interval(0)] = 256
     """A split of up to this many MiB, decoded, is held in memory; a larger one is streamed from disk."""
-    augment: str = "none"
+    augment: Annotated[str, Joined(POLICIES)] = "none"
     """Augmentation of training images; joined by +, as in digits+mixup. none; digits: shift, rotate, zoom;
     photographs: flip, shift, brightness, contrast, colour; randaugment: two of ten operations for each image (slow);
     erase: a random patch; mixup, cutmix: blend, or paste a patch of, another example, labels too."""
-    augment_share: float = 1.0
+    augment_share: Annotated[float, Interval(0, 1, closed="right")] = 1.0
     """Share of the training images that are augmented, drawn anew at each step; the others stay as they are."""
 
 
@@ -71,11 +85,11 @@ class DataConfig:
 class SeriesConfig:
     """How a series over time is cut into examples."""
 
-    window: int | None = None
+    window: Count | None = None
     """Steps of the past that a forecast is made from; default: two seasons, but 24 at least."""
-    horizon: int | None = None
+    horizon: Count | None = None
     """Steps to forecast; default: 1."""
-    season: int | None = None
+    season: Count | None = None
     """Steps after which the series resembles itself, such as 12 for months; default: what the data set says, or none."""
 
 
@@ -83,7 +97,7 @@ class SeriesConfig:
 class DataOptions(SeriesConfig, DataConfig):
     """All that says how data are read: the options of `zoo.load_dataset`, which a run's config holds in parts."""
 
-    seed: int = 0
+    seed: Annotated[int, Interval(0, 2**31 - 1)] = 0
     """Seed of order and augmentation."""
 
     @classmethod
@@ -98,10 +112,17 @@ class DataOptions(SeriesConfig, DataConfig):
         return found
 
     def replace(self, **changes):
-        """Returns a copy with some options changed; raises `InputError` for an unknown one."""
-        known = [field.name for field in dataclasses.fields(self)]
-        for name in changes:
-            checks.one_of("option of the data", name, known)
+        """Returns a copy with some options changed.
+
+        Raises:
+            InputError: There is no such option, or a value does not meet its constraint.
+        """
+        fields = {field.name: field for field in dataclasses.fields(self)}
+        for name, value in changes.items():
+            if name not in fields:
+                checks.one_of("option of the data", name, fields)
+            constraint = of_type(fields[name].type)
+            changes[name] = constraint.check(name, value, fields[name].default)
         return dataclasses.replace(self, **changes)
 
 
@@ -109,29 +130,29 @@ class DataOptions(SeriesConfig, DataConfig):
 class OptimizerConfig:
     """How the weights are updated."""
 
-    name: Annotated[str, tyro.conf.arg(name="optimizer")] = "adam"
+    name: Annotated[Optimizer, tyro.conf.arg(name="optimizer", metavar="STR")] = "adam"
     """adam, adamw, adafactor, adagrad, lion, muon, nadam, rmsprop or sgd"""
-    learning_rate: float = 1e-3
+    learning_rate: AboveZero = 1e-3
     """Highest learning rate of the schedule."""
     schedule: Literal["constant", "cosine", "one_cycle", "piecewise", "plateau"] = "constant"
     """constant; cosine: falls to 0; one_cycle: rises for a quarter of the run, then falls to 0; piecewise: a tenth of it
     after half of the run, a hundredth after three quarters; plateau: half of it when three epochs bring nothing better."""
-    warmup: float = 0.0
+    warmup: BelowOne = 0.0
     """Share of the run in which the learning rate rises to its highest."""
-    momentum: float = 0.9
+    momentum: BelowOne = 0.9
     """Momentum of sgd; the other optimizers have their own."""
     nesterov: bool = False
     """Nesterov's momentum, of sgd."""
-    weight_decay: float | None = None
+    weight_decay: NotNegative | None = None
     """Decoupled weight decay of kernels; biases and normalizations are left out."""
-    clip_norm: float | None = None
+    clip_norm: NotNegative | None = None
     """Largest global norm of the gradient, over all weights and devices."""
-    clip_value: float | None = None
+    clip_value: NotNegative | None = None
     """Largest absolute value of a gradient's element."""
-    accumulate: int = 1
+    accumulate: Count = 1
     """Parts that each device's share of a batch is computed in, one after the other: less memory, the same update.
     Batch normalization sees one part at a time."""
-    label_smoothing: float = 0.0
+    label_smoothing: BelowOne = 0.0
     """Share of each target's probability that is spread over all classes."""
     loss: Literal["auto", "focal"] = "auto"
     """auto: cross-entropy, or squared error for a regression; focal: cross-entropy in which examples that are
@@ -139,7 +160,7 @@ class OptimizerConfig:
     class_weight: ClassWeight = "none"
     """What an example of each class counts in the training loss: none; balanced: the rarer the more, so that every
     class has the same sum; or LABEL=WEIGHT for every label. The validation loss stays unweighted."""
-    ema: float | None = None
+    ema: BelowOne | None = None
     """Momentum of a moving average of the weights, for example 0.99; the average is evaluated and exported.
     Statistics of batch normalization stay those of the weights that are not averaged."""
 
@@ -148,46 +169,37 @@ class OptimizerConfig:
 class DistillConfig:
     """What is learned from another model."""
 
-    teacher: str | None = None
+    teacher: Annotated[str, Text("a name or a path")] | None = None
     """Learn from this trained model's probabilities, too: a name or a path. It must be for the same data."""
-    teacher_weight: float = 0.5
+    teacher_weight: Annotated[float, Interval(0, 1)] = 0.5
     """What they count in the loss, from 0 to 1; the labels count the rest."""
-    teacher_temperature: float = 3.0
+    teacher_temperature: AboveZero = 3.0
     """Both models' logits are divided by it, so that small probabilities tell more."""
-
-    def check(self):
-        """Raises `InputError` for a number that no distillation can use."""
-        checks.positive("teacher_temperature", self.teacher_temperature)
-        checks.not_negative("teacher_weight", self.teacher_weight)
-        if self.teacher_weight > 1:
-            raise checks.InputError(
-                f"`teacher_weight` must be a share, 0 to 1. Received: {self.teacher_weight!r}"
-            )
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """Where and how long the run goes."""
 
-    epochs: int = 10
+    epochs: Count = 10
     """Passes over the training split."""
-    patience: int | None = None
+    patience: Count | None = None
     """Stop when the validation score has not improved for this many epochs."""
-    out: str | None = None
+    out: Annotated[str, PATH] | None = None
     """Folder of this run, which must not exist; default: runs/<dataset>-<model>-<number>."""
-    seed: int = 0
+    seed: Annotated[int, Interval(0, 2**31 - 1)] = 0
     """Seed of weights, order, augmentation and dropout."""
     strategy: Literal["auto", "one", "mirrored", "multi_worker", "tpu"] = "auto"
     """one device; mirrored: all GPUs of this machine; multi_worker: all machines that TF_CONFIG lists; tpu: all cores
     of a TPU; auto: what there is, but for a TPU."""
-    replicas: int | None = None
+    replicas: Count | None = None
     """Devices of mirrored; without a GPU this many logical CPU devices are made."""
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
     """Keras's dtype policy; auto: mixed_bfloat16 on GPUs that are fast in it (Ampere and later), mixed_float16 on one
     older GPU, otherwise float32."""
     jit: Literal["auto", "on", "off"] = "auto"
     """Compile the step with XLA; auto: Keras decides (off on CPUs)."""
-    steps_per_execution: int = 1
+    steps_per_execution: Count = 1
     """Training steps in one call of the compiled function, which must divide those of an epoch: fewer returns to Python
     between small steps, above all on a TPU. Checkpoints are then taken after whole calls."""
     deterministic: bool = False
@@ -205,14 +217,14 @@ class RunConfig:
 class CheckpointConfig:
     """How a run is kept, so that it can go on after it was stopped."""
 
-    resume: str | None = None
+    resume: Annotated[str, PATH] | None = None
     """Go on with the run in this folder, exactly where it was; its settings are taken from there. auto: with that in
     --out, or begin it there: for schedulers, which start the same command again."""
-    checkpoint_minutes: float = 5.0
+    checkpoint_minutes: AboveZero = 5.0
     """Save the whole state at least this often within an epoch; it is saved at the end of each epoch, too."""
-    checkpoint_steps: int | None = None
+    checkpoint_steps: Count | None = None
     """Save it each time this many steps of an epoch are done, too."""
-    keep_checkpoints: int = 2
+    keep_checkpoints: Count = 2
     """Checkpoints kept, the newest ones; that of the best epoch is kept besides."""
 
 
@@ -240,9 +252,9 @@ class ReportConfig:
 
     baseline: bool = False
     """Fit a linear model on the same inputs and put its scores beside the model's."""
-    likelihood_samples: int = 100
+    likelihood_samples: Count = 100
     """For generation: importance samples of each test image for its NLL; published figures use 5000."""
-    beam_width: int = 4
+    beam_width: Count = 4
     """For translation: partial answers that are followed side by side, in the test and in the export."""
     calibrate: bool = False
     """Fit a temperature on the validation split, by which the exported model divides its logits."""

@@ -3,6 +3,7 @@
 To add a task, write `tasks/<name>.py` with its row and add that here.
 """
 
+from zoo.config.options import TASK_NAMES
 from zoo.models import checks
 from zoo.tasks import (
     classification,
@@ -22,6 +23,21 @@ TASKS = {
     "generation": image_generation.TASK,
     "translation": text_to_text.TASK,
 }
+
+
+def add(row):
+    """Adds a task of your own to the table, so that `task=NAME` means it.
+
+    Args:
+        row: The `Task`.
+
+    Raises:
+        InputError: The table has a task of that name.
+    """
+    if row.name in TASKS:
+        raise checks.InputError(f"There is a task {row.name!r} already: give yours another name.")
+    TASKS[row.name] = row
+    TASK_NAMES.append(row.name)
 
 
 def task(name) -> Task:

@@ -3,6 +3,8 @@
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
+import contextlib
+import dataclasses
 import sys
 
 import tyro
@@ -39,8 +41,50 @@ def from_command_line(default, description, arguments=None):
         "\n\n--config FILE runs the config.yaml of another run again; further options change it."
     )
     flat = tyro.conf.OmitArgPrefixes[TrainConfig]
-    config = tyro.cli(flat, default=default, description=description, args=arguments)
+    config = tyro.cli(
+        flat, default=default, description=description, args=arguments, registry=_reading_anything()
+    )
     return config.check()
+
+
+def _reading_anything():
+    """A registry for tyro with which options read any text.
+
+    A text that is no value of the option's type becomes a number or stays a text, which `TrainConfig.check` refuses in
+    the same words as a value from Python or YAML.
+    """
+    registry = tyro.constructors.ConstructorRegistry()
+    within = []  # the rule asks tyro for its own reading, which must not ask the rule
+
+    @registry.primitive_rule
+    def rule(info):
+        if within:
+            return None
+        within.append(info)
+        try:
+            spec = tyro.constructors.ConstructorRegistry.get_primitive_spec(info)
+        finally:
+            within.pop()
+        if not isinstance(spec, tyro.constructors.PrimitiveConstructorSpec):
+            return None
+
+        def read(texts):
+            try:
+                return spec.instance_from_str(texts)
+            except ValueError:
+                values = tuple(map(_number_or_text, texts))
+                return values[0] if len(values) == 1 else values
+
+        return dataclasses.replace(spec, instance_from_str=read, choices=None)
+
+    return registry
+
+
+def _number_or_text(text):
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _after(arguments, at, what):

@@ -20,7 +20,6 @@ from zoo.config.config import AUTO, OWN, TrainConfig
 from zoo.models import checks
 from zoo.training import provenance, signals, workers
 from zoo.training import strategy as strategies
-from zoo.training.compile import OPTIMIZERS
 
 log = logging.getLogger("zoo")
 
@@ -67,7 +66,6 @@ def start_run(config):
             resumed run began with; later on: the disk is full or the folder is gone, or a data file is damaged.
     """
     asked, config = config.check(), config.smoked()
-    checks.one_of("optimizer", config.optimizer.name, OPTIMIZERS)
     if not config.model.startswith(OWN):
         families.check_task(config.model, config.data.task)
         families.arguments(
@@ -236,7 +234,7 @@ def _begun_or_claimed(config):
 def _compared(config):
     """The settings that must be the same on all workers, as text."""
     free = ("out", "resume", "quiet", "data_dir")
-    return config.replace(**dict.fromkeys(free)).to_yaml()
+    return yaml.safe_dump(config.to_dict(without=free))
 
 
 def _claim(config):

@@ -73,8 +73,7 @@ def opened(config, settings):
 
 def compared(config, settings):
     """What must be the same when a search goes on: settings, as a dict, and the `TrainConfig`."""
-    free = dict.fromkeys(("out", "quiet", "data_dir"))
-    return {**settings, "config": yaml.safe_load(config.replace(**free).to_yaml())}
+    return {**settings, "config": config.to_dict(without=("out", "quiet", "data_dir"))}
 
 
 def begin(folder, settings):
