@@ -13,6 +13,7 @@ from zoo.data.prepare import prepare
 from zoo.data.series import check_unused
 from zoo.data.user import from_user
 from zoo.models import checks
+from zoo.models.layers import all_layers
 from zoo.saving import store, trained
 from zoo.saving.export import export_model
 from zoo.training import fits
@@ -241,7 +242,8 @@ def _check_named(model, data):
 def _check_own(model, config):
     """Refuses settings that would have to be known before a model is built."""
     strategy = tf.distribute.get_strategy()
-    if strategy.num_replicas_in_sync > 1 and model._distribute_strategy is not strategy:
+    created = strategy.extended.variable_created_in_scope
+    if strategy.num_replicas_in_sync > 1 and not all(created(v.value) for v in model.variables):
         raise checks.InputError(
             "A model for several devices must be built inside of the strategy: pass a builder function in its place."
         )
@@ -310,7 +312,7 @@ def _call_builder(builder, arguments):
 
 def _check_inputs(model, preparation):
     """Returns a caller's model, unless it would take prepared inputs for something else without an error."""
-    layers = model._flatten_layers(include_self=False)  # nested models' too
+    layers = all_layers(model, include_self=False)  # nested models' too
     for layer in layers:
         if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
             raise checks.InputError(
