@@ -1,4 +1,4 @@
-"""`TF_CONFIG`, the launcher, and the repair of Keras: what needs no second machine."""
+"""`TF_CONFIG` and the launcher: what needs no second machine."""
 
 import json
 import signal
@@ -6,14 +6,13 @@ import subprocess
 import sys
 import time
 
-import keras
 import pytest
 import tensorflow as tf
 
 import zoo
 from zoo import launch
 from zoo.config.config import TrainConfig
-from zoo.training import cluster, strategy, workers
+from zoo.training import cluster, strategy
 
 TWO = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
 
@@ -60,31 +59,6 @@ def test_strategies_of_several_workers_are_refused_where_they_cannot_be(monkeypa
         zoo.make_strategy("multi_worker", replicas=2)
     with pytest.raises(zoo.InputError, match="first thing in the process"):
         zoo.make_strategy("auto")  # TensorFlow has started here
-
-
-def test_another_keras_is_not_mended(monkeypatch):
-    monkeypatch.setattr(keras, "__version__", "3.16.0")
-    with pytest.raises(zoo.InputError, match="Keras 3.16.0 is installed"):
-        workers.repair()
-
-
-def test_the_repair_of_keras_is_still_needed():
-    """When this fails, Keras can do it: remove `workers.repair` (keras-team/keras#20585)."""
-    value = tf.constant(1.0)  # what a metric is within a step
-
-    class Fake:
-        def reduce(self, op, value, axis=None):
-            if axis is not None:
-                tf.reduce_sum(value, axis=axis)  # as TensorFlow's own
-            return value
-
-    source = workers._reduce_of_keras
-    patched = pytest.MonkeyPatch()
-    with patched.context() as patch:
-        patch.setattr(workers.trainer, "_collective_all_reduce_multi_worker", lambda _: True)
-        with pytest.raises(tf.errors.InvalidArgumentError, match="reduction dimension"):
-            source(value, Fake(), "mean")
-        assert float(workers._reduce(value, Fake(), "mean")) == 1.0
 
 
 def test_resume_auto_needs_a_folder():

@@ -10,7 +10,7 @@ from tolerances import ORDER, TRAINED, assert_close
 import zoo
 from zoo.config.options import DistillConfig
 from zoo.tasks import losses
-from zoo.training import distill
+from zoo.training import distill, step
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(64, 5)).astype("float32")
@@ -25,9 +25,11 @@ def softmax(x):
 
 def pair(**options):
     models = [zoo.build("dense:tiny", input_shape=(5,), num_classes=2) for _ in range(2)]
-    models[0].compile("sgd", losses.Crossentropy())
-    distill.from_teacher(*models, DistillConfig(teacher="x", **options))
-    return models
+    models[0].compile(keras.optimizers.SGD(), losses.Crossentropy())
+    student, teacher = models
+    options = DistillConfig(teacher="x", **options)
+    step.use(student, distillation=distill.Distillation(teacher, options))
+    return student, teacher
 
 
 @pytest.mark.parametrize("weights", [None, np.linspace(0, 2, 64).astype("float32")])
@@ -38,10 +40,8 @@ def test_the_loss_is_the_formula(weights):
     each = -np.log(softmax(s)[np.arange(64), Y]) * 0.7
     each += 0.3 * 4 * (p * np.log(p / q)).sum(-1)
     wanted = (each * (1 if weights is None else weights)).mean()
-    loss = student.compute_loss(x=X, y=Y, y_pred=student(X), sample_weight=weights, training=True)
-    assert_close(loss, wanted, ORDER)
-    plain = student.compute_loss(x=X, y=Y, y_pred=student(X), training=False)
-    assert_close(plain, -np.log(softmax(s)[np.arange(64), Y]).mean(), ORDER)
+    assert_close(student.test_on_batch(X, Y), -np.log(softmax(s)[np.arange(64), Y]).mean(), ORDER)
+    assert_close(student.train_on_batch(X, Y, sample_weight=weights), wanted, ORDER)
 
 
 def test_a_student_of_the_teacher_alone_becomes_like_it():
@@ -106,6 +106,7 @@ def test_a_shipped_model_teaches(in_tmp):
 def test_a_student_can_be_diagnosed(asked, teacher, in_tmp):
     trained = zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, **{asked: True})
     assert trained.report is None
+    assert step.teacher_of(trained.model).count_params() > trained.model.count_params()
 
 
 @pytest.mark.parametrize(

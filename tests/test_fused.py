@@ -10,6 +10,7 @@ import tensorflow as tf
 from tolerances import KERNELS, ROUNDING, assert_close
 
 import zoo
+from zoo.keras_fixes import block_lstm
 from zoo.models.recurrent import TokenEmbedding
 from zoo.training import fused
 
@@ -67,7 +68,7 @@ def test_the_operation_is_keras_loop(kind, pooling, bidirectional):
 
 def test_groups_of_a_large_batch_are_the_batch():
     model = zoo.build_recurrent((None, 4), 3, units=5, bidirectional=True)
-    rows = 2 * fused.GROUP + 3
+    rows = 2 * block_lstm.GROUP + 3
     assert_fused_alike(model, tf.constant(np.resize(SEQUENCES, (rows, 9, 4))))
 
 
@@ -75,7 +76,7 @@ def test_groups_do_not_grow_in_number_with_the_batch():
     model = zoo.build_recurrent((None, 4), 3, units=5)
     fused.fuse(model)
     call = tf.function(model).get_concrete_function(tf.TensorSpec((4096, 9, 4)))
-    assert str(call.graph.as_graph_def()).count('op: "BlockLSTM"') == fused.GROUPS
+    assert str(call.graph.as_graph_def()).count('op: "BlockLSTM"') == block_lstm.GROUPS
 
 
 def test_batches_of_unknown_size_stay_with_keras():
@@ -165,13 +166,13 @@ def test_what_the_operation_cannot_do_stays_with_keras():
 
 
 def test_a_run_trains_with_the_operation_and_exports_without(in_tmp, monkeypatch):
-    traced_rows, real = [], fused._block_lstm
+    traced_rows, real = [], block_lstm._block_lstm
 
     def spy(layer, sequences, *states):
         traced_rows.append(sequences.shape[1])
         return real(layer, sequences, *states)
 
-    monkeypatch.setattr(fused, "_block_lstm", spy)
+    monkeypatch.setattr(block_lstm, "_block_lstm", spy)
     trained = zoo.train("recurrent:tiny", (SEQUENCES.repeat(6, 0) + np.arange(36)[:, None, None] / 100, np.arange(36) % 2),
                         epochs=1, batch_size=4, quiet=True)  # fmt: skip
     assert 2 in traced_rows  # half of a training batch
@@ -186,22 +187,3 @@ def test_xla_compiles_keras_loop():
         model = zoo.build("recurrent:tiny", input_shape=info.input_shape, num_classes=10)
         zoo.compile_model(model, info, zoo.TrainConfig().replace(jit=jit))
         assert ("inner_loop" in vars(model.get_layer("lstm_1"))) == expected
-
-
-def test_the_second_version_still_has_the_gradient_of_the_first():
-    """Where this fails, the weights need not be put in another order any more."""
-    rng = np.random.default_rng(0)
-    x, h = tf.constant(rng.normal(size=(5, 2, 3)), tf.float32), tf.zeros((2, 4))
-    w, zeros = tf.Variable(rng.normal(size=(7, 16)).astype("float32")), tf.zeros(4)
-    layer = keras.layers.LSTM(4)
-    layer.build((2, 5, 3))
-    layer.set_weights([w[:3], w[3:], np.zeros(16)])
-    with tf.GradientTape(persistent=True) as tape:
-        out = tf.raw_ops.BlockLSTMV2(
-            seq_len_max=5, x=x, cs_prev=h, h_prev=h, w=w, wci=zeros, wcf=zeros, wco=zeros,
-            b=tf.zeros(16), cell_clip=0.0, use_peephole=False,
-        )  # fmt: skip
-        ours, theirs = tf.reduce_sum(out.h[-1]), tf.reduce_sum(layer(tf.transpose(x, [1, 0, 2])))
-    assert_close(ours, theirs, KERNELS)
-    right = tape.gradient(theirs, layer.cell.kernel.value)
-    assert not np.allclose(tape.gradient(ours, w)[:3], right, rtol=1e-3)

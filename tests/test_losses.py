@@ -12,6 +12,7 @@ import zoo
 from zoo import tasks
 from zoo.config.config import OptimizerConfig, TrainConfig
 from zoo.data import load as door
+from zoo.keras_fixes import masked_loss
 from zoo.tasks import losses
 from zoo.training.command_line import from_command_line
 from zoo.training.compile import class_weights
@@ -48,6 +49,13 @@ def test_a_loss_survives_its_config():
     assert (again.label_smoothing, again.gamma) == (0.1, 2.0)
 
 
+def test_a_loss_over_replicas_survives_its_config():
+    loss = masked_loss.MeanOfAllReplicas(losses.Crossentropy(0.1, 2.0))
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert (again.loss.label_smoothing, again.loss.gamma, again.name) == (0.1, 2.0, loss.name)
+    assert_close(again(IDS, LOGITS), loss.loss(IDS, LOGITS), ROUNDING)
+
+
 def gradient(loss):
     logits = tf.constant([[30.0, 0.0]])
     with tf.GradientTape() as tape:
@@ -58,9 +66,6 @@ def gradient(loss):
 
 def test_the_hardest_examples_have_a_gradient():
     assert_close(gradient(losses.Crossentropy(gamma=2.0)), [1, -1], ROUNDING)
-    keras_loss = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, from_logits=True)
-    # The trap that the loss steps round; once this fails, Keras has mended it.
-    np.testing.assert_array_equal(gradient(keras_loss), [0, 0])
 
 
 def test_accuracy_takes_class_ids_and_shares():

@@ -123,3 +123,12 @@ def test_a_schedule_without_its_length_is_refused():
     model = zoo.build("dense:tiny", input_shape=(13,), num_classes=3)
     with pytest.raises(zoo.InputError, match="steps_per_epoch"):
         zoo.compile_model(model, info, TrainConfig().replace(schedule="cosine"))
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_a_saved_model_names_an_optimizer_of_plain_keras(name):
+    config = OptimizerConfig(name=name, clip_norm=1.0)
+    for replicas in (1, 2):
+        saved = keras.saving.serialize_keras_object(make_optimizer(config, 10, replicas=replicas))
+        assert saved["module"] == "keras.optimizers"
+        assert keras.saving.deserialize_keras_object(saved).global_clipnorm == 1.0

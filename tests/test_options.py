@@ -15,6 +15,7 @@ from zoo import cli
 from zoo.config import constraints, options
 from zoo.config.arguments import _show_pairs
 from zoo.config.config import _PARTS, OPTIONS, TrainConfig, check_field, options_of
+from zoo.config.options import DataOptions
 from zoo.data import augment
 from zoo.training import compile as training
 from zoo.training.command_line import from_command_line
@@ -114,7 +115,9 @@ def arguments(name, value):
         return [flag, *_show_pairs(value)] if takes_pairs else None
     if isinstance(constraint, constraints.Names) and isinstance(value, tuple):
         return [flag, *value] if all(isinstance(part, str) for part in value) else None
-    of_text = (constraints.Text, constraints.Names, constraints.Joined, constraints.WordOrWeights)
+    of_text = (
+        constraints.Text, constraints.Names, constraints.Joined, constraints.Listed, constraints.WordOrWeights,
+    )  # fmt: skip
     parts = value if isinstance(value, tuple) and len(value) > 1 else (value,)
     if value == HUGE:
         return None  # which a text says as infinity
@@ -156,6 +159,8 @@ def doors(values, folder, *, of_train=True):
         found["command line"] = lambda: from_command_line(TrainConfig(), "", sum(said, []))
     if of_train and not {"model", "target", "columns"} & values.keys():  # those take other forms
         found["train"] = lambda: zoo.train("dense:tiny", "wine", **values)
+    if of_train and values.keys() < {field.name for field in dataclasses.fields(DataOptions)}:
+        found["load_dataset"] = lambda: zoo.load_dataset("wine", **values)
     return found
 
 

@@ -133,16 +133,6 @@ def test_each_signature_is_traced_once(in_tmp, monkeypatch):
     assert sorted(traced) == ["embed", "serve", "tensors"]
 
 
-def test_keras_still_traces_twice_what_it_exports(tmp_path):
-    """The trap that the export steps round; once this fails, Keras and TensorFlow agree on the context of a trace."""
-    traced, archive, model = [], keras.export.ExportArchive(), zoo.build_dense((4,), 2)
-    archive.track(model)
-    spec = keras.InputSpec(shape=(None, 4), dtype="float32")
-    archive.add_endpoint("serve", lambda x: traced.append(1) or model(x), [spec])
-    archive.write_out(str(tmp_path / "model"), verbose=False)
-    assert len(traced) == 2
-
-
 def test_nothing_but_the_format_is_in_the_folder(export):
     found = {path.relative_to(export).as_posix() for path in export.rglob("*") if path.is_file()}
     assert found == {

@@ -9,6 +9,7 @@ from tolerances import INT4, INT8, KERNELS, assert_close
 
 import zoo
 from zoo import shrinking
+from zoo.models.layers import all_layers
 from zoo.saving import golden_check, store, trained
 
 
@@ -143,9 +144,9 @@ def test_embeddings_of_every_kind_are_quantized(size, options, quantized, mode):
     model, small = zoo.build(size, **options), zoo.build(size, **options)
     small.set_weights(model.get_weights())
     share = trained.quantize(small, mode)
-    layers = [layer for layer in small._flatten_layers() if layer.quantization_mode == mode]
+    layers = [layer for layer in all_layers(small) if layer.quantization_mode == mode]
     assert {layer.name for layer in layers} == set(quantized)
-    held = sum(layer.count_params() for layer in model._flatten_layers() if layer.name in quantized)
+    held = sum(layer.count_params() for layer in all_layers(model) if layer.name in quantized)
     assert share == pytest.approx(held / model.count_params())
     ids = np.random.default_rng(0).integers(1, 100, (8, 20))
     ids[:, 15:] = 0

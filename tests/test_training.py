@@ -318,14 +318,6 @@ def test_xla_trains(in_tmp):
     assert np.isfinite(quick(jit="on").report.scores["accuracy"])
 
 
-def test_keras_still_lists_variables_twice_in_an_export(tmp_path):
-    """The trap that the export steps round; once this fails, Keras writes every weight once."""
-    model = zoo.build_dense((64,), 64, units=(256,))
-    model.export(tmp_path / "plain", verbose=False)
-    written = (tmp_path / "plain/variables/variables.data-00000-of-00001").stat().st_size
-    assert written > 1.8 * 4 * model.count_params()
-
-
 def test_data_config_has_the_arguments_of_load_dataset():
     import inspect
 

@@ -12,6 +12,7 @@ from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
 from zoo.data.prepare import prepare
 from zoo.models import checks
+from zoo.models.layers import all_layers
 from zoo.saving import store, trained
 from zoo.saving.export import export_model
 from zoo.tasks import model_checks
@@ -231,7 +232,8 @@ def _check_named(model, data):
 def _check_own(model, config):
     """Refuses settings that would have to be known before a model is built."""
     strategy = tf.distribute.get_strategy()
-    if strategy.num_replicas_in_sync > 1 and model._distribute_strategy is not strategy:
+    created = strategy.extended.variable_created_in_scope
+    if strategy.num_replicas_in_sync > 1 and not all(created(v.value) for v in model.variables):
         raise checks.InputError(
             "A model for several devices must be built inside of the strategy: pass a builder function in its place."
         )
@@ -281,7 +283,7 @@ def _call_builder(builder, arguments):
 
 def _check_inputs(model, arguments):
     """Returns a caller's model, unless it would take prepared inputs for something else without an error."""
-    layers = model._flatten_layers(include_self=False)  # nested models' too
+    layers = all_layers(model, include_self=False)  # nested models' too
     for layer in layers:
         if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
             raise checks.InputError(

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from zoo import families
 from zoo.models import checks
+from zoo.models.layers import all_layers
 
 STEPS = 200  # of a sequence of any length
 
@@ -44,7 +45,7 @@ def _forward_graph(model):
 @contextlib.contextmanager
 def _unrolled(model):
     """Within the block recurrent layers are traced step by step: of a loop only one step would be counted."""
-    loops = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
+    loops = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.RNN)]
     before = [layer.unroll for layer in loops]
     for layer in loops:
         layer.unroll = True

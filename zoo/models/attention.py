@@ -120,6 +120,25 @@ class Attention(keras.layers.Layer):
             raise checks.InputError(
                 "A cache holds earlier steps: it needs causal=True, or cross=True."
             )
+        q, (k, v), bias, cache = self._look_up(x, context, mask, context_mask, cache, position)
+        scores = self._scores(q, k, bias)
+        y = ops.matmul(self.drop(ops.cast(scores, v.dtype)), v)  # [B, H, T, D]
+        width = self.num_heads * v.shape[-1]
+        y = ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, ops.shape(q)[2], width))
+        y = self.out(y)
+        return y if cache is None else (y, cache)
+
+    def attention_scores(self, x, context=None, mask=None, context_mask=None):
+        """What each step takes of each step that it looks at, float32 `[B, H, T, S]`; the last axis adds up to 1.
+
+        Args:
+            x, context, mask, context_mask: As of a call.
+        """
+        q, (k, _), bias, _ = self._look_up(x, context, mask, context_mask)
+        return self._scores(q, k, bias)
+
+    def _look_up(self, x, context, mask, context_mask, cache=None, position=None):
+        """Queries, keys and values, what is added to the scores, and the cache with the steps of `x`."""
         start = 0 if position is None else position
         if self.cross:
             q = self._split_heads(self.query(x), 1)[0]
@@ -134,8 +153,7 @@ class Attention(keras.layers.Layer):
             if cache is not None:
                 cache = ops.slice_update(cache, (0, 0, 0, start, 0), qkv[1:])
                 kv = ops.unstack(cache, 2)
-        y = self.out(self._attend(q, *kv, self._bias(q, kv[0], mask, start)))
-        return y if cache is None else (y, cache)
+        return q, kv, self._bias(q, kv[0], mask, start), cache
 
     def empty_cache(self, batch_size, length):
         """A cache for self-attention over `length` steps, to be filled step by step."""
@@ -164,20 +182,13 @@ class Attention(keras.layers.Layer):
         # The later, the lower: where nothing is visible, the first step has the largest score by far.
         return ops.where(visible, 0.0, -1e9 * (1.0 + ops.cast(steps, "float32")))
 
-    def _weights(self, q, k, bias):
-        """What each step takes of each step that it looks at, float32 `[B, H, T, S]`; the last axis adds up to 1."""
+    def _scores(self, q, k, bias):
         # Not ops.dot_product_attention: on TensorFlow it is never fused, and scales and masks all scores one by one.
         scores = ops.matmul(q * q.shape[-1] ** -0.5, ops.transpose(k, (0, 1, 3, 2)))  # [B, H, T, S]
         scores = ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
         scores = scores if bias is None else scores + bias
         one = scores.shape[-1] == 1  # Keras would warn of a softmax over one step
         return ops.ones_like(scores) if one else ops.softmax(scores)
-
-    def _attend(self, q, k, v, bias):
-        weights = self._weights(q, k, bias)
-        y = ops.matmul(self.drop(ops.cast(weights, v.dtype)), v)  # [B, H, T, D]
-        width = self.num_heads * v.shape[-1]
-        return ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, ops.shape(q)[2], width))
 
     def compute_mask(self, x, mask=None):
         return None  # whoever adds the output to x has the mask of x

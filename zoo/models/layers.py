@@ -47,6 +47,17 @@ def classification_head(x, num_classes):
     return keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
 
 
+def all_layers(layer, include_self=True):
+    """A list of all layers within a model or a layer, however deep, each before those within it.
+
+    Args:
+        layer: A Keras model or layer.
+        include_self: Whether it is in the list itself.
+    """
+    # The only private attribute of Keras outside of keras_fixes: `model.layers` ends at blocks and nested models.
+    return list(layer._flatten_layers(include_self=include_self))
+
+
 @keras.saving.register_keras_serializable(package="zoo")
 class MaskedConv1D(keras.layers.Conv1D):
     """`Conv1D` that reads masked steps as zeros, which is what it reads beyond the border, and hands the mask on.

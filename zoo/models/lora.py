@@ -3,12 +3,10 @@
 import keras
 
 from zoo.models import checks
+from zoo.models.layers import all_layers
 
-# Where Keras's layers keep the weight and the matrix that starts at 0.
-_PARTS = (
-    ("_kernel", "kernel", "lora_kernel_b"),
-    ("_embeddings", "embeddings", "lora_embeddings_b"),
-)
+# The name of a weight, and the attribute that holds the matrix that starts at 0 beside it.
+_PARTS = (("kernel", "lora_kernel_b"), ("embeddings", "lora_embeddings_b"))
 
 
 def enable_lora(model, rank):
@@ -39,8 +37,8 @@ def enable_lora(model, rank):
     """
     checks.positive_int("rank", rank)
     adapted = 0
-    for layer in model._flatten_layers(include_self=False):
-        if layer.name == "logits" or any(True for _ in layer._flatten_layers(include_self=False)):
+    for layer in all_layers(model, include_self=False):
+        if layer.name == "logits" or all_layers(layer, include_self=False):
             continue
         for weight in layer.weights:
             weight.trainable = False
@@ -62,8 +60,9 @@ def merge_lora(model):
     Args:
         model: A Keras model, perhaps with adapted layers.
     """
-    for layer in model._flatten_layers(include_self=False):
-        for own, whole, factor in _PARTS:
+    for layer in all_layers(model, include_self=False):
+        for name, factor in _PARTS:
             if getattr(layer, "lora_enabled", False) and hasattr(layer, factor):
-                getattr(layer, own).assign(getattr(layer, whole))
+                (own,) = (weight for weight in layer.weights if weight.name == name)
+                own.assign(getattr(layer, name))  # the sum of the weight and the product
                 getattr(layer, factor).assign(keras.ops.zeros_like(getattr(layer, factor)))

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.saved_model import save_context
 
 from zoo import families, files
 from zoo.data.examples import as_unicode
 from zoo.data.prepare import takes_splits_alone
+from zoo.keras_fixes import export_trace, export_variables
 from zoo.models import checks, lora
 from zoo.saving import card as cards
 from zoo.saving import endpoints, graph_check, manifest
@@ -92,37 +92,12 @@ def _write_saved_model(folder, models, points):
     functions = {
         name: archive.add_endpoint(name, point.run, [point.specs]) for name, point in points.items()
     }
-    # Keras lists its own wrappers of the variables beside the variables, and TensorFlow would write both.
-    # With the bare variables in the list every weight is written once. Seeds are of no use to a served model.
-    trackable = archive._tf_trackable
-    trackable.variables = [weight.value for model in models for weight in model.weights]
-    trackable.trainable_variables, trackable.non_trainable_variables = [], []
-    _in_order(archive)
+    export_variables.list_once(archive, models)
     archive.write_out(str(folder), verbose=False)
     _forget_process(folder / "saved_model.pb")
-    with _as_saved():
+    with export_trace.as_saved():
         concrete = {name: function.get_concrete_function() for name, function in functions.items()}
     return {"serving_default": concrete["serve"], **concrete}
-
-
-def _in_order(archive):
-    """Brings the variables that Keras finds in the signatures, which come in any order, into that of the models."""
-    trackable, track = archive._tf_trackable, archive._filter_and_track_resources
-
-    def track_in_order():
-        with _as_saved():
-            track()
-        order = {variable.name: i for i, variable in enumerate(trackable.variables)}
-        trackable._all_variables = sorted(
-            trackable._all_variables, key=lambda v: (order.get(v.name, len(order)), v.name)
-        )
-
-    archive._filter_and_track_resources = track_in_order
-
-
-def _as_saved():
-    """The context in which TensorFlow saves. What is traced outside of it would be traced again."""
-    return save_context.save_context(tf.saved_model.SaveOptions())
 
 
 def _forget_process(path):

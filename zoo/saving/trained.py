@@ -8,6 +8,7 @@ from zoo import families
 from zoo.data import kinds
 from zoo.data.prepare import takes_splits_alone
 from zoo.models import checks
+from zoo.models.layers import all_layers
 from zoo.saving import card as cards
 from zoo.saving import gate, store
 from zoo.saving.endpoints import raw_inputs
@@ -71,7 +72,7 @@ def quantize(model, mode, leave_out=()):
         return is_one and layer.name not in leave_out
 
     total = model.count_params()
-    quantized = sum(layer.count_params() for layer in model._flatten_layers() if fits(layer))
+    quantized = sum(layer.count_params() for layer in all_layers(model) if fits(layer))
     model.quantize(mode, filters=fits, type_check=False)
     return quantized / total
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.keras_fixes.tensor_mask import mask_of
 from zoo.models import checks
 
 FOCAL_GAMMA = 2.0  # the best of Lin et al. 2017
@@ -84,7 +85,7 @@ class TokenAccuracy(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         right = matches(y_true, y_pred)
         weights = keras.ops.ones_like(right) if sample_weight is None else sample_weight
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = mask_of(y_pred)
         if mask is not None:
             weights = keras.ops.where(mask, weights, 0.0)
         super().update_state(keras.ops.reshape(right, (-1,)), keras.ops.reshape(weights, (-1,)))

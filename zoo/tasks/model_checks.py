@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.keras_fixes.tensor_origin import origin
 from zoo.models import checks
 
 # Functions whose output is no logit, and what may follow them without changing a value; in Keras's spelling, without `_`.
@@ -80,7 +81,7 @@ def named_outputs(model):
 def _last_function(output):
     """The name of what made a Keras tensor: an activation, or a layer; looks into models and past what keeps values."""
     while True:
-        layer, node, index = output._keras_history
+        layer, index, before = origin(output)
         if getattr(layer, "outputs", None):  # a model
             output = keras.tree.flatten(layer.outputs)[index]
             continue
@@ -92,4 +93,4 @@ def _last_function(output):
             name = "identity"
         if name not in VALUE_KEEPING:
             return name
-        output = layer._inbound_nodes[node].input_tensors[0]
+        output = before

@@ -5,7 +5,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data.kinds import text as texts
+from zoo.keras_fixes import layer_calls
 from zoo.models import attention, decoding, seq2seq
+from zoo.models.layers import all_layers
 from zoo.tasks import pictures, text_to_text
 from zoo.tasks.target_vocabulary import TargetVocabulary
 
@@ -24,22 +26,16 @@ def weights(model, inputs):
         Dict from the layer's path, such as `"decoder_block_1/cross_attention"`, to its weights, float32
         `[B, H, T, S]`: for each head, how much of each of the S steps goes into each of the T steps.
     """
-    found, watched = {}, []
-    for layer in model._flatten_layers(include_self=False):
-        if isinstance(layer, attention.Attention):
-            weigh = layer._weights
+    found = {}
 
-            def watch(q, k, bias, weigh=weigh, path=layer.path):
-                found[path] = weigh(q, k, bias)
-                return found[path]
+    def note(layer, arguments, options, outputs):
+        found[layer.path] = layer.attention_scores(*arguments, **options)
 
-            layer._weights = watch
-            watched.append(layer)
-    try:
+    layers = all_layers(model, include_self=False)
+    with layer_calls.watching(
+        [one for one in layers if isinstance(one, attention.Attention)], note
+    ):
         model(inputs, training=False)
-    finally:
-        for layer in watched:
-            del layer._weights
     return found
 
 

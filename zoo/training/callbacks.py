@@ -1,13 +1,14 @@
 """Callbacks that Keras lacks: a stop at numbers that are none, and the learning rate in the logs."""
 
-import contextlib
 import logging
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.keras_fixes import layer_calls
 from zoo.models import checks
+from zoo.models.layers import all_layers
 
 log = logging.getLogger("zoo")
 
@@ -126,33 +127,18 @@ def bad_output(model, inputs):
     if not _all_finite(inputs):
         return "the inputs of a training batch are not"
     found = []
-    with contextlib.ExitStack() as stack:
-        for layer in model._flatten_layers(include_self=False):
-            stack.enter_context(_watched(layer, found))
+
+    def note(layer, arguments, options, outputs):
+        if not _all_finite(outputs):
+            found.append(layer.name)
+
+    with layer_calls.watching(all_layers(model, include_self=False), note):
         model(inputs, training=False)
     if found:
         return (
             f"the first layer with an output of NaN or infinity on a training batch: {found[0]!r}"
         )
     return "so are all layers' outputs on a training batch: look at the targets, loss and metrics"
-
-
-@contextlib.contextmanager
-def _watched(layer, found):
-    """Adds the layer's name to `found` when it is called and gives an output that is not finite."""
-    call = layer.call
-
-    def watched(*arguments, **options):
-        outputs = call(*arguments, **options)
-        if not _all_finite(outputs):
-            found.append(layer.name)
-        return outputs
-
-    layer.call = watched
-    try:
-        yield
-    finally:
-        del layer.call
 
 
 def _all_finite(tensors):

@@ -5,12 +5,13 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.config import config as configs
+from zoo.keras_fixes import clip_before_reduce, sparse_gradients
 from zoo.models import checks
 from zoo.tasks import model_checks
 from zoo.tasks import task as row_of
-from zoo.training import accumulate, distill, fused
+from zoo.training import distill, fused, step
 from zoo.training import strategy as strategies
-from zoo.training.replicas import ReduceThenClip, prepare_loss, prepare_model
+from zoo.training.replicas import prepare_loss, prepare_model
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -88,8 +89,6 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     """
     checks.one_of("optimizer", config.name, OPTIMIZERS)
     kind = OPTIMIZERS[config.name]
-    if replicas > 1 and (config.clip_norm or config.clip_value):
-        kind = type(kind.__name__, (ReduceThenClip, kind), {})
     options = {}
     if config.name == "sgd":
         options = {"momentum": config.momentum, "nesterov": config.nesterov}
@@ -109,23 +108,9 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     )
     # Found anywhere in a weight's name; `scale` is that of RMS normalization.
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma", "^scale$"])
-    return _of_whole_gradients(optimizer)
-
-
-def _of_whole_gradients(optimizer):
-    """Adds up the gradients of a token that a batch holds several times, before the optimizer sees them.
-
-    An embedding's gradient has one slice for each occurrence, and Keras on TensorFlow clips and squares each by itself:
-    Adam's second moment becomes a sum of squares in place of the square of a sum.
-    """
-    apply = optimizer.apply
-
-    def apply_whole(grads, trainable_variables=None):
-        grads = [grad if grad is None else tf.convert_to_tensor(grad) for grad in grads]
-        return apply(grads, trainable_variables)
-
-    optimizer.apply = apply_whole
-    return optimizer
+    if replicas > 1 and (config.clip_norm or config.clip_value):
+        clip_before_reduce.reduce_then_clip(optimizer)
+    return sparse_gradients.add_up(optimizer)
 
 
 def check_class_weight(asked, info):
@@ -240,8 +225,7 @@ def compile_model(
         jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
         steps_per_execution=config.run.steps_per_execution,
     )
-    if teacher is not None:
-        distill.from_teacher(model, teacher, config.distill)
-    if config.optimizer.accumulate > 1:
-        accumulate.in_parts(model, config.optimizer.accumulate, strategy.num_replicas_in_sync)
+    distillation = None if teacher is None else distill.Distillation(teacher, config.distill)
+    if distillation or config.optimizer.accumulate > 1:
+        step.use(model, parts=config.optimizer.accumulate, distillation=distillation)
     return model

@@ -10,10 +10,12 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.models import checks
+from zoo.models.layers import all_layers
 from zoo.tasks import pictures
-from zoo.training import callbacks, distill
+from zoo.training import callbacks
 from zoo.training.compile import compile_model
 from zoo.training.fit import training_batches
+from zoo.training.step import teacher_of
 
 log = logging.getLogger("zoo")
 
@@ -57,7 +59,7 @@ def diagnose(model, splits, run):
     asked = run.config.diagnose
     if not (asked.find_lr or asked.overfit_batch):
         return False
-    variables = model.variables
+    teacher, variables = teacher_of(model), model.variables
     before = [keras.ops.convert_to_numpy(variable) for variable in variables]
     try:
         (find_learning_rate if asked.find_lr else overfit_batch)(model, splits, run)
@@ -66,14 +68,13 @@ def diagnose(model, splits, run):
             variable.assign(value)
         with run.strategy.scope():
             compile_model(
-                model, splits.info, _taught(run.config), steps_per_epoch=splits.steps_per_epoch
+                model,
+                splits.info,
+                run.config,
+                steps_per_epoch=splits.steps_per_epoch,
+                teacher=teacher,
             )
     return True
-
-
-def _taught(config):
-    """The config for a model that has met its teacher already, whose part of the loss stays."""
-    return config.replace(teacher=None)
 
 
 class _Steps(keras.callbacks.Callback):
@@ -119,7 +120,8 @@ def find_learning_rate(model, splits, run):
     lowest, highest = RATES
     rise = keras.optimizers.schedules.ExponentialDecay(lowest, count - 1, highest / lowest)
     with run.strategy.scope():
-        compile_model(model, splits.info, _taught(run.config), learning_rate=rise)
+        teacher = teacher_of(model)
+        compile_model(model, splits.info, run.config, learning_rate=rise, teacher=teacher)
 
     def is_over(steps):
         values = smoothed([step["loss"] for step in steps])
@@ -171,11 +173,10 @@ def overfit_batch(model, splits, run):
     """Trains on one batch only; writes `overfit_batch.png`, logs that it can be fitted, or raises `InputError`."""
     plain = run.config.replace(
         schedule="constant", warmup=0.0, weight_decay=0.0, ema=None,
-        label_smoothing=0.0, loss="auto", class_weight="none",
+        label_smoothing=0.0, loss="auto", class_weight="none", teacher=None,
     )  # fmt: skip
-    distill.without_teacher(model)
     with run.strategy.scope():
-        compile_model(model, splits.info, _taught(plain))
+        compile_model(model, splits.info, plain)
     batch = next(iter(dataclasses.replace(splits, policy="none").train_forever()))
     is_regression = not splits.task.loss_is_in_nats
 
@@ -208,7 +209,7 @@ def overfit_batch(model, splits, run):
 def _without_noise(model):
     """Switches dropout and other noise off; the next trace of the training step sees it."""
     kept = []
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         for kinds, names in _NOISE:
             if isinstance(layer, kinds):
                 kept += [(layer, name, getattr(layer, name)) for name in names]

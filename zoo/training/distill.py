@@ -1,11 +1,8 @@
 """Distillation: a student learns from the labels, and from what a teacher says of the same inputs.
 
 Keras's `Distiller` leaves weights of examples out (its documentation says "currently unused") and adds up the teacher's
-part over the devices of a strategy in place of taking its mean; and it is another model around the student, whose
-checkpoints would hold the teacher.
+part over the devices of a strategy in place of taking its mean.
 """
-
-import types
 
 from keras import ops
 
@@ -13,38 +10,40 @@ from zoo.models import checks
 from zoo.tasks import losses, task
 
 
-def from_teacher(model, teacher, options):
-    """Lets a compiled model learn from a teacher, too (Hinton et al. 2015).
+class Distillation:
+    """The training loss of a student, `(1 - w) * loss + w * T**2 * D(softmax(teacher / T), softmax(student / T))`.
 
-    Its training loss becomes `(1 - w) * loss + w * T**2 * D(softmax(teacher / T), softmax(student / T))`, where `D` is the
-    Kullback-Leibler divergence, `w` the teacher's weight and `T` the temperature. The validation loss stays that of the
-    labels.
+    `D` is the Kullback-Leibler divergence, `w` the teacher's weight and `T` the temperature. The validation loss stays
+    that of the labels.
+
+    Reference: Hinton et al. 2015, "Distilling the knowledge in a neural network".
 
     Args:
-        model: A compiled Keras model with logits for an output.
         teacher: A Keras model for the same inputs, with logits for the same classes. It is not trained.
         options: The `DistillConfig`.
     """
-    teacher.trainable = False
-    share, temperature = options.teacher_weight, options.teacher_temperature
-    soft, plain = losses.Crossentropy(), model.compute_loss
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        loss = plain(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
-        if not training:
-            return loss
-        told = ops.cast(teacher(x, training=False), "float32") / temperature
-        guess, shares = ops.cast(y_pred, "float32") / temperature, ops.softmax(told)
+    def __init__(self, teacher, options):
+        teacher.trainable = False
+        self.teacher = teacher
+        self.share, self.temperature = options.teacher_weight, options.teacher_temperature
+        self._crossentropy = losses.Crossentropy()
+
+    def __call__(self, loss, x, logits, sample_weight=None):
+        """The mixed loss of a batch.
+
+        Args:
+            loss: That of the labels, a scalar.
+            x: The inputs.
+            logits: The student's outputs `[B, classes]`.
+            sample_weight: Weights of the examples `[B]`, or `None`.
+        """
+        share, temperature, soft = self.share, self.temperature, self._crossentropy
+        told = ops.cast(self.teacher(x, training=False), "float32") / temperature
+        guess, shares = ops.cast(logits, "float32") / temperature, ops.softmax(told)
         best = soft(shares, told, sample_weight=sample_weight)
         taught = soft(shares, guess, sample_weight=sample_weight) - best
         return (1 - share) * loss + share * temperature**2 * taught
-
-    model.compute_loss = types.MethodType(compute_loss, model)
-
-
-def without_teacher(model):
-    """Gives a model its own loss back."""
-    model.__dict__.pop("compute_loss", None)
 
 
 def check(config, info, teacher):

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 
 from zoo import files
+from zoo.keras_fixes import monitor_op, start_within_epoch, symbolic_build
 from zoo.models import checks
-from zoo.training import checkpoints, replicas, signals, workers
+from zoo.training import checkpoints, signals, workers
 
 log = logging.getLogger("zoo")
 
@@ -77,7 +78,7 @@ class Checkpoints(keras.callbacks.Callback):
             return 0, 0, False
         state = found[0]
         self.set_model(model)
-        replicas.build_from_spec(model, element_spec)
+        symbolic_build.build_from_spec(model, element_spec)
         self._check(state)
         self.best, self.rows, self.seconds = state["best"], state["rows"], state["seconds"]
         self._write_metrics()
@@ -117,7 +118,11 @@ class Checkpoints(keras.callbacks.Callback):
         self._at_first = [_plain(callback, None) for callback in self.others]
         if self._taken_up:
             step = self._taken_up[0]["step"]
-            self._pass_over(step) if step else self.set_state()
+            if step:
+                executions = step // self.model.steps_per_execution
+                start_within_epoch.pass_over(self.model, executions, self._taken_up[0]["logs"])
+            else:
+                self.set_state()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -166,8 +171,7 @@ class Checkpoints(keras.callbacks.Callback):
             variable.assign(array)
         held = arrays[len(variables) :]
         for callback, (_, values) in zip(self.others, state["callbacks"]):
-            if getattr(callback, "monitor_op", self) is None:
-                callback._set_monitor_op()  # Keras's do so later, and change other values with it
+            monitor_op.find_direction(callback)  # which would change other values later
             vars(callback).update({key: _unpacked(value, held) for key, value in values.items()})
         self._taken_up = None
 
@@ -238,19 +242,6 @@ class Checkpoints(keras.callbacks.Callback):
         best = self.best and self.best["number"]
         checkpoints.keep(self.folder, number, newest=self.config.keep_checkpoints, best=best)
         self._saved_at = time.monotonic()
-
-    def _pass_over(self, steps):
-        """Makes Keras's loop pass over the first steps of its first epoch."""
-        model, train = self.model, self.model.train_function
-        left = [steps // model.steps_per_execution]
-
-        def pass_over(iterator):
-            left[0] -= 1
-            if not left[0]:
-                model.train_function = train
-            return self._taken_up[0]["logs"]
-
-        model.train_function = pass_over
 
     def _write_metrics(self):
         names = sorted({name for row in self.rows for name in row} - {"epoch"})

@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 
 from zoo.models import checks
-from zoo.training import accumulate, cluster, workers
+from zoo.training import cluster, workers
 
 log = logging.getLogger("zoo")
 
@@ -131,8 +131,12 @@ def check_together(strategy, config):
         InputError: The combination would fail, or train to something else without an error.
     """
     replicas = strategy.num_replicas_in_sync
-    if config.optimizer.accumulate > 1:
-        accumulate.check(config, replicas)
+    parts, batch = config.optimizer.accumulate, config.data.batch_size
+    if parts > 1 and batch % (parts * replicas):
+        raise checks.InputError(
+            f"accumulate={parts} cuts a batch of {batch} on {replicas} device(s) into unequal parts: use a batch_size "
+            f"that divides by {parts * replicas}."
+        )
     if workers.place(strategy).count > 1 and (
         config.diagnose.find_lr or config.diagnose.overfit_batch
     ):

@@ -1,8 +1,7 @@
-"""Several workers: the repair of what Keras 3 lacks for them, and how they agree.
+"""Several workers: their strategy, and how they agree.
 
-Keras does not train under `MultiWorkerMirroredStrategy` (keras-team/keras#20585) for two reasons. It builds a model from
-a batch that is spread over workers: `replicas.prepare_model` lets it build from the data's description. And it takes the
-mean of scalars over an axis that they do not have: `repair` below.
+Keras does not train under `MultiWorkerMirroredStrategy` by itself (keras-team/keras#20585): `keras_fixes/symbolic_build.py`
+and `keras_fixes/scalar_reduction.py` say why, and what is done about it.
 """
 
 import contextlib
@@ -13,37 +12,14 @@ import re
 import sys
 import time
 
-import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.backend.tensorflow import trainer
 
+from zoo.keras_fixes import scalar_reduction
 from zoo.models import checks
 from zoo.training import cluster
 
 log = logging.getLogger("zoo")
-
-MADE_FOR = "3.15"  # the Keras version whose function is replaced
-
-_reduce_of_keras = trainer.reduce_per_replica
-
-
-def repair():
-    """Replaces the function of Keras that reduces what the workers computed."""
-    if not keras.__version__.startswith(MADE_FOR + "."):
-        raise checks.InputError(
-            f"Training on several workers mends a function of Keras {MADE_FOR}; Keras {keras.__version__} is installed. "
-            f"Install keras~={MADE_FOR}.0."
-        )
-    trainer.reduce_per_replica = _reduce
-
-
-def _reduce(values, strategy, reduction):
-    if trainer._collective_all_reduce_multi_worker(strategy) and reduction in ("auto", "mean"):
-        return keras.tree.map_structure(
-            lambda value: strategy.reduce("MEAN", value, axis=None), values
-        )
-    return _reduce_of_keras(values, strategy, reduction)
 
 
 @functools.cache
@@ -59,7 +35,7 @@ def make_strategy():
             f"strategy='multi_worker' needs the variable {cluster.VARIABLE}, which says who the workers are. "
             "`zoo launch --workers 2 -- COMMAND` sets it for processes on this machine."
         )
-    repair()
+    scalar_reduction.repair()
     address, others = here.addresses[here.index], here.count - 1
     log.warning("worker %d at %s: waiting for %d more", here.index, address, others)
     try:

@@ -1,0 +1,14 @@
+"""Which way is better for a callback that watches a value.
+
+Fault: `EarlyStopping` and `ReduceLROnPlateau` find out only at the end of an epoch whether more or less is better, and set
+other values back as they do: the state of a callback that was restored before would be lost.
+Upstream: no issue known.
+Seen in: Keras 3.15.
+Way round: the private method that finds out is called before the state is restored.
+"""
+
+
+def find_direction(callback):
+    """Lets a callback with a model find out which way is better, if it is of those that do and has not yet."""
+    if getattr(callback, "monitor_op", callback) is None:
+        callback._set_monitor_op()
