@@ -268,3 +268,13 @@ def test_a_command_that_is_refused_ends_with_code_2(said, words, capsys):
         cli.main(["train", *said.split()])
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_what_is_left_out_of_a_comparison_is_none_in_its_place():
+    whole, without = TrainConfig().to_dict(), ("weights", "quiet", "optimizer")
+    part = TrainConfig(weights="x").replace(quiet=True).to_dict(without=without)
+    assert (part.pop("weights"), part["run"].pop("quiet"), part["optimizer"].pop("name")) == (
+        None,
+    ) * 3
+    del whole["weights"], whole["run"]["quiet"], whole["optimizer"]["name"]
+    assert part == whole
