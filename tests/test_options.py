@@ -15,13 +15,13 @@ from zoo import cli
 from zoo.config import constraints, options
 from zoo.config.arguments import _show_pairs
 from zoo.config.config import _PARTS, OPTIONS, TrainConfig, check_field, options_of
-from zoo.config.options import DataOptions
 from zoo.data import augment
 from zoo.training import compile as training
 from zoo.training.command_line import from_command_line
 
 TEXT, NOT_TEXTS = "nonsense!", [5, 0.5, True, ["a"], {"a": 1}]
 HUGE = 10**400  # larger than any float
+DATA = {field.name for field in dataclasses.fields(options.DataOptions)} - {"dataset"}
 # What an option needs beside it where its value alone excludes something.
 COMPANIONS = {"freeze": {"weights": "x"}, "nesterov": {"optimizer": "sgd"}}
 
@@ -116,8 +116,12 @@ def arguments(name, value):
     if isinstance(constraint, constraints.Names) and isinstance(value, tuple):
         return [flag, *value] if all(isinstance(part, str) for part in value) else None
     of_text = (
-        constraints.Text, constraints.Names, constraints.Joined, constraints.Listed, constraints.WordOrWeights,
-    )  # fmt: skip
+        constraints.Text,
+        constraints.Names,
+        constraints.Listed,
+        constraints.Joined,
+        constraints.WordOrWeights,
+    )
     parts = value if isinstance(value, tuple) and len(value) > 1 else (value,)
     if value == HUGE:
         return None  # which a text says as infinity
@@ -136,8 +140,8 @@ def as_lists(value):
     return list(value) if isinstance(value, tuple) else value
 
 
-def doors(values, folder, *, of_train=True):
-    """Way → function that sends options in by it, for every way that can say these values."""
+def doors(values, folder, *, refused=True):
+    """Way → function that sends options in by it, for every way that can say these values; some train where all is right."""
     nested = {}
     for name, value in values.items():
         option = OPTIONS[name]
@@ -157,10 +161,10 @@ def doors(values, folder, *, of_train=True):
     said = [arguments(name, value) for name, value in values.items()]
     if None not in said:
         found["command line"] = lambda: from_command_line(TrainConfig(), "", sum(said, []))
-    if of_train and not {"model", "target", "columns"} & values.keys():  # those take other forms
-        found["train"] = lambda: zoo.train("dense:tiny", "wine", **values)
-    if of_train and values.keys() < {field.name for field in dataclasses.fields(DataOptions)}:
+    if refused and values.keys() <= DATA:
         found["load_dataset"] = lambda: zoo.load_dataset("wine", **values)
+    if refused and not {"model", "target", "columns"} & values.keys():  # those take other forms
+        found["train"] = lambda: zoo.train("dense:tiny", "wine", **values)
     return found
 
 
@@ -185,11 +189,13 @@ def test_every_way_in_refuses_the_same_values_with_the_same_words(name, in_tmp):
 def test_every_way_in_takes_the_values_at_the_edges(name, in_tmp):
     for value in right_values(OPTIONS[name].constraint):
         values = {name: value} | (COMPANIONS.get(name, {}) if value else {})
-        ways = doors(values, in_tmp, of_train=False)
+        ways = doors(values, in_tmp, refused=False)
         if name == "resume":
             del ways["command line"]  # which would go on with that run
         for door, send in ways.items():
             assert send().flat()[name] == value, door
+        if name in DATA:
+            assert getattr(options.DataOptions().replace(**values), name) == value
 
 
 def test_every_field_of_every_part_is_an_option():
