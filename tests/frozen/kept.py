@@ -11,8 +11,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-
-from zoo.training import provenance
+import tensorflow as tf
 
 HERE = Path(__file__).parent
 MADE = "made.json"  # of a version: by which commit, packages and machine
@@ -47,12 +46,13 @@ def machine():
     lines = path.read_text().splitlines() if path.exists() else [platform.processor()]
     found = sorted({line for line in lines if line.startswith(words)}) or lines
     names = [line.partition(": ")[2] for line in found if line.startswith("model name")]
-    packages = provenance.packages()
     return {
         "processor": (names or [platform.processor()])[0],
         "features": hashlib.sha256("\n".join(found).encode()).hexdigest(),
-        "cores": provenance.cores(),
-        **{package: packages[package] for package in ("keras", "tensorflow", "numpy")},
+        "cores": len(os.sched_getaffinity(0)),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
         "settings": {name: os.environ[name] for name in _SETTINGS if name in os.environ},
     }
 

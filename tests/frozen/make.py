@@ -27,7 +27,6 @@ from frozen import kept
 
 import zoo
 from zoo.training import provenance, resume
-from zoo.training.config import TrainConfig
 
 ROOT = Path(__file__).parents[2]
 RNG = np.random.default_rng(0)
@@ -235,7 +234,7 @@ def make_configs(target, wanted):
         (target / f"{name}.yaml").write_text(text)
         values[name] = config.flat()
     for key, options in OPTIONS.items():
-        name, config = f"options-{key}", TrainConfig().replace(**options).check()
+        name, config = f"options-{key}", zoo.TrainConfig().replace(**options).check()
         record = yaml.safe_load(config.to_yaml()) | {"made_by": provenance.found()}
         (target / f"{name}.yaml").write_text(yaml.safe_dump(record, sort_keys=False))
         values[name] = config.flat()
