@@ -117,12 +117,12 @@ def test_a_model_of_an_earlier_version_is_built_again(version, name, tmp_path):
         assert_close(answer(model, inputs, card), golden[key], KERNELS, scale=1)
 
 
-@each("runs", slow=("recurrent", "distilled"))
+@each("stopped", slow=("recurrent", "distilled"))
 def test_a_run_of_an_earlier_version_goes_on_to_the_same_end(version, name, in_tmp, monkeypatch):
     monkeypatch.setattr(
         "zoo.api.export_model", lambda *_: None
     )  # the models have a test of their own
-    kept.unpack(version, f"runs/{name}", ".")
+    kept.unpack(version, f"stopped/{name}", ".")
     config = zoo.TrainConfig.of_run("run")
     if config.distill.teacher:
         kept.unpack(version, "exports/image-cnn", config.distill.teacher)

@@ -85,7 +85,7 @@ def pack(folders, path):
 
 
 def unpack(version, name, target):
-    """Unpacks an artifact, such as `"runs/dense"`, into a folder; returns the folder."""
+    """Unpacks an artifact, such as `"stopped/dense"`, into a folder; returns the folder."""
     with tarfile.open(HERE / version / f"{name}.tar.xz") as tar:
         tar.extractall(target, filter="data")
     return Path(target)

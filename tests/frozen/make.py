@@ -178,9 +178,9 @@ def _stopping(is_last):
 
 
 def make_runs(target, wanted):
-    if wanted("runs/distilled"):
+    if wanted("stopped/distilled"):
         kept.unpack(target.parent.name, f"exports/{TEACHER}", "teacher")
-    for name in [name for name in RUNS if wanted(f"runs/{name}")]:
+    for name in [name for name in RUNS if wanted(f"stopped/{name}")]:
         model, data, stop, options = RUNS[name]
         given = {"epochs": 3, "batch_size": 16, "quiet": True, "checkpoint_steps": 1}
         options = {**given, **options}
@@ -253,7 +253,7 @@ def main(*names):
     record = {"made_by": made, "machine": kept.machine()}
     (target / kept.MADE).write_text(json.dumps(record, indent=1) + "\n")
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        for part, make in (("exports", make_exports), ("runs", make_runs), ("configs", make_configs)):  # fmt: skip
+        for part, make in (("exports", make_exports), ("stopped", make_runs), ("configs", make_configs)):  # fmt: skip
             make(target / part, wanted)
         make_search(target, wanted)
     files = sorted(path for path in target.rglob("*") if path.is_file())
