@@ -40,11 +40,11 @@ def recompute(name, *, samples=5000):
         InputError: The data are not here, or the model's task is none that this module can judge.
     """
     model = zoo.load(name)
-    metric, said = next(iter(model.card["runs"][0]["scores"].items()))
+    metric, said = next(iter(model.card.runs[0].scores.items()))
     splits = convert.splits_of(model.card)
     raw = splits.pick("test", np.arange(len(splits.examples["test"])))
     if metric == "accuracy":
-        given = dict(zip(model.card["columns"], raw.T)) if model.card["columns"] else raw
+        given = dict(zip(model.card.columns, raw.T)) if model.card.columns else raw
         found = np.mean(model.predict(given)["class_id"] == splits.targets("test"))
     elif metric == "sequence_error":
         found = _word_error_rate(model, raw, splits)

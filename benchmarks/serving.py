@@ -122,7 +122,7 @@ def predict_overhead(name, rounds):
     model = zoo.load(name)
     golden = np.load(model.path / "assets.extra/golden.npz")
     raw = {k.partition("/")[2]: golden[k][:1] for k in golden if k.startswith("inputs/")}
-    given = raw if model.card["input_kind"] == "table" else next(iter(raw.values()))
+    given = raw if model.card.input_kind == "table" else next(iter(raw.values()))
     tensors = {key: tf.constant(values) for key, values in raw.items()}
     bare, whole = [], []
     for _ in range(rounds * SINGLE):
@@ -150,7 +150,7 @@ def judged(card, inputs, found):
 
     One way is open at a time: of texts of many lengths each keeps gigabytes.
     """
-    if card["task"] != "classification":
+    if card.task != "classification":
         return dict.fromkeys(found, (None, None))
     targets = convert.splits_of(card).targets("test")
     classes = {
@@ -172,7 +172,7 @@ def measured(name, rounds, known, place):
         verdicts = known["judged"]
     else:
         verdicts = judged(model.card, inputs, found)
-    family = model.card["builder"]["family"]
+    family = model.card.builder.family
     kept = {"family": family, "weights": weights, "judged": verdicts, "refused": refused}
     if not rounds:
         return kept

@@ -27,7 +27,7 @@ Several examples go into one request as more `instances`.
 def request_of(folder):
     """The signature's name, one golden example as TensorFlow Serving's REST interface takes it, and the golden answer."""
     card = cards.read(folder)
-    signature = "serving_bytes" if "serving_bytes" in card["signatures"] else "serving_default"
+    signature = "serving_bytes" if "serving_bytes" in card.signatures else "serving_default"
     golden = np.load(folder / manifest.EXTRA / "golden.npz")
     own = f"inputs:{signature}/"
     group = own if any(key.startswith(own) for key in golden) else "inputs/"

@@ -50,7 +50,7 @@ def measure(name, way):
     """A row: sizes and score of a model after `way`; `None` for the model as it ships."""
     if way is None:
         path = store.find(name)
-        scores = zoo.load(name).card["runs"][0]["scores"]  # of the weights that ship
+        scores = zoo.load(name).card.runs[0].scores  # of the weights that ship
     else:
         out = RUNS / f"{name}-{words(way).replace(' ', '_').replace('%', '').replace(',', '')}"
         shutil.rmtree(out, ignore_errors=True)  # of a call that was stopped

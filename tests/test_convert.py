@@ -34,7 +34,7 @@ def examples(folder):
 @pytest.mark.parametrize(("kind", "to"), CELLS)
 def test_a_converted_model_answers_as_the_saved_model(kind, to, run, in_tmp):
     folder = zoo.convert(run(kind), to)
-    assert folder == Path("converted") / f"{zoo.load(run(kind)).card['name']}-{to}"
+    assert folder == Path("converted") / f"{zoo.load(run(kind)).card.name}-{to}"
     inputs = examples(run(kind))
     wanted = zoo.load(run(kind)).signatures["tensors"](**inputs)
     found = runtimes.open_converted(folder, threads=1)(inputs)

@@ -70,7 +70,7 @@ def test_the_readme_shows_the_scores_of_the_cards():
         if path.is_dir():
             card = cards.read(store.find(path))
             (row,) = [line for line in shown.splitlines() if line.startswith(f"| `{path.name}`")]
-            assert cards.headline(card).replace("accuracy ", "").replace(" (3 seeds)", "") in row
+            assert card.headline.replace("accuracy ", "").replace(" (3 seeds)", "") in row
 
 
 def test_the_readme_lists_the_families():

@@ -20,8 +20,8 @@ def test_a_trained_model_goes_on_with_other_classes_and_sizes(in_tmp):
     assert trained.model.input_shape == (None, 8, 8, 1)
     assert trained.model.output_shape == (None, 3)
     card = zoo.load(trained.export).card
-    assert (card["builder"]["family"], card["builder"]["size"]) == ("cnn", "base")
-    assert card["builder"]["arguments"]["num_classes"] == 3
+    assert (card.builder.family, card.builder.size) == ("cnn", "base")
+    assert card.builder.arguments["num_classes"] == 3
     again = zoo.build(weights=trained.export)
     for a, b in zip(again.get_weights(), trained.model.get_weights()):
         np.testing.assert_array_equal(a, b)

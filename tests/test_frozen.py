@@ -10,6 +10,7 @@ from frozen import kept
 from tolerances import KERNELS, TRAINED, assert_close
 
 import zoo
+from zoo.saving import card as cards
 from zoo.saving import golden_check
 from zoo.training import checkpoints
 
@@ -62,10 +63,10 @@ def test_a_model_of_an_earlier_version_answers_as_it_did(version, name, tmp_path
         found = function(**{key: keras.ops.convert_to_tensor(values) for key, values in inputs_of(golden, signature).items()})  # fmt: skip
         assert_answers(found, golden, signature)
     raw = inputs_of(golden, "serving_default")
-    given = raw if model.card["input_kind"] == "table" else next(iter(raw.values()))
+    given = raw if model.card.input_kind == "table" else next(iter(raw.values()))
     assert_answers(model.predict(given), golden, "serving_default")
-    assert model.card["name"] == name
-    assert model.labels == tuple(model.card["labels"])
+    assert model.card.name == name
+    assert model.labels == model.card.labels
     assert name in repr(model)
 
 
@@ -78,9 +79,9 @@ def test_a_model_of_an_earlier_version_proves_itself_with_tensorflow_alone(versi
 
 def probabilities(model, inputs, card):
     logits = model(inputs)
-    if card["task"] == "multilabel":
+    if card.task == "multilabel":
         return keras.ops.sigmoid(logits)
-    return keras.ops.softmax(logits / card["runs"][0]["temperature"])
+    return keras.ops.softmax(logits / card.temperature)
 
 
 # Kind of input, or columns of several kinds → from the golden inputs of `tensors` to what the model takes.
@@ -102,17 +103,17 @@ REBUILT = {
 @each("exports")
 def test_a_model_of_an_earlier_version_is_built_again(version, name, tmp_path):
     folder = kept.unpack(version, f"exports/{name}", tmp_path / "1")
-    card = json.loads((folder / "assets.extra/card.json").read_text())
-    if card["builder"] is None:
+    card = cards.read(folder)
+    if card.builder is None:
         with pytest.raises(zoo.InputError, match="made from a model of its maker's own"):
             zoo.build(weights=folder)
         return
     model = zoo.build(weights=folder)
     assert model.count_params() > 0
-    kind = "mixed" if card["column_kinds"] else card["input_kind"]
-    if kind in PREPARED and card["task"] in REBUILT:
+    kind = "mixed" if card.column_kinds else card.input_kind
+    if kind in PREPARED and card.task in REBUILT:
         golden = np.load(folder / "assets.extra/golden.npz")
-        key, answer = REBUILT[card["task"]]
+        key, answer = REBUILT[card.task]
         inputs = PREPARED[kind](inputs_of(golden, "tensors"))
         assert_close(answer(model, inputs, card), golden[key], KERNELS, scale=1)
 

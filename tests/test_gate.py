@@ -102,7 +102,7 @@ def test_random_changes_are_refused_or_harmless(count, wine):
         try:
             with gate.checked(wine) as folder:
                 cards.read(folder)
-        except manifest.DamagedModelError:
+        except zoo.InputError:  # damaged, or of a version that does not exist yet
             refused += 1
         (wine / name).write_bytes(contents[name])
     assert refused > count / 5
@@ -142,9 +142,9 @@ def test_a_swap_after_the_check_has_no_effect(wine, monkeypatch):
 
     monkeypatch.setattr(graph_check, "check", check_then_swap)
     swapped = zoo.load(wine)
-    assert swapped.card["name"] == "wine_dense"
+    assert swapped.card.name == "wine_dense"
     np.testing.assert_array_equal(swapped.signatures["embed"](**ones(WINE))["embedding"], expected)
-    assert cards.read(wine)["name"] == "digits_dense"
+    assert cards.read(wine).name == "digits_dense"
 
 
 @pytest.mark.parametrize("moment", range(5))
@@ -159,16 +159,16 @@ def test_a_swap_while_files_are_copied_is_noticed(wine, moment, monkeypatch):
 
     monkeypatch.setattr(gate, "_copy_file", copy_then_swap)
     if moment == 0:
-        assert zoo.load(wine).card["name"] == "wine_dense"
+        assert zoo.load(wine).card.name == "wine_dense"
         return
     with pytest.raises(manifest.DamagedModelError, match="has changed|digits_dense"):
         model = zoo.load(wine)
-        assert model.card["name"] == "digits_dense"
+        assert model.card.name == "digits_dense"
         raise manifest.DamagedModelError("all of it is digits_dense")
 
 
 def ones(folder):
-    return {column: tf.ones(2) for column in cards.read(folder)["columns"]}
+    return {column: tf.ones(2) for column in cards.read(folder).columns}
 
 
 def test_loading_changes_nothing_and_leaves_nothing(wine, tmp_path, monkeypatch):

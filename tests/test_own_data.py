@@ -296,8 +296,8 @@ def test_a_family_of_the_caller_s(in_tmp):
     wine = zoo.load_dataset("wine")
     rows = dict(zip(wine.info.columns, wine.pick("test", range(5)).T, strict=True))
     assert loaded.predict(rows)["probabilities"].shape == (5, 3)
-    assert loaded.card["builder"] is None
-    assert loaded.card["config"]["model"] == "own:build_gated"
+    assert loaded.card.builder is None
+    assert loaded.card.config["model"] == "own:build_gated"
 
 
 def test_skip_bad_goes_on_without_what_cannot_be_used(in_tmp, caplog):

@@ -158,7 +158,7 @@ def test_columns_may_be_named_by_numbers(in_tmp):
     options = {"epochs": 1, "batch_size": 8, "quiet": True}
     trained = zoo.train("dense:tiny", table, target=3, columns=table.columns[:2], **options)
     loaded = zoo.load(trained.export)
-    assert loaded.card["columns"] == ["0", "1"]
+    assert loaded.card.columns == ("0", "1")
     assert len(loaded.predict(table[[0, 1]])["label"]) == 60
     with pytest.raises(zoo.InputError, match="Name the target column.*It has: 0, 1, 2, 3"):
         zoo.train("dense:tiny", table, target=4, **options)

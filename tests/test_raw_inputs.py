@@ -13,7 +13,7 @@ from zoo.data.kinds import text as texts
 from zoo.saving import card as cards
 from zoo.saving import inputs, manifest, store
 
-COLUMNS = {name: np.ones(3) for name in cards.read(store.find("wine_dense"))["columns"]}
+COLUMNS = {name: np.ones(3) for name in cards.read(store.find("wine_dense")).columns}
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +193,6 @@ def test_a_label_cannot_steer_the_terminal():
 def test_cards_that_would_lead_elsewhere_are_refused(key, value, in_tmp):
     card = cards.read(store.find("digits_cnn"))
     (in_tmp / manifest.EXTRA).mkdir()
-    (in_tmp / manifest.EXTRA / "card.json").write_text(json.dumps({**card, key: value}))
+    (in_tmp / manifest.EXTRA / "card.json").write_text(json.dumps({**card.to_json(), key: value}))
     with pytest.raises(manifest.DamagedModelError, match=f"no usable entry '{key}'"):
         cards.read(in_tmp)

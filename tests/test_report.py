@@ -315,7 +315,7 @@ def test_the_temperature_reaches_the_exported_model(tmp_path):
     text = (tmp_path / "run/report.md").read_text()
     assert f"ece {report.uncalibrated['ece']:.4f} before, {report.scores['ece']:.4f} after" in text
     model = zoo.load(done.export)
-    assert any(f"{report.temperature:.4g}" in step for step in model.card["preprocessing"])
+    assert any(f"{report.temperature:.4g}" in step for step in model.card.preprocessing)
     served = model.predict(splits.examples["test"].inputs)
     expected = scores.softmax(logits / report.temperature)
     sure = decided(expected)

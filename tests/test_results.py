@@ -51,11 +51,11 @@ def test_the_page_of_tuning_shows_what_was_measured():
 
 @pytest.mark.parametrize("name", sorted(set(FOUND) & set(shipped.names())))
 def test_a_card_has_the_scores_of_its_row(name):
-    runs = zoo.load(name).card["runs"]
+    runs = zoo.load(name).card.runs
     found = results.records(name, results.ROWS[name])
-    assert [run["seed"] for run in runs] == list(found)
+    assert [run.seed for run in runs] == list(found)
     for run in runs:
-        assert run["scores"].items() <= found[run["seed"]]["scores"].items()
+        assert run.scores.items() <= found[run.seed]["scores"].items()
 
 
 def test_figures_of_other_weights_leave_the_pages(monkeypatch):

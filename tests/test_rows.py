@@ -81,7 +81,7 @@ def _prepare_waves(splits, fixed_length):
 def _check_waves(inputs, card, vocabulary):
     waves = np.asarray(inputs)
     if waves.dtype != np.int16 or waves.ndim != 2:
-        raise zoo.InputError(f"{card['name']} takes int16 samples (N, steps).")
+        raise zoo.InputError(f"{card.name} takes int16 samples (N, steps).")
     return {"waveform": waves[..., None]}
 
 
@@ -128,7 +128,7 @@ def test_a_new_task_is_one_object(rows, in_tmp):
     preparation = zoo.prepare(door.make_splits(*door.read((x, counts), task="counts")))
     logits = trained.model.predict(preparation.inputs(x[:5]), verbose=0)
     assert_close(rates, np.exp(logits[:, 0]), KERNELS)
-    assert "deviance of a Poisson distribution" in model.card["protocol"]
+    assert "deviance of a Poisson distribution" in model.card.protocol
     np.save("x.npy", x[:2].astype("float32"))
     inputs = zoo.import_quietly("zoo.saving.inputs")
     assert inputs.as_text(next(iter(inputs.predict_files(model, ["x.npy"])))).endswith("expected")
@@ -143,8 +143,8 @@ def test_a_new_kind_of_input_is_one_object(rows, in_tmp):
     x, y = waves()
     trained = zoo.train("cnn:tiny", (x, y), **OPTIONS)
     model = zoo.load(trained.export)
-    assert model.card["input_kind"] == "waveform"
-    assert "samples divided by 32768" in model.card["preprocessing"]
+    assert model.card.input_kind == "waveform"
+    assert "samples divided by 32768" in model.card.preprocessing
     probabilities = model.predict(x[:5])["probabilities"]
     logits = trained.model.predict(x[:5, :, None] / 32768, verbose=0)
     assert_close(probabilities, keras.ops.softmax(logits), KERNELS)

@@ -23,7 +23,7 @@ from zoo.data import examples as sources
 from zoo.data import load as door
 from zoo.data.prepare import prepare
 from zoo.saving import card as cards
-from zoo.saving import endpoints, golden_check, load, manifest, store
+from zoo.saving import card_page, endpoints, golden_check, load, manifest, store
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
 NAMES = [path.name for path in sorted(SHIPPED.iterdir()) if path.is_dir()]
@@ -213,7 +213,7 @@ def test_wrong_images_are_refused(digits_run, inputs, words):
 
 def test_wrong_tables_are_refused(wine_run):
     model = zoo.load(wine_run)
-    good = dict.fromkeys(model.card["columns"], np.ones(2))
+    good = dict.fromkeys(model.card.columns, np.ones(2))
     cases = [
         ({k: v for k, v in good.items() if k != "alcohol"}, r"Missing: \['alcohol'\]"),
         ({"vintage": np.ones(2)}, r"Not known: \['vintage'\]"),
@@ -232,7 +232,7 @@ def test_wrong_tables_are_refused(wine_run):
 
 def test_columns_that_the_model_does_not_know_are_named_and_not_read(wine_run, caplog):
     model = zoo.load(wine_run)
-    good = dict.fromkeys(model.card["columns"], np.ones(2))
+    good = dict.fromkeys(model.card.columns, np.ones(2))
     with caplog.at_level("WARNING", "zoo"):
         answers = model.predict({**good, "vintage": np.ones(2)})["probabilities"]
     np.testing.assert_array_equal(answers, model.predict(good)["probabilities"])
@@ -319,9 +319,9 @@ def test_names_are_looked_up_in_order_and_unknown_ones_list_the_nearest(
 ):
     zoo.publish(digits_run, "my_digits")  # into ./saved_models
     zoo.publish(wine_run, "my_digits", folder=in_tmp / "elsewhere")
-    assert zoo.load("my_digits").card["data"]["name"] == "digits"
+    assert zoo.load("my_digits").card.data.name == "digits"
     monkeypatch.setenv("ZOO_MODELS_DIR", str(in_tmp / "elsewhere"))
-    assert zoo.load("my_digits").card["data"]["name"] == "wine"
+    assert zoo.load("my_digits").card.data.name == "wine"
     with pytest.raises(zoo.InputError, match="Did you mean 'my_digits'"):
         zoo.load("my_digit")
     (in_tmp / "empty").mkdir()
@@ -338,8 +338,8 @@ def test_publishing_makes_versions_a_table_and_scores_over_seeds(in_tmp, capsys)
     assert zoo.publish("run0", "wines", also=["run1"]).name == "1"
     assert zoo.publish("run0", "wines").name == "2"
     first = cards.read("saved_models/wines/1")
-    assert [run["seed"] for run in first["runs"]] == [0, 1]
-    assert "(2 seeds)" in cards.headline(first)
+    assert [run.seed for run in first.runs] == [0, 1]
+    assert "(2 seeds)" in first.headline
     assert zoo.verify("wines")["path"].endswith("2")
     assert (in_tmp / "saved_models/README.md").read_text() == store.render_table("saved_models")
     for bad, also, words in [
@@ -379,12 +379,11 @@ def test_a_card_says_how_its_scores_were_measured(digits_run, tmp_path, task, se
     preparation = SimpleNamespace(input_range=None, steps=[])
     splits = dataclasses.replace(splits, info=info, preparation=preparation)
     run = SimpleNamespace(folder=tmp_path, config=config)
-    signatures = cards.read(store.find(digits_run))["signatures"]
+    signatures = cards.read(store.find(digits_run)).signatures
     card = cards.make(splits, None, run, signatures)
-    assert words in card["protocol"]
-    card["runs"] *= 2
-    card["runs"][1] = card["runs"][1] | {"interval": None}  # too few examples, or an old run
-    shown = cards.render(card)
+    assert words in card.protocol
+    without = dataclasses.replace(card.runs[0], interval=None)  # too few examples, or an old run
+    shown = card_page.render(dataclasses.replace(card, runs=(*card.runs, without)))
     assert words in shown
     assert "nan" not in shown
     assert ("- classes: 0, 1" in shown) == (task != "generation")
@@ -396,7 +395,7 @@ def test_a_published_model_is_exported_again(in_tmp, monkeypatch):
     path = Path(zoo.renew("wine_dense"))
     assert path.parent == old.parent
     assert path.name == str(int(old.name) + 1)
-    assert cards.read(path)["runs"] == cards.read(old)["runs"]
+    assert cards.read(path).runs == cards.read(old).runs
     for name in ("variables/variables.data-00000-of-00001", "assets.extra/golden.npz"):
         assert (path / name).stat().st_size > 0
     splits = zoo.load_dataset("wine")

@@ -1,5 +1,6 @@
 """The cards of the shipped models say what the SavedModels do."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_a_score_comes_again_from_the_saved_model_alone(name):
 @pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith(EMBEDDED)])
 def test_a_score_comes_again_on_larger_data(name, request):
     if name.startswith(("mnist", "imdb")):
-        data = zoo.load(name).card["data"]["name"]
+        data = zoo.load(name).card.data.name
         if not (Path(request.getfixturevalue("prepared_mnist")) / data).exists():
             pytest.skip(f"needs {data}, prepared by TFDS in the folder that ZOO_DATA_DIR names")
     metric, found, said = recompute.recompute(name, samples=500)
@@ -34,7 +35,8 @@ def test_a_score_comes_again_on_larger_data(name, request):
 
 def test_other_tasks_are_refused(monkeypatch):
     model = zoo.load("wine_dense")
-    model.card["runs"][0]["scores"] = {"mase": 1.0}
+    scores = dataclasses.replace(model.card.runs[0], scores={"mase": 1.0})
+    model.card = dataclasses.replace(model.card, runs=(scores,))
     monkeypatch.setattr(zoo, "load", lambda name: model)
     with pytest.raises(zoo.InputError, match="Received: mase of wine_dense"):
         recompute.recompute("wine_dense")

@@ -96,7 +96,7 @@ def test_a_pruned_export_has_its_zeros_and_its_score(fine_tune, in_tmp):
     columns = dict(zip(splits.info.columns, splits.pick("test", range(report.num_test)).T))
     right = model.predict(columns)["class_id"] == splits.targets("test")
     assert report.scores["accuracy"] == pytest.approx(np.mean(right))
-    assert model.card["runs"][0]["shrunk"]["prune"] == 0.5
+    assert model.card.runs[0].shrunk["prune"] == 0.5
     assert "50% of the elements of all kernels of wine_dense together" in (path / "assets.extra/card.md").read_text()  # fmt: skip
     if fine_tune:
         assert report.scores["accuracy"] > 0.9
@@ -158,8 +158,8 @@ def test_embeddings_of_every_kind_are_quantized(size, options, quantized, mode):
 def test_a_smaller_size_learns_from_the_model(in_tmp):
     report, path = zoo.shrink("digits_cnn", distill="tiny", epochs=3, quiet=True)
     card = zoo.load(path).card
-    assert (card["builder"]["family"], card["builder"]["size"]) == ("cnn", "tiny")
-    assert card["config"]["distill"]["teacher"].endswith(str(store.find("digits_cnn")))
+    assert (card.builder.family, card.builder.size) == ("cnn", "tiny")
+    assert card.config["distill"]["teacher"].endswith(str(store.find("digits_cnn")))
     assert report.scores["accuracy"] > 0.2
 
 

@@ -143,7 +143,7 @@ def test_a_saved_model_is_a_layer_of_another_model(run):
     path = run("image") / "export/1"
     layer = keras.layers.TFSMLayer(path, call_endpoint="embed", trainable=False)
     image = keras.Input((None, None, 1), dtype="uint8", name="image")
-    width = zoo.load(run("image")).card["signatures"]["embed"]["outputs"]["embedding"][1][1]
+    width = zoo.load(run("image")).card.signatures["embed"]["outputs"]["embedding"][1][1]
     features = keras.ops.reshape(layer({"image": image})["embedding"], (-1, width))
     model = keras.Model(image, keras.layers.Dense(2)(features))
     assert len(model.trainable_weights) == 2  # those of the new layer

@@ -168,9 +168,7 @@ def _models(options):
             except checks.InputError as error:
                 print(f"{name:<14} {error}")
                 continue
-            print(
-                f"{name:<14} {card.describe_model(shipped)} on {shipped['data']['name']}: {card.headline(shipped)}"
-            )
+            print(f"{name:<14} {shipped.model} on {shipped.data.name}: {shipped.headline}")
     if not names:
         raise checks.InputError(f"No model matches {options.pattern!r}. `zoo models` lists all.")
 

@@ -125,9 +125,9 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
     source = store.find(name_or_path)
     with gate.checked(source) as folder:
         card = cards.read(folder, shown=source)
-    if distill is None and (card["builder"] or {}).get("quantize"):
+    if distill is None and card.builder and card.builder.quantize:
         raise checks.InputError(
-            f"{card['name']} is quantized already: prune or quantize the model that it was made from."
+            f"{card.name} is quantized already: prune or quantize the model that it was made from."
         )
     config = _config(card, source, distill, fine_tune, options)
     if distill is not None:
@@ -152,28 +152,28 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
                 "%s: %.0f%% of the weights; other layers stay as they are", quantize, 100 * share
             )
         report = evaluate_model(model, splits, run, history)
-        _add_to_score(run.folder, {"from": card["name"], "prune": prune, "quantize": quantize})
+        _add_to_score(run.folder, {"from": card.name, "prune": prune, "quantize": quantize})
         path = export.export_model(model, splits, run)
         if prune is not None:
             _check_sparsity(path, prune)
         sizes = [store.weights_size(folder) / 1024 for folder in (source, path)]
-        log.info("weights on disk: %.0f KiB, of %s %.0f KiB", sizes[1], card["name"], sizes[0])
+        log.info("weights on disk: %.0f KiB, of %s %.0f KiB", sizes[1], card.name, sizes[0])
         return report, path
 
 
 def _config(card, source, distill, fine_tune, options):
     """The config of the run: the one that the model was trained with, and what shrinking changes."""
-    config = TrainConfig.from_mapping(card["config"], card["name"])
-    has_data = isinstance(card["config"].get("data"), dict) and "dataset" in card["config"]["data"]
-    if card["builder"] is None or not has_data or config.data.dataset == OWN_DATA:
+    config = TrainConfig.from_mapping(card.config, card.name)
+    has_data = isinstance(card.config.get("data"), dict) and "dataset" in card.config["data"]
+    if card.builder is None or not has_data or config.data.dataset == OWN_DATA:
         raise checks.InputError(
-            f"{card['name']} was made from a model or data of its maker's own, and cannot be trained again here."
+            f"{card.name} was made from a model or data of its maker's own, and cannot be trained again here."
         )
     defaults = TrainConfig().flat()
     fresh = ("out", "resume", "strategy", "replicas", "weights", "freeze", "teacher")
     changes = {key: defaults[key] for key in fresh}
     if distill is not None:
-        model = distill if ":" in distill else f"{card['builder']['family']}:{distill}"
+        model = distill if ":" in distill else f"{card.builder.family}:{distill}"
         changes |= {"model": model, "model_args": {}, "teacher": str(source)}
     else:
         # An average of the weights would bring back what was set to zero.

@@ -1,61 +1,173 @@
 """The card: what a model is, where it comes from, how well it does, and what it is not for."""
 
+import dataclasses
 import json
 import statistics
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from zoo import files
-from zoo.data import kinds
+from zoo.models import checks
+from zoo.saving import card_page
+from zoo.saving.card_entries import Builder, Data, Entries, RunScores, unusable, up_to_date
 from zoo.saving.manifest import EXTRA, DamagedModelError
-from zoo.tasks import task
 
-_TEXTS, _LISTS, _DICTS = ("name", "task", "input_kind"), ("input_shape", "preprocessing", "labels", "columns", "runs"), ("data", "signatures", "config")  # fmt: skip
-# What every card holds; a card may come from anybody.
-_ENTRIES = {**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_LISTS, list), **dict.fromkeys(_DICTS, dict)}  # fmt: skip
+VERSION = 1  # counts up with a change that an older reader would take for something else
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Card(Entries, Mapping):
+    """What `card.json` says of a model. Until 0.3.0 it can be read as the dict in that file, too: `card["labels"]`.
+
+    Attributes:
+        name: Of the model.
+        builder: The `Builder`; `None` for a model of its maker's own.
+        task: A key into TASKS.
+        data: The `Data`.
+        input_kind: A key into KINDS.
+        input_shape: Of one prepared example.
+        input_range: Lowest and highest of the features that it was trained on; `None` for other inputs.
+        preprocessing: What the graph does to raw inputs, in words.
+        signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
+        labels: The classes' names.
+        columns: A table's or a series' columns.
+        column_kinds: `"number"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
+        text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
+        text_unit: What texts are split into.
+        runs: The `RunScores` of each seed; the weights are those of the first.
+        protocol: How the scores were measured, in words.
+        config: The `TrainConfig`, as a dict.
+        made_by: Versions, platform, date, commit and command.
+        limits: What the model is not for.
+    """
+
+    name: str
+    builder: Builder | None
+    task: str
+    data: Data
+    input_kind: str
+    input_shape: tuple[int, ...]
+    input_range: tuple[float, float] | None
+    preprocessing: tuple[str, ...]
+    signatures: Mapping
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    column_kinds: tuple[str, ...]
+    text_size: tuple[int, int] | None
+    text_unit: str
+    runs: tuple[RunScores, ...]
+    protocol: str
+    config: Mapping
+    made_by: Mapping
+    limits: str
+    others: Mapping = dataclasses.field(default_factory=dict)
+
+    @property
+    def model(self):
+        """Family and size, or the name of the caller's own model."""
+        return self.builder.model if self.builder else self.config["model"]
+
+    @property
+    def temperature(self):
+        """What the logits are divided by."""
+        return self.runs[0].temperature
+
+    @property
+    def headline(self):
+        """The first score over all seeds, in words: `accuracy 0.9931 ± 0.0004 (3 seeds)`."""
+        name = next(iter(self.runs[0].scores))
+        values = [run.scores[name] for run in self.runs]
+        if len(values) == 1:
+            return f"{name} {values[0]:.4f} (1 seed)"
+        return f"{name} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)} seeds)"
+
+    @classmethod
+    def from_json(cls, content, where="The card"):
+        """Makes a card of what JSON gives, also of an older version.
+
+        Args:
+            content: What `card.json` holds.
+            where: What messages begin with.
+
+        Raises:
+            DamagedModelError: It is no card, or lacks an entry; the message names it.
+            InputError: A newer version of the project wrote it.
+        """
+        content = content if isinstance(content, dict) else {}
+        version = content.get("card_version")
+        if type(version) is int and version > VERSION:
+            raise checks.InputError(
+                f"{where} is of version {version}, which a newer keras-zoo wrote; this one reads cards up to version "
+                f"{VERSION}. Upgrade it: pip install --upgrade keras-zoo."
+            )
+        content = up_to_date(content, "card")
+        key = unusable(content)
+        if key is not None:
+            raise DamagedModelError(f"{where} has no usable entry {key!r}.")
+        fields = cls._fields({key: content[key] for key in content if key != "card_version"})
+        builder = content["builder"]
+        fields["builder"] = None if builder is None else Builder.from_json(builder)
+        fields["data"] = Data.from_json(content["data"])
+        fields["runs"] = tuple(map(RunScores.from_json, content["runs"]))
+        return cls(**fields)
+
+    def to_json(self):
+        """The card as `card.json` holds it."""
+        return {"card_version": VERSION, **super().to_json()}
+
+    def __getitem__(self, key):
+        warnings.warn(
+            f"a card is read by attributes: card.{key} in place of card[{key!r}], which works until keras-zoo 0.3.0",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.to_json()[key]
+
+    def __iter__(self):
+        return iter(self.to_json())
+
+    def __len__(self):
+        return len(self.to_json())
 
 
 def make(splits, builder, run, signatures):
-    """Collects the card of an export.
+    """Makes the card of an export.
 
     Args:
         splits: The `Splits`, with their `Preparation`.
-        builder: Dict with `family`, `size` and `arguments`; `None` for a model that is not of the table.
+        builder: The `Builder`; `None` for a model that is not of the table.
         run: The `Run`, whose folder holds `config.yaml` and `score.json`.
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
     """
     info, preparation = splits.info, splits.preparation
+    counts = {split: len(examples) for split, examples in splits.examples.items()}
     config = yaml.safe_load((run.folder / "config.yaml").read_text())
     made_by = config.pop("made_by")
-    score = json.loads((run.folder / "score.json").read_text())
-    return {
-        "card_version": 1,
-        "name": run.folder.name,
-        "builder": builder,
-        "task": info.task,
-        "data": {
-            "name": info.name,
-            "source": info.source,
-            "licence": info.licence,
-            "examples": {split: len(data) for split, data in splits.examples.items()},
-        },
-        "input_kind": info.kind,
-        "input_shape": list(info.input_shape),
-        "input_range": preparation.input_range,
-        "preprocessing": [*preparation.steps, *_calibration(score)],
-        "signatures": signatures,
-        "labels": list(info.labels),
-        "columns": list(info.columns),
-        "column_kinds": list(info.column_kinds),
-        "text_size": info.text_size,
-        "text_unit": info.text_unit,
-        "runs": [score],
-        "protocol": _protocol(splits.task, run.config),
-        "config": config,
-        "made_by": made_by,
-        "limits": info.limits,
-    }
+    score = RunScores.from_json(json.loads((run.folder / "score.json").read_text()))
+    return Card(
+        name=run.folder.name,
+        builder=builder,
+        task=info.task,
+        data=Data(name=info.name, source=info.source, licence=info.licence, examples=counts),
+        input_kind=info.kind,
+        input_shape=tuple(info.input_shape),
+        input_range=preparation.input_range,
+        preprocessing=(*preparation.steps, *_calibration(score)),
+        signatures=signatures,
+        labels=tuple(info.labels),
+        columns=tuple(info.columns),
+        column_kinds=tuple(info.column_kinds),
+        text_size=info.text_size,
+        text_unit=info.text_unit,
+        runs=(score,),
+        protocol=_protocol(splits.task, run.config),
+        config=config,
+        made_by=made_by,
+        limits=info.limits,
+    )
 
 
 def _protocol(task, config):
@@ -66,17 +178,12 @@ def _protocol(task, config):
     return "; ".join(["test split, read once after training", kept, *task.protocol(config)])
 
 
-def _shrunk(shrunk):
-    if shrunk["prune"] is not None:
-        return f"pruned: {shrunk['prune']:.0%} of the elements of all kernels of {shrunk['from']} together are zero"
-    return f"quantized: weights of dense layers and embeddings of {shrunk['from']} in {shrunk['quantize']}"
-
-
-def _calibration(score):
-    temperature = score.get("temperature", 1.0)
-    if temperature == 1.0:
+def _calibration(run):
+    if run.temperature == 1.0:
         return []
-    return [f"logits divided by {temperature:.4g}, a temperature fitted on the validation split"]
+    return [
+        f"logits divided by {run.temperature:.4g}, a temperature fitted on the validation split"
+    ]
 
 
 def read(folder, *, shown=None):
@@ -86,157 +193,23 @@ def read(folder, *, shown=None):
         folder: The folder of a version.
         shown: The folder that messages name, where `folder` is a copy of it.
 
+    Returns:
+        A `Card`.
+
     Raises:
         DamagedModelError: It is no card, or lacks an entry; the message names it.
+        InputError: A newer version of the project wrote it.
     """
+    where = f"{shown or folder}: {EXTRA}/card.json"
     try:
-        card = json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
+        content = json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DamagedModelError(
-            f"{shown or folder}: {EXTRA}/card.json cannot be read: {error}"
-        ) from None
-    card = card if isinstance(card, dict) else {}
-    usable = {key: isinstance(card.get(key), kind) for key, kind in _ENTRIES.items()}
-    usable["name"] = usable["name"] and _is_file_name(card["name"])
-    if usable["input_kind"] and usable["input_shape"]:
-        kind, rank = card["input_kind"], len(card["input_shape"])
-        usable["input_kind"] = kind in kinds.KINDS
-        usable["input_shape"] = not usable["input_kind"] or kinds.kind(kind).fits(rank)
-    usable["builder"] = card.get("builder") is None or _is_builder(card["builder"])
-    for key, is_usable in usable.items():
-        if not is_usable:
-            raise DamagedModelError(
-                f"{shown or folder}: {EXTRA}/card.json has no usable entry {key!r}."
-            )
-    return card
-
-
-def _is_file_name(name):
-    """Whether a file of this name lies in the folder it is put into, and can be shown."""
-    return name.isprintable() and name not in ("", ".", "..") and not set(name) & {"/", "\\"}
-
-
-def _is_builder(value):
-    """Whether it names a family and a size, and gives plain arguments: of a dict Keras makes whatever object it names."""
-    parts = [value.get(key) for key in ("family", "size")] if isinstance(value, dict) else [None]
-    arguments = value.get("arguments") if isinstance(value, dict) else None
-    if not all(isinstance(part, str) for part in parts) or not isinstance(arguments, dict):
-        return False
-    waiting = list(arguments.values())
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, list):
-            waiting += found
-        elif not isinstance(found, (int, float, str, type(None))):
-            return False
-    return True
+        raise DamagedModelError(f"{where} cannot be read: {error}") from None
+    return Card.from_json(content, where)
 
 
 def write(folder, card):
     """Writes `card.json` and `card.md`."""
     extra = Path(folder) / EXTRA
-    files.write_atomic(extra / "card.json", json.dumps(card, indent=1) + "\n")
-    files.write_atomic(extra / "card.md", render(card))
-
-
-def headline(card):
-    """The first score over all seeds, in words: `accuracy 0.9931 ± 0.0004 (3 seeds)`."""
-    name = next(iter(card["runs"][0]["scores"]))
-    values = [run["scores"][name] for run in card["runs"]]
-    if len(values) == 1:
-        return f"{name} {values[0]:.4f} (1 seed)"
-    return f"{name} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)} seeds)"
-
-
-def describe_model(card):
-    """Family and size, or the name of the caller's own model."""
-    builder = card["builder"]
-    return f"{builder['family']}:{builder['size']}" if builder else card["config"]["model"]
-
-
-def render(card):
-    """Renders the card as Markdown."""
-    data, made_by = card["data"], card["made_by"]
-    lines = [
-        f"# {card['name']}",
-        "",
-        f"{describe_model(card)} for {card['task']} on {data['name']}: {headline(card)}.",
-        "",
-        "## Use",
-        "",
-        "```python",
-        "import tensorflow as tf",
-        "model = tf.saved_model.load(folder)  # the one that holds saved_model.pb",
-        f"outputs = model.signatures['serving_default']({_example_call(card)})",
-        "```",
-        "",
-        "| signature | inputs | outputs |",
-        "| --- | --- | --- |",
-    ]
-    for name, signature in card["signatures"].items():
-        lines.append(
-            f"| {name} | {_tensors(signature['inputs'])} | {_tensors(signature['outputs'])} |"
-        )
-    shape = card["input_shape"]
-    sizes = dict(zip(("height", "width", "channels"), shape)) | {"shape": tuple(shape)}
-    sizes |= {"steps": shape[0] if shape else 0, "columns": ", ".join(card["columns"])}
-    lines += [
-        "",
-        f"- input: {kinds.kind(card['input_kind']).meaning.format(**sizes)}",
-        f"- preprocessing, inside the graph: {'; '.join(card['preprocessing'])}",
-    ]
-    if card["labels"] and task(card["task"]).targets != "none":
-        shown = ", ".join(card["labels"][:20]) + (", ..." if len(card["labels"]) > 20 else "")
-        lines.append(f"- classes: {shown}")
-    if shrunk := card["runs"][0].get("shrunk"):
-        lines.append(f"- {_shrunk(shrunk)}")
-    lines += [
-        f"- limits: {card['limits']}",
-        "",
-        "## Scores",
-        "",
-        *_score_lines(card),
-    ]
-    counts = ", ".join(f"{split} {count:,}" for split, count in data["examples"].items())
-    lines += [
-        "",
-        "## Origin",
-        "",
-        f"- data: {data['name']} ({counts}), {data['source']}; licence: {data['licence']}",
-        f"- command: `{made_by['command']}`",
-        f"- made on {made_by['date']} with keras {made_by['keras']}, tensorflow {made_by['tensorflow']}, "
-        f"Python {made_by['python']}, on {made_by['device']}",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _score_lines(card):
-    names = list(card["runs"][0]["scores"])
-    yield f"Protocol: {card['protocol']}. The weights here are those of the first row."
-    yield ""
-    yield f"| seed | {' | '.join(names)} | 95 % of the first | test examples | training time |"
-    yield "| --- |" + " --- |" * (len(names) + 3)
-    for run in card["runs"]:
-        values = " | ".join(f"{value:.4f}" for value in run["scores"].values())
-        ends = run.get("interval")
-        interval = f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "-"
-        seconds = "unknown" if run["fit_seconds"] is None else f"{run['fit_seconds']:.0f} s"
-        yield f"| {run['seed']} | {values} | {interval} | {run['num_test']:,} | {seconds} |"
-
-
-def _tensors(tensors):
-    shown = [
-        f"`{name}` {dtype} {_shape(shape)}" for name, (dtype, shape) in list(tensors.items())[:4]
-    ]
-    return ", ".join(shown) + (f", ... ({len(tensors)} in all)" if len(tensors) > 4 else "")
-
-
-def _shape(shape):
-    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
-
-
-def _example_call(card):
-    names = list(card["signatures"]["serving_default"]["inputs"])
-    shown = ", ".join(f"{n}={n if n.endswith('s') else n + 's'}" for n in names[:3])
-    return shown + (", ..." if len(names) > 3 else "")
+    files.write_atomic(extra / "card.json", json.dumps(card.to_json(), indent=1) + "\n")
+    files.write_atomic(extra / "card.md", card_page.render(card))

@@ -57,9 +57,9 @@ def convert(name_or_path, to, *, quantize=None, out=None):
 
 def _convert_checked(source, folder, to, quantize, out):
     card = cards.read(folder, shown=source)
-    options = {"to": to, "quantize": quantize, **_plan(card, to, quantize), "model": card["name"]}
+    options = {"to": to, "quantize": quantize, **_plan(card, to, quantize), "model": card.name}
     runtimes.need(to)
-    name = "-".join([card["name"], to, *([quantize] if quantize else [])])
+    name = "-".join([card.name, to, *([quantize] if quantize else [])])
     out = files.claim_folder(out or Path("converted") / name)
     try:
         return _convert(folder, card, options, out)
@@ -70,25 +70,25 @@ def _convert_checked(source, folder, to, quantize, out):
 
 def _plan(card, to, quantize):
     """How a model is converted; raises `InputError` for one that is known not to be."""
-    if "tensors" not in card["signatures"]:
+    if "tensors" not in card.signatures:
         raise checks.InputError(
-            f"{card['name']} has no signature 'tensors': export it again, with zoo renew or by another run."
+            f"{card.name} has no signature 'tensors': export it again, with zoo renew or by another run."
         )
-    if task(card["task"]).is_looped:
+    if task(card.task).is_looped:
         raise checks.InputError(
-            f"{card['name']} writes its answers in a loop of changing shapes, which no converter takes: LiteRT's and tf2onnx's "
+            f"{card.name} writes its answers in a loop of changing shapes, which no converter takes: LiteRT's and tf2onnx's "
             "fail on it, and OpenVINO's, too. Serve it with TensorFlow."
         )
-    family = (card["builder"] or {}).get("family")
-    loops, kind = to == "litert" and family == "recurrent", kinds.kind(card["input_kind"])
+    family = card.builder.family if card.builder else None
+    loops, kind = to == "litert" and family == "recurrent", kinds.kind(card.input_kind)
     if loops and not (kind.is_drawn or kind.vocabulary):
         raise checks.InputError(
-            f"{card['name']} is a recurrent model of {card['input_kind']}: LiteRT needs its loop traced for one example, "
+            f"{card.name} is a recurrent model of {card.input_kind}: LiteRT needs its loop traced for one example, "
             "which is done for images and texts only. Use onnx or openvino."
         )
     if loops and quantize == "int8":
         raise checks.InputError(
-            f"{card['name']} is a recurrent model, and LiteRT's calibration for int8 crashes on its loop. "
+            f"{card.name} is a recurrent model, and LiteRT's calibration for int8 crashes on its loop. "
             "Use 'dynamic', which stores the weights in 8 bits."
         )
     single = loops or (to == "litert" and kind.vocabulary is not None)
@@ -104,13 +104,13 @@ def _convert(source, card, options, out):
         child = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if child.returncode:
         raise checks.InputError(
-            f"{card['name']} cannot be converted to {options['to']}: {_reason(child)}"
+            f"{card.name} cannot be converted to {options['to']}: {_reason(child)}"
         )
     options.pop("examples", None)
     described = {**options, **json.loads(child.stdout.splitlines()[-1])}
     text = (source / manifest.PATH).read_text(encoding="utf-8")
     described["manifest_sha256"] = json.loads(text)["sha256"]
-    described["signature"] = card["signatures"]["tensors"]
+    described["signature"] = card.signatures["tensors"]
     files.write_atomic(out / runtimes.DESCRIPTION, json.dumps(described, indent=1) + "\n")
     vocabulary = source / manifest.EXTRA / "vocabulary.json"
     if vocabulary.exists():
@@ -147,9 +147,9 @@ def examples_of(card, split, count=None):
 
 def splits_of(card):
     """The data that a model was trained on; raises `InputError` where they have no name."""
-    config = TrainConfig.from_mapping(card["config"], card["name"])
+    config = TrainConfig.from_mapping(card.config, card.name)
     if config.data.dataset == OWN_DATA:
         raise checks.InputError(
-            f"{card['name']} was trained on data from memory, which are needed here and cannot be read again."
+            f"{card.name} was trained on data from memory, which are needed here and cannot be read again."
         )
     return load_dataset(**data_options(config))

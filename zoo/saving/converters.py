@@ -80,12 +80,12 @@ def _function(signature, saved_model, options):
 def _retraced(saved_model):
     """The same function from the rebuilt model: the loop of a recurrent layer keeps the shapes that it was traced with."""
     card, model = cards.read(saved_model), trained.build_trained(None, None, saved_model, {})
-    temperature = card["runs"][0].get("temperature", 1.0)
-    answer = task(card["task"]).answer
+    temperature = card.temperature
+    answer = task(card.task).answer
 
     def run(**given):
         (values,) = given.values()
-        features = values / 255 if kinds.kind(card["input_kind"]).is_drawn else values
+        features = values / 255 if kinds.kind(card.input_kind).is_drawn else values
         return answer(tf.cast(model(features, training=False), tf.float32), temperature)
 
     return run

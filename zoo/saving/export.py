@@ -64,9 +64,7 @@ def export_model(model, splits, run):
         if splits.kind.vocabulary is not None:
             _write_vocabulary(folder, splits)
         signatures = {name: _describe_signature(function) for name, function in concrete.items()}
-        builder = _builder(run.config, preparation)
-        if mode := score.get("shrunk", {}).get("quantize"):
-            builder["quantize"] = mode
+        builder = _builder(run.config, preparation, score.get("shrunk", {}).get("quantize"))
         card = cards.make(splits, builder, run, signatures)
         cards.write(folder, card)
         manifest.write(folder)
@@ -80,7 +78,7 @@ def _exported_before(run, score):
         path = base / str(version)
         with contextlib.suppress(manifest.DamagedModelError):
             manifest.check(path)
-            return path if cards.read(path)["runs"] == [score] else None
+            return path if cards.read(path).runs == (cards.RunScores.from_json(score),) else None
     return None
 
 
@@ -146,7 +144,7 @@ def _describe_signature(function):
     return {"inputs": describe(inputs), "outputs": describe(function.structured_outputs)}
 
 
-def _builder(config, preparation):
+def _builder(config, preparation, mode):
     """What rebuilds the model; `None` for a model that is not of the table."""
     if not families.is_listed(config.model):
         return None
@@ -155,4 +153,4 @@ def _builder(config, preparation):
         **preparation.builder_arguments,
         **families.arguments(config.model, config.model_args),
     }
-    return {"family": family, "size": size, "arguments": arguments}
+    return cards.Builder(family=family, size=size, arguments=arguments, quantize=mode)

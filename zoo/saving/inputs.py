@@ -96,7 +96,7 @@ def _expand(given):
 def _read(model, path):
     """Yields (names of the examples, raw inputs of a batch) of a file."""
     card, content = model.card, None
-    kind = kinds.kind(card["input_kind"])
+    kind = kinds.kind(card.input_kind)
     if path == "-":
         content = sys.stdin.buffer.read()
         if not content:
@@ -111,7 +111,7 @@ def _read(model, path):
         yield _read_csv(path, content, card, kind)
     else:
         raise checks.InputError(
-            f"{card['name']} takes {kind.name} inputs as .csv{kind.other_files}. Received: {path}"
+            f"{card.name} takes {kind.name} inputs as .csv{kind.other_files}. Received: {path}"
         )
 
 
@@ -138,7 +138,7 @@ def _bytes(path, content):
 
 
 def _read_csv(path, content, card, kind):
-    columns = zip(card["columns"], card.get("column_kinds") or (), strict=False)
+    columns = zip(card.columns, card.column_kinds or (), strict=False)
     texts = [name for name, is_of in columns if is_of != "number"]
     frame = user_files.read_csv(path, content, texts=texts)
     if len(frame) == 0:

@@ -26,7 +26,7 @@ class LoadedModel:
 
     Attributes:
         path: The folder of the version.
-        card: The card, a dict.
+        card: The `Card`.
         labels: The classes' names.
         signatures: Name → TensorFlow function.
     """
@@ -35,14 +35,14 @@ class LoadedModel:
         """Loads the checked copy `folder` of the model in `path`."""
         self.path = Path(path)
         self.card = cards.read(folder, shown=path)
-        self.labels = tuple(self.card["labels"])
+        self.labels = self.card.labels
         self._vocabulary = _vocabulary(folder)
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
         self.signatures = dict(self._loaded.signatures)
 
     def __repr__(self):
         return (
-            f"<{self.card['name']} ({cards.describe_model(self.card)}), {self.card['task']} of {self.card['input_kind']}; "
+            f"<{self.card.name} ({self.card.model}), {self.card.task} of {self.card.input_kind}; "
             f"signatures: {', '.join(sorted(self.signatures))}>"
         )
 
@@ -86,11 +86,11 @@ class LoadedModel:
     def decode(self, latent):
         """The images of latent vectors `[N, L]`, float32 `[N, H, W, C]` in 0..1; of a VAE."""
         checks.one_of("signature", "decode", self.signatures)
-        width = self.card["signatures"]["decode"]["inputs"]["latent"][1][-1]
+        width = self.card.signatures["decode"]["inputs"]["latent"][1][-1]
         latent = numbers.as_float32("latent", latent)
         if latent.ndim != 2 or latent.shape[1] != width:
             raise checks.InputError(
-                f"Latent vectors of {self.card['name']} have shape (N, {width}). Received: {latent.shape}"
+                f"Latent vectors of {self.card.name} have shape (N, {width}). Received: {latent.shape}"
             )
         return self._run("decode", {"latent": latent})["image"].numpy()
 
@@ -142,10 +142,10 @@ class LoadedModel:
         )
 
     def _check(self, inputs):
-        kind = kinds.kind(self.card["input_kind"])
+        kind = kinds.kind(self.card.input_kind)
         found = kind.check_raw(inputs, self.card, self._vocabulary)
         if len(next(iter(found.values()))) == 0:
-            raise checks.InputError(f"{self.card['name']} received no examples.")
+            raise checks.InputError(f"{self.card.name} received no examples.")
         return found
 
 

@@ -1,5 +1,6 @@
 """Published models exported again, so that old weights have the signatures of today."""
 
+import dataclasses
 import json
 import tempfile
 from pathlib import Path
@@ -36,16 +37,17 @@ def renew(name, *, folder="saved_models"):
     with gate.checked(old) as checked, tempfile.TemporaryDirectory() as place:
         card = cards.read(checked, shown=old)
         run_folder = Path(place)
-        settings = card["config"] | {"made_by": card["made_by"]}
+        settings = card.config | {"made_by": card.made_by}
         (run_folder / "config.yaml").write_text(yaml.safe_dump(settings))
-        (run_folder / "score.json").write_text(json.dumps(card["runs"][0]))
+        (run_folder / "score.json").write_text(json.dumps(card.runs[0].to_json()))
         config = TrainConfig.from_yaml(run_folder / "config.yaml")
         splits = load_dataset(**data_options(config))
         model = trained.build_trained(None, None, checked, {})
         run = Run(config, run_folder, make_strategy("one"))
         new = export_model(model, splits.mapped(prepare(splits)), run)
         _check_same(old, checked, new)
-        return store.add_version(new, cards.read(new) | {"runs": card["runs"]}, name, folder)
+        renewed = dataclasses.replace(cards.read(new), runs=card.runs)
+        return store.add_version(new, renewed, name, folder)
 
 
 def _check_same(old, checked, new):

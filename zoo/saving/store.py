@@ -1,5 +1,6 @@
 """Folders of SavedModels: finding a model by name, publishing a run's export, the generated table."""
 
+import dataclasses
 import logging
 import os
 import shutil
@@ -107,12 +108,12 @@ def publish(run, name, *, also=(), folder="saved_models"):
     card = cards.read(source)
     for other in also:
         other_card = cards.read(find(other))
-        if _without_seed(other_card["config"]) != _without_seed(card["config"]):
+        if _without_seed(other_card.config) != _without_seed(card.config):
             raise checks.InputError(
                 f"{other} has other settings than {run}: only the seed may differ."
             )
-        card["runs"] += other_card["runs"]
-    seeds = [entry["seed"] for entry in card["runs"]]
+        card = dataclasses.replace(card, runs=card.runs + other_card.runs)
+    seeds = [run.seed for run in card.runs]
     if len(set(seeds)) < len(seeds):
         raise checks.InputError(f"The runs repeat a seed: {seeds}.")
     return add_version(source, card, name, folder)
@@ -123,7 +124,7 @@ def add_version(source, card, name, folder):
     with files.new_version(Path(folder) / name) as staged:
         unsigned = shutil.ignore_patterns(Path(manifest.SIGNATURE).name)  # of another card
         shutil.copytree(source, staged["folder"], dirs_exist_ok=True, ignore=unsigned)
-        cards.write(staged["folder"], {**card, "name": name})
+        cards.write(staged["folder"], dataclasses.replace(card, name=name))
         manifest.write(staged["folder"])
     write_table(folder)
     return staged["path"]
@@ -161,13 +162,13 @@ def render_table(folder):
         newest = path / str(versions[-1])
         try:
             card = cards.read(newest)
-        except manifest.DamagedModelError as error:
+        except checks.InputError as error:  # damaged, or of a newer version
             log.warning("not in the table: %s", error)
             continue
         size = weights_size(newest) / 1024
         lines.append(
             f"| [{path.name}]({path.name}/{versions[-1]}/{manifest.EXTRA}/card.md) "
-            f"| {', '.join(map(str, versions))} | {cards.describe_model(card)} | {card['data']['name']} "
-            f"| {cards.headline(card)} | {size:,.0f} KiB | {card['data']['licence']} |"
+            f"| {', '.join(map(str, versions))} | {card.model} | {card.data.name} "
+            f"| {card.headline} | {size:,.0f} KiB | {card.data.licence} |"
         )
     return "\n".join(lines) + "\n"

@@ -25,26 +25,20 @@ def build_trained(model, size, weights, arguments):
 
 def _build(path, folder, model, size, weights, arguments):
     card = cards.read(folder, shown=path)
-    builder = card["builder"]
+    builder = card.builder
     if builder is None:
         raise checks.InputError(
             f"{weights} was made from a model of its maker's own: load it with zoo.load."
         )
-    if model not in (
-        None,
-        builder["family"],
-        f"{builder['family']}:{builder['size']}",
-    ) or size not in (None, builder["size"]):
-        raise checks.InputError(
-            f"{weights} is a {builder['family']}:{builder['size']}: leave family and size out."
-        )
+    if model not in (None, builder.family, builder.model) or size not in (None, builder.size):
+        raise checks.InputError(f"{weights} is a {builder.model}: leave family and size out.")
     for key in arguments:
         checks.one_of("argument together with weights", key, ("num_classes", "name"))
-    saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder["arguments"].items()}
-    built = families.family(builder["family"]).build(**{**saved, **arguments})
+    saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder.arguments.items()}
+    built = families.family(builder.family).build(**{**saved, **arguments})
     classes = saved.get("num_classes")
     new = ("logits",) if arguments.get("num_classes", classes) != classes else ()
-    if mode := builder.get("quantize"):
+    if mode := builder.quantize:
         quantize(built, mode, leave_out=new)  # what is quantized cannot be trained
     copy_weights(built, folder, path, new)
     return built
@@ -100,7 +94,7 @@ def from_weights(config):
     path = store.find(config.weights)
     with gate.checked(path) as folder:
         card = cards.read(folder, shown=path)
-    builder, kind = card["builder"], kinds.kind(card["input_kind"])
+    builder, kind = card.builder, kinds.kind(card.input_kind)
     if builder is None or kind.vocabulary is not None:
         why = (
             "reads texts by a vocabulary of its own"
@@ -111,10 +105,9 @@ def from_weights(config):
             f"{config.weights} {why}: it cannot go on training here. Use it with zoo.load."
         )
     data = {"input_shape", "num_classes", "vocabulary_size"}
-    given = {key: value for key, value in builder["arguments"].items() if key not in data}
-    size = config.data.image_size or (tuple(card["input_shape"][:2]) if kind.is_drawn else None)
-    model = f"{builder['family']}:{builder['size']}"
-    return config.replace(model=model, model_args=given, image_size=size)
+    given = {key: value for key, value in builder.arguments.items() if key not in data}
+    size = config.data.image_size or (card.input_shape[:2] if kind.is_drawn else None)
+    return config.replace(model=builder.model, model_args=given, image_size=size)
 
 
 @takes_splits_alone
@@ -134,10 +127,10 @@ def teacher(splits, run):
     info, taught = splits.info, load(name)
     card = taught.card
     same = {
-        "task": (card["task"], info.task),
-        "kind of input": (card["input_kind"], info.kind),
-        "size of input": (tuple(card["input_shape"]), tuple(info.input_shape)),
-        "classes": (tuple(card["labels"]), info.labels),
+        "task": (card.task, info.task),
+        "kind of input": (card.input_kind, info.kind),
+        "size of input": (card.input_shape, tuple(info.input_shape)),
+        "classes": (card.labels, info.labels),
     }
     for what, (theirs, ours) in same.items():
         if theirs != ours:
@@ -163,13 +156,13 @@ def _check_preparation(model, taught, splits):
     raw = {name: tf.constant(values) for name, values in raw_inputs(examples, splits.info).items()}
     wanted = taught.signatures["serving_default"](**raw)["probabilities"]
     logits = model(splits.preparation.inputs(examples), training=False)
-    temperature = taught.card["runs"][0].get("temperature", 1.0)
+    temperature = taught.card.temperature
     answers = task(splits.info.task).answer(tf.cast(logits, tf.float32), temperature)
     found = answers["probabilities"]
-    is_exact = taught.card["config"]["run"].get("precision", "float32") == "float32"
+    is_exact = taught.card.config["run"].get("precision", "float32") == "float32"
     # Written so that NaN counts as another answer.
     if not np.all(np.abs(found - wanted) <= (1e-3 if is_exact else 3e-2)):
         raise checks.InputError(
-            f"{taught.card['name']} cannot teach {splits.info.name}: it was trained on inputs prepared in another way "
-            f"({'; '.join(taught.card['preprocessing'])}), or scaled by other numbers. Train a teacher on the same data."
+            f"{taught.card.name} cannot teach {splits.info.name}: it was trained on inputs prepared in another way "
+            f"({'; '.join(taught.card.preprocessing)}), or scaled by other numbers. Train a teacher on the same data."
         )

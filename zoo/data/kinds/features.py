@@ -51,26 +51,26 @@ def _prepare(splits, fixed_length):
 
 
 def _check_raw(inputs, card, vocabulary):
-    values, shape = np.asarray(inputs), tuple(card["input_shape"])
+    values, shape = np.asarray(inputs), tuple(card.input_shape)
     if values.shape[1:] != shape or values.dtype.kind not in "fiub":
         raise checks.InputError(
-            f"{card['name']} takes numbers of shape {('N', *shape)}. "
+            f"{card.name} takes numbers of shape {('N', *shape)}. "
             f"Received: {values.dtype} of shape {values.shape}"
         )
-    low, high = card.get("input_range") or (-np.inf, np.inf)
+    low, high = card.input_range or (-np.inf, np.inf)
     sizes = np.abs(values.astype("float64")).mean(axis=tuple(range(1, values.ndim)))
     too_large = sizes > 10 * max(abs(low), abs(high), 1e-30)
     if too_large.any():
         row = int(np.argmax(too_large))
         raise checks.InputError(
-            f"{card['name']} was trained on values in {low:.4g}..{high:.4g}. Received values up to "
+            f"{card.name} was trained on values in {low:.4g}..{high:.4g}. Received values up to "
             f"{np.abs(values[row]).max():.4g} in example {row}: bring them to the same scale."
         )
     return {"features": numbers.finite("features", values.astype("float32"))}
 
 
 def _of_frame(frame, names, path, card):
-    shape = card["input_shape"]
+    shape = card.input_shape
     if _is_row(list(frame.columns)):
         raise checks.InputError(
             f"{path} needs a header line: its first line holds numbers ({', '.join(frame.columns[:3])})."
@@ -78,7 +78,7 @@ def _of_frame(frame, names, path, card):
     if len(frame.columns) != np.prod(shape) or any(t.kind not in "iuf" for t in frame.dtypes):
         raise checks.InputError(
             f"{path} has {len(frame.columns)} columns of {', '.join(sorted(set(map(str, frame.dtypes))))}; "
-            f"{card['name']} takes {np.prod(shape)} numbers."
+            f"{card.name} takes {np.prod(shape)} numbers."
         )
     return names, frame.to_numpy("float32").reshape(len(frame), *shape)
 

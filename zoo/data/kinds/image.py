@@ -282,14 +282,14 @@ def _signatures(info, serve, images):
 
 def _check_raw(inputs, card, vocabulary):
     try:
-        values, channels = np.asarray(inputs), card["input_shape"][-1]
+        values, channels = np.asarray(inputs), card.input_shape[-1]
     except ValueError:
         raise checks.InputError(
-            f"{card['name']} received images of several sizes: a batch has one; call it once for each size."
+            f"{card.name} received images of several sizes: a batch has one; call it once for each size."
         ) from None
     if channels == 1 and values.ndim == 3 and values.shape[-1] in (3, 4):
         raise checks.InputError(
-            f"{card['name']} takes grey images. Received: {values.dtype} of shape {values.shape}, as of one in colour."
+            f"{card.name} takes grey images. Received: {values.dtype} of shape {values.shape}, as of one in colour."
         )
     if channels == 1 and values.ndim == 3 and values.shape[-1] == 1:
         raise checks.InputError(
@@ -300,7 +300,7 @@ def _check_raw(inputs, card, vocabulary):
     if values.dtype != np.uint8 or values.ndim != 4 or values.shape[-1] != channels:
         is_array = values.dtype.kind in "biufc"
         raise checks.InputError(
-            f"{card['name']} takes a batch of uint8 images (N, height, width, {channels}) with pixels "
+            f"{card.name} takes a batch of uint8 images (N, height, width, {channels}) with pixels "
             f"0..255. Received: {f'{values.dtype} of shape {values.shape}' if is_array else type(inputs).__name__}"
         )
     if 0 in values.shape[1:]:
@@ -310,7 +310,7 @@ def _check_raw(inputs, card, vocabulary):
 
 def _of_file(path, content, card):
     try:
-        return decode(content, card["input_shape"][-1]).numpy()[None]
+        return decode(content, card.input_shape[-1]).numpy()[None]
     except tf.errors.OpError as error:
         raise checks.InputError(
             f"{path} cannot be read as an image (PNG, JPEG, BMP or GIF): it is damaged or no image."

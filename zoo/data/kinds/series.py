@@ -260,7 +260,7 @@ def _prepare(splits, fixed_length):
 
 def is_one(values, card):
     """Whether an array holds the steps of one series, and not several."""
-    width = card["input_shape"][1]
+    width = card.input_shape[1]
     return (values.ndim == 1 and width == 1) or (values.ndim == 2 and values.shape[1] == width)
 
 
@@ -268,18 +268,18 @@ def _columns_of_model(frame, card):
     """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
     named = frame.rename(columns=lambda title: examples.column_name(str(title)))
     check_time(named)
-    for column in card["columns"]:
+    for column in card.columns:
         checks.one_of("column of the model", column, list(named.columns))
-    values = [tables.convert_column(name, named[name], "number") for name in card["columns"]]
+    values = [tables.convert_column(name, named[name], "number") for name in card.columns]
     return np.stack(values, -1)
 
 
 def _check_raw(inputs, card, vocabulary):
-    steps, width = card["input_shape"]
+    steps, width = card.input_shape
     values = _columns_of_model(inputs, card) if hasattr(inputs, "columns") else np.asarray(inputs)
     if values.dtype.kind not in "fiu" or values.ndim not in (1, 2, 3):
         raise checks.InputError(
-            f"{card['name']} takes numbers over time. Received: {values.dtype} of shape {values.shape}"
+            f"{card.name} takes numbers over time. Received: {values.dtype} of shape {values.shape}"
         )
     if is_one(values, card):
         values = values.reshape(1, -1, width)
@@ -287,7 +287,7 @@ def _check_raw(inputs, card, vocabulary):
         values = values[..., None]
     if values.ndim != 3 or values.shape[2] != width or values.shape[1] < steps:
         raise checks.InputError(
-            f"{card['name']} forecasts from {steps} steps of {', '.join(card['columns'])}: pass an array "
+            f"{card.name} forecasts from {steps} steps of {', '.join(card.columns)}: pass an array "
             f"({steps}, {width}) or (N, {steps}, {width}), with the newest step last; of longer ones the newest steps "
             f"are read. Received: shape {np.shape(inputs)}"
         )

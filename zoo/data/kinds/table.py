@@ -121,8 +121,8 @@ def _as_numbers(rows, info, inputs):
 
 
 def _check_raw(inputs, card, vocabulary):
-    columns = card["columns"]
-    kinds = _kinds_of(columns, card.get("column_kinds"))
+    columns = card.columns
+    kinds = _kinds_of(columns, card.column_kinds)
     if not hasattr(inputs, "keys"):
         raise checks.InputError(
             f"A table's inputs are a DataFrame or a dict of columns. Received: {type(inputs)}"
@@ -139,7 +139,7 @@ def _check_raw(inputs, card, vocabulary):
         )
     if extra:
         log.warning("columns that the model does not know are not read: %s", ", ".join(extra))
-    has_gaps = bool(card.get("column_kinds"))
+    has_gaps = bool(card.column_kinds)
     arrays = {
         column: kinds_of_columns.check_raw(column, given[column], kind, has_gaps)
         for column, kind in kinds.items()

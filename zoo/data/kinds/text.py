@@ -222,10 +222,10 @@ def _check_raw(inputs, card, vocabulary):
     if isinstance(inputs, (str, bytes)):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
     texts = [decode(text) for text in numbers.one_each("texts", np.asarray(inputs, object))]
-    unit = card.get("text_unit", "words")
+    unit = card.text_unit
     if None in texts:
         raise checks.InputError(f"Example {texts.index(None)} is no UTF-8 text: pass strings.")
-    long, strange, length = 0, [], card["text_size"][0]
+    long, strange, length = 0, [], card.text_size[0]
     for row, text in enumerate(texts):
         found = units(text, unit)
         if not found:
@@ -240,7 +240,7 @@ def _check_raw(inputs, card, vocabulary):
     if strange:
         examples.log.warning(
             "%d of %d texts hold no %s that %s knows, first example %d: the answer to them means nothing",
-            len(strange), len(texts), unit, card["name"], strange[0],
+            len(strange), len(texts), unit, card.name, strange[0],
         )  # fmt: skip
     return {"text": np.array(texts, object)}
 

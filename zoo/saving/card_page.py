@@ -1,0 +1,98 @@
+"""The card as a page for people: `card.md`."""
+
+from zoo.data import kinds
+from zoo.tasks import task
+
+
+def render(card):
+    """Renders a `Card` as Markdown."""
+    data, made_by = card.data, card.made_by
+    lines = [
+        f"# {card.name}",
+        "",
+        f"{card.model} for {card.task} on {data.name}: {card.headline}.",
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import tensorflow as tf",
+        "model = tf.saved_model.load(folder)  # the one that holds saved_model.pb",
+        f"outputs = model.signatures['serving_default']({_example_call(card)})",
+        "```",
+        "",
+        "| signature | inputs | outputs |",
+        "| --- | --- | --- |",
+    ]
+    for name, signature in card.signatures.items():
+        lines.append(
+            f"| {name} | {_tensors(signature['inputs'])} | {_tensors(signature['outputs'])} |"
+        )
+    shape = card.input_shape
+    sizes = dict(zip(("height", "width", "channels"), shape)) | {"shape": tuple(shape)}
+    sizes |= {"steps": shape[0] if shape else 0, "columns": ", ".join(card.columns)}
+    lines += [
+        "",
+        f"- input: {kinds.kind(card.input_kind).meaning.format(**sizes)}",
+        f"- preprocessing, inside the graph: {'; '.join(card.preprocessing)}",
+    ]
+    if card.labels and task(card.task).targets != "none":
+        shown = ", ".join(card.labels[:20]) + (", ..." if len(card.labels) > 20 else "")
+        lines.append(f"- classes: {shown}")
+    if card.runs[0].shrunk:
+        lines.append(f"- {_shrunk(card.runs[0].shrunk)}")
+    lines += [
+        f"- limits: {card.limits}",
+        "",
+        "## Scores",
+        "",
+        *_score_lines(card),
+    ]
+    counts = ", ".join(f"{split} {count:,}" for split, count in data.examples.items())
+    lines += [
+        "",
+        "## Origin",
+        "",
+        f"- data: {data.name} ({counts}), {data.source}; licence: {data.licence}",
+        f"- command: `{made_by['command']}`",
+        f"- made on {made_by['date']} with keras {made_by['keras']}, tensorflow {made_by['tensorflow']}, "
+        f"Python {made_by['python']}, on {made_by['device']}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _shrunk(shrunk):
+    if shrunk["prune"] is not None:
+        return f"pruned: {shrunk['prune']:.0%} of the elements of all kernels of {shrunk['from']} together are zero"
+    return f"quantized: weights of dense layers and embeddings of {shrunk['from']} in {shrunk['quantize']}"
+
+
+def _score_lines(card):
+    names = list(card.runs[0].scores)
+    yield f"Protocol: {card.protocol}. The weights here are those of the first row."
+    yield ""
+    yield f"| seed | {' | '.join(names)} | 95 % of the first | test examples | training time |"
+    yield "| --- |" + " --- |" * (len(names) + 3)
+    for run in card.runs:
+        values = " | ".join(f"{value:.4f}" for value in run.scores.values())
+        ends = run.interval
+        interval = f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else "-"
+        seconds = "unknown" if run.fit_seconds is None else f"{run.fit_seconds:.0f} s"
+        yield f"| {run.seed} | {values} | {interval} | {run.num_test:,} | {seconds} |"
+
+
+def _tensors(tensors):
+    shown = [
+        f"`{name}` {dtype} {_shape(shape)}" for name, (dtype, shape) in list(tensors.items())[:4]
+    ]
+    return ", ".join(shown) + (f", ... ({len(tensors)} in all)" if len(tensors) > 4 else "")
+
+
+def _shape(shape):
+    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def _example_call(card):
+    names = list(card.signatures["serving_default"]["inputs"])
+    shown = ", ".join(f"{n}={n if n.endswith('s') else n + 's'}" for n in names[:3])
+    return shown + (", ..." if len(names) > 3 else "")
