@@ -72,8 +72,7 @@ class TrainConfig:
                 each other is left to `check`.
         """
         parts = {}
-        for key, value in flat.items():
-            value = check_field(key, value)
+        for key, value in constraints.check_all(flat, OPTIONS).items():
             parts.setdefault(OPTIONS[key].part, {})[OPTIONS[key].field] = value
         own = parts.pop(None, {})
         nested = {
@@ -99,8 +98,7 @@ class TrainConfig:
                 raise checks.InputError(
                     f"`{part}` must be a {kind.__name__}. Received: {getattr(self, part)!r}"
                 )
-        for key, value in self.flat().items():
-            check_field(key, value)
+        constraints.check_all(self.flat(), OPTIONS)
         self._check_optimizer()
         self.diagnose.check()
         if self.freeze and not self.weights:
@@ -150,7 +148,7 @@ class TrainConfig:
 
     def to_dict(self, *, without=()):
         """The config as nested dicts of Python's own values, with `None` for the options named in `without`."""
-        found = _plain(dataclasses.asdict(self))
+        found = constraints.for_yaml(dataclasses.asdict(self))
         for key in without:
             option = OPTIONS[key]
             (found if option.part is None else found[option.part])[option.field] = None
@@ -273,29 +271,20 @@ def check_field(name, value):
     Raises:
         InputError: There is no such option, or the value does not meet its constraint.
     """
-    checks.one_of("option", name, OPTIONS)
-    return OPTIONS[name].constraint.check(name, value, OPTIONS[name].default)
+    return constraints.check_all({name: value}, OPTIONS)[name]
 
 
 def _from_dict(kind, content, where, part=None):
     if not isinstance(content, dict):
         raise checks.InputError(f"{where} must hold a mapping. Received: {content!r}")
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    values = {}
+    fields, values, own = [field.name for field in dataclasses.fields(kind)], {}, {}
     for key, value in content.items():
-        checks.one_of(f"key of {where}", key, sorted(fields))
+        if key not in fields:
+            checks.one_of(f"key of {where}", key, sorted(fields))
         if kind is TrainConfig and key in _PARTS:
             value = {} if value is None else value
             values[key] = _from_dict(_PARTS[key], value, f"{where}: {key}", key)
         else:
-            values[key] = check_field(_NAMES[part, key], value)
-    return kind(**values)
-
-
-def _plain(value):
-    """Tuples become lists and NumPy's numbers and names Python's, so that safe YAML can hold them."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    return constraints.plain(value)
+            own[_NAMES[part, key]] = value
+    checked = constraints.check_all(own, OPTIONS)
+    return kind(**values, **{OPTIONS[name].field: value for name, value in checked.items()})

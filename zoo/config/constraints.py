@@ -9,6 +9,7 @@ scikit-learn's parameter validation. Imports nothing heavy, so that `--help` ans
 """
 
 import dataclasses
+import functools
 import os
 import sys
 import types
@@ -271,6 +272,42 @@ class WordOrWeights(Choice):
         return value
 
 
+@dataclasses.dataclass(frozen=True)
+class Declared:
+    """What a field of a dataclass declares: its constraint, and its default."""
+
+    constraint: Constraint
+    default: Any
+
+
+@functools.cache
+def declared(kind):
+    """Name → `Declared` for the fields of a dataclass."""
+    return {
+        field.name: Declared(of_type(field.type), field.default)
+        for field in dataclasses.fields(kind)
+    }
+
+
+def check_all(values, options):
+    """Checks the values of several options; returns them as a config stores them.
+
+    Args:
+        values: Name → value.
+        options: Name → `Declared`, or another object with its two attributes.
+
+    Raises:
+        InputError: There is no option of a name, or a value does not meet its constraint.
+    """
+    found = {}
+    for name, value in values.items():
+        if name not in options:
+            checks.one_of("option", name, options)
+        option = options[name]
+        found[name] = option.constraint.check(name, value, option.default)
+    return found
+
+
 def of_type(kind):
     """The constraint that a type declares.
 
@@ -299,3 +336,12 @@ def plain(value: Any):
         return type(value)(map(plain, value)) if type(value) in (list, tuple) else value
     is_scalar = hasattr(value, "item") and hasattr(value, "dtype") and value.shape == ()
     return value.item() if is_scalar else value
+
+
+def for_yaml(value):
+    """Nested values as safe YAML can hold them: dicts with texts as keys, lists, and Python's own values."""
+    if isinstance(value, dict):
+        return {str(key): for_yaml(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [for_yaml(item) for item in value]
+    return plain(value)

@@ -11,7 +11,16 @@ from typing import Annotated, Literal
 import tyro
 
 from zoo.config.arguments import ClassWeight
-from zoo.config.constraints import Interval, Joined, Listed, Names, Text, TwoSizes, of_type
+from zoo.config.constraints import (
+    Interval,
+    Joined,
+    Listed,
+    Names,
+    Text,
+    TwoSizes,
+    check_all,
+    declared,
+)
 from zoo.models import checks
 
 Count = Annotated[int, Interval(1)]
@@ -117,13 +126,9 @@ class DataOptions(SeriesConfig, DataConfig):
         Raises:
             InputError: There is no such option, or a value does not meet its constraint.
         """
-        fields = {field.name: field for field in dataclasses.fields(self)}
-        for name, value in changes.items():
-            if name not in fields:
-                checks.one_of("option of the data", name, fields)
-            constraint = of_type(fields[name].type)
-            changes[name] = constraint.check(name, value, fields[name].default)
-        return dataclasses.replace(self, **changes)
+        if not changes:
+            return self
+        return dataclasses.replace(self, **check_all(changes, declared(type(self))))
 
 
 @dataclasses.dataclass(frozen=True)

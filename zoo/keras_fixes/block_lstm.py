@@ -24,17 +24,16 @@ def fuse(layer, *, pads_ends_only):
     kind, a mask that need not be padding at the end, batches of unknown size, lower precision.
 
     Args:
-        layer: A layer of any class.
+        layer: A `keras.layers.LSTM`.
         pads_ends_only: Whether every mask that reaches it leaves out steps at the end alone.
     """
-    if type(layer) is keras.layers.LSTM and layer.compute_dtype == "float32" and _is_plain(layer):
+    if layer.compute_dtype == "float32" and _is_plain(layer):
         layer.inner_loop = functools.partial(_all_steps, layer, pads_ends_only)
 
 
 def unfuse(layer):
     """Gives a layer Keras's own loop back."""
-    if type(layer) is keras.layers.LSTM:
-        vars(layer).pop("inner_loop", None)
+    vars(layer).pop("inner_loop", None)
 
 
 def _is_plain(layer):

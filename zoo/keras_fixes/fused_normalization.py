@@ -9,7 +9,6 @@ Way round: `BatchNormalization.call` of a layer is replaced. Weights and functio
 
 import functools
 
-import keras
 import tensorflow as tf
 
 
@@ -19,17 +18,15 @@ def fuse(layer):
     A layer stays as it is where the operation has no match for it: over several replicas, or in lower precision.
 
     Args:
-        layer: A layer of any class.
+        layer: A `keras.layers.BatchNormalization`.
     """
-    is_plain = type(layer) is keras.layers.BatchNormalization and layer.compute_dtype == "float32"
-    if is_plain and not (layer.synchronized or layer.renorm):
+    if layer.compute_dtype == "float32" and not (layer.synchronized or layer.renorm):
         layer.call = functools.partial(_normalize, layer)
 
 
 def unfuse(layer):
     """Gives a layer Keras's own operations back."""
-    if type(layer) is keras.layers.BatchNormalization:
-        vars(layer).pop("call", None)
+    vars(layer).pop("call", None)
 
 
 def _normalize(layer, inputs, training=None, mask=None):

@@ -25,12 +25,16 @@ def fuse(model):
         for layer in layers
     )
     for layer in layers:
-        block_lstm.fuse(layer, pads_ends_only=pads_ends_only)
-        fused_normalization.fuse(layer)
+        if type(layer) is keras.layers.LSTM:
+            block_lstm.fuse(layer, pads_ends_only=pads_ends_only)
+        elif type(layer) is keras.layers.BatchNormalization:
+            fused_normalization.fuse(layer)
 
 
 def unfuse(model):
     """Gives the layers of a model Keras's own operations back, for formats that lack the others."""
     for layer in all_layers(model):
-        block_lstm.unfuse(layer)
-        fused_normalization.unfuse(layer)
+        if type(layer) is keras.layers.LSTM:
+            block_lstm.unfuse(layer)
+        elif type(layer) is keras.layers.BatchNormalization:
+            fused_normalization.unfuse(layer)

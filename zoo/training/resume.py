@@ -132,12 +132,13 @@ class Checkpoints(keras.callbacks.Callback):
         if is_passing and batch == self._taken_up[0]["step"]:
             self.set_state()
         waited = time.monotonic() - self._saved_at  # unlike the time of day, never set back
-        asked, is_due = self.agreement.reach(waited >= 60 * self.config.checkpoint_minutes)
+        asked, is_due = self._agreed(waited >= 60 * self.config.checkpoint_minutes)
         every = self.config.checkpoint_steps
         is_at_step = every and batch % every < self.model.steps_per_execution
         if batch and not is_passing and (asked or is_due or is_at_step):
             self._save(self._epoch, batch)
-        signals.leave_if(asked)
+        if asked:
+            signals.leave_if(asked)
 
     def on_epoch_end(self, epoch, logs=None):
         number = (epoch + 1) * self.splits.steps_per_epoch
@@ -147,7 +148,15 @@ class Checkpoints(keras.callbacks.Callback):
             self.best = {"epoch": epoch, "value": value, "number": number}
         self._save(epoch + 1, 0)
         self._write_metrics()
-        signals.leave_if(self.agreement.reach(now=True)[0])
+        if asked := self._agreed(now=True)[0]:
+            signals.leave_if(asked)
+
+    def _agreed(self, is_due=False, *, now=False):
+        """The signal to leave by, and whether a checkpoint is due: what all workers agree on, or this one alone decides."""
+        asked = self.agreement.asked
+        if self.agreement.is_alone:
+            return (asked[0] if asked else None), is_due
+        return self.agreement.reach(is_due, now=now)
 
     def _is_better(self, value):
         return self.sign * value >= self.sign * self.best["value"]

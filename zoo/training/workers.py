@@ -161,7 +161,8 @@ class Agreement:
     SECONDS = 1.0  # between two talks, about; each costs one small all-reduce
 
     def __init__(self, strategy, asked):
-        self.strategy, self.asked, self._count = strategy, asked, place(strategy).count
+        self.strategy, self.asked = strategy, asked
+        self.is_alone = place(strategy).count == 1
         self._calls, self._next, self._at = 0, 1, time.monotonic()
 
     def reach(self, is_due=False, *, now=False):
@@ -175,8 +176,6 @@ class Agreement:
             The signal to leave by, or `None`, and whether a checkpoint is due.
         """
         signal = self.asked[0] if self.asked else None
-        if self._count == 1:
-            return signal, is_due
         self._calls += 1
         if self._calls < self._next and not now:
             return None, False
