@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from table import tiny
 
 import zoo
@@ -11,7 +12,8 @@ from zoo.keras_fixes import sparse_gradients
 from zoo.training import distill, step
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(64, 5)).astype("float32")
+# Of 60 examples the last batch of 16 has but 12.
+X = RNG.normal(size=(60, 5)).astype("float32")
 Y = (X[:, 0] > 0).astype(int)
 
 
@@ -42,6 +44,26 @@ def test_a_step_of_one_part_is_that_of_keras_bit_for_bit(options):
     one = compiled(**options)
     step.use(one)
     assert_same_bits(fitted(one), fitted(compiled(**options)))
+
+
+def test_the_settings_of_compile_hold():
+    def eager(loss, x, logits, weight):
+        seen.append(tf.executing_eagerly())
+        return loss
+
+    for run_eagerly in (False, True):
+        model, seen = compiled(run_eagerly=run_eagerly), []
+        step.use(model, distillation=eager)
+        model.train_on_batch(X, Y)
+        assert set(seen) == {run_eagerly}
+
+    def of_texts(loss, x, logits, weight):
+        return loss + tf.cast(tf.strings.length(tf.strings.as_string(loss)), loss.dtype)
+
+    model = compiled(jit_compile=True)
+    step.use(model, distillation=of_texts)
+    with pytest.raises(tf.errors.OpError, match="XLA"):  # which knows no texts
+        model.train_on_batch(X, Y)
 
 
 @pytest.mark.parametrize(("name", "task"), [("vae", "generation"), ("seq2seq", "translation")])
