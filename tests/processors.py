@@ -35,6 +35,7 @@ NUMERIC = (
     "test_stop.py",
     "test_fused.py",
     "test_signatures.py",
+    "test_frozen.py",
     "test_saving.py::test_shipped_models_verify",
 )
 HALF = "not float16 and not what_the_operation_cannot_do"

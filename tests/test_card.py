@@ -96,7 +96,7 @@ def changed(content, path, value):
     ("path", "value"),
     [
         *(((key,), ...) for key in content_of() if key not in ("input_range", "column_kinds", "text_size", "text_unit")),
-        (("name",), 3),
+        *(((key,), 3.5) for key in content_of()),
         (("builder",), {"family": "dense", "size": "tiny"}),
         (("builder", "arguments", "units"), [{"module": "builtins"}]),
         (("data",), "wine"),
