@@ -155,6 +155,12 @@ def test_importing_zoo_does_not_import_tensorflow():
         assert json.loads(loaded.splitlines()[-1]) in ([], ["numpy"])  # tyro may look at numpy
 
 
+def test_the_help_of_the_command_does_not_import_what_reads_the_options_of_a_run():
+    code = "import sys; sys.argv = ['zoo', '--help']\nimport zoo.cli\ntry: zoo.cli.main()\nexcept SystemExit: pass"
+    printed = in_fresh_process(f"{code}\nprint({{'tyro', 'yaml'}} & set(sys.modules))")
+    assert printed.splitlines()[-1] == "set()"
+
+
 def test_every_public_name_is_there_and_documented():
     for name in zoo.__all__:
         value = getattr(zoo, name)

@@ -1,11 +1,9 @@
 """The command line of `zoo tune`: its own options; the others are those of `zoo train`.
 
-Imports neither TensorFlow nor Keras, so that `--help` answers at once.
+Imports neither TensorFlow nor Keras, and what makes options of `TrainConfig` only to search, so that `--help` answers at once.
 """
 
-from zoo.config.config import TrainConfig
 from zoo.models import checks
-from zoo.training.command_line import from_command_line
 
 
 def add_options(parser):
@@ -35,6 +33,8 @@ def add_options(parser):
 def run(options):
     """Searches with parsed options; `options.rest` holds those of `zoo train`."""
     import zoo
+    from zoo.config.config import TrainConfig
+    from zoo.training.command_line import from_command_line
 
     if any(option.partition("=")[0] == "--model" for option in options.rest):
         raise checks.InputError(
