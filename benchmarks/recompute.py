@@ -18,7 +18,7 @@ import tensorflow as tf
 import zoo
 from benchmarks import shipped
 from zoo.models import checks
-from zoo.saving import convert
+from zoo.saving.runtimes import convert
 from zoo.tasks import text_to_text as translation
 
 BATCH = 256

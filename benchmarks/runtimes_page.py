@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from benchmarks import shipped
+from zoo.saving.runtimes import RUNTIMES
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE, README = (
@@ -17,12 +18,7 @@ RESULTS, PAGE, README = (
     ROOT / "README.md",
 )
 MARKS = "<!-- runtimes -->\n", "<!-- end of runtimes -->\n"
-NAMES = {
-    "tensorflow": "TensorFlow",
-    "litert": "LiteRT",
-    "onnx": "ONNX Runtime",
-    "openvino": "OpenVINO",
-}
+NAMES = {"tensorflow": "TensorFlow"} | {name: row.title for name, row in RUNTIMES.items()}
 
 
 def results():

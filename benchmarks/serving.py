@@ -27,17 +27,17 @@ import tensorflow as tf
 import zoo
 from benchmarks import shipped
 from zoo import files
-from zoo.saving import convert, runtimes, store
+from zoo.saving import runtimes, store
+from zoo.saving.runtimes import convert
 from zoo.training import provenance
 
-WAYS = [(to, how) for to, known in convert.QUANTIZE.items() for how in (None, *known)]
+WAYS = [(to, how) for to, row in runtimes.RUNTIMES.items() for how in (None, *row.quantizations)]
 SINGLE, TOGETHER, BATCH = 50, 5, 256  # calls of one example, of a batch, and its size, in a round
-COLD = {
+CONVERTED = "from zoo.saving import runtimes; runtimes.open_converted(path)(x)"
+COLD = dict.fromkeys(runtimes.RUNTIMES, CONVERTED) | {
     "tensorflow": "import tensorflow as tf; m = tf.saved_model.load(path)\n"
     "f = m.signatures['tensors']; f(**{k: tf.constant(v) for k, v in x.items()})",
-    "litert": "from zoo.saving import runtimes; runtimes.open_converted(path)(x)",
 }
-COLD |= {"onnx": COLD["litert"], "openvino": COLD["litert"]}
 RESULTS = Path(__file__).parents[1] / "results" / "runtimes"
 
 

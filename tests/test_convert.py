@@ -1,18 +1,25 @@
 """Models for other runtimes: they answer as the SavedModel does, or are refused."""
 
+import configparser
+import contextlib
+import io
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import runs
+import tensorflow as tf
 from test_signatures import assert_same_answers
 
 import zoo
-from zoo.saving import convert, converters, runtimes
+from zoo import cli
+from zoo.saving import runtimes
+from zoo.saving.runtimes import RUNTIMES, child, convert
 
-PACKAGES = {name for names in runtimes.PACKAGES.values() for name in names}
+PACKAGES = {name for row in RUNTIMES.values() for name in row.packages}
 for package in sorted(PACKAGES):
     pytest.importorskip(package, reason=f"needs {package}: the extra `convert`")
 
@@ -20,7 +27,7 @@ SHIPPED = Path(__file__).parents[1] / "saved_models"
 CELLS = [
     pytest.param(kind, to, marks=[pytest.mark.slow] * ((kind, to) not in (("image", "litert"), ("text", "onnx"))))
     for kind in ("image", "generation", "table", "mixed table", "text", "series")
-    for to in runtimes.FILES
+    for to in RUNTIMES
 ]  # fmt: skip
 
 
@@ -47,7 +54,7 @@ def test_a_converted_model_answers_as_the_saved_model(kind, to, run, in_tmp):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("to", "quantize"), [(to, how) for to, known in convert.QUANTIZE.items() for how in known]
+    ("to", "quantize"), [(to, how) for to, row in RUNTIMES.items() for how in row.quantizations]
 )
 def test_quantized_models_are_smaller_and_answer_alike(
     to, quantize, in_tmp, prepared_mnist, tmp_path_factory
@@ -79,7 +86,7 @@ def test_what_cannot_be_converted_is_said_before(options, message, in_tmp):
 
 
 def test_a_translation_is_refused_with_the_reason(run, in_tmp):
-    for to in runtimes.FILES:
+    for to in RUNTIMES:
         with pytest.raises(
             zoo.InputError, match="loop of changing shapes.*Serve it with TensorFlow"
         ):
@@ -136,13 +143,72 @@ def test_a_failed_converter_s_reason_is_no_line_of_its_log(
 def test_golden_outputs_decide(found, quantize, message):
     wanted = {"a": np.array([1.0, 2.0], "float32"), "n": np.array([1, 2])}
     found = {name: np.array(values) for name, values in found.items()}
+    tolerance, exact = RUNTIMES["onnx"].tolerances[quantize], quantize is None
     if message is None:
-        assert json.dumps(converters.compare(found, wanted, quantize))
+        assert json.dumps(child.compare(found, wanted, tolerance, exact=exact))
         return
     with pytest.raises(zoo.InputError, match=message):
-        converters.compare(found, wanted, quantize)
+        child.compare(found, wanted, tolerance, exact=exact)
 
 
 def test_a_folder_of_something_else_is_refused(in_tmp):
     with pytest.raises(zoo.InputError, match="no converted model"):
         runtimes.open_converted(".")
+
+
+def test_a_folder_of_an_unknown_runtime_is_refused(in_tmp):
+    Path(runtimes.DESCRIPTION).write_text('{"to": "coreml", "batch": null}')
+    with pytest.raises(zoo.InputError, match="Unknown runtime 'coreml'"):
+        runtimes.open_converted(".")
+
+
+@pytest.mark.parametrize("to", RUNTIMES)
+def test_a_runtime_s_packages_come_with_the_extra(to):
+    setup = configparser.ConfigParser()
+    setup.read(SHIPPED.parent / "setup.cfg")
+    extra = setup["options.extras_require"]["convert"].replace("-", "_")
+    for package in RUNTIMES[to].packages:
+        assert f"\n{package}" in extra
+
+
+def test_a_runtime_is_one_row(in_tmp, monkeypatch, capsys):
+    def opened(path, threads):
+        loaded = tf.saved_model.load(path)
+        return lambda inputs: {
+            name: values.numpy() for name, values in loaded.signatures["tensors"](**inputs).items()
+        }
+
+    def written(traced, path, quantize, examples):
+        with traced.saved() as folder:
+            shutil.copytree(folder, path)
+
+    def here(command, **options):  # a process of its own would not have the row
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            child.main(*command[-3:])
+        return subprocess.CompletedProcess(command, 0, printed.getvalue(), "")
+
+    row = runtimes.Runtime(
+        title="Toy Runtime",
+        packages=(),
+        file="model",
+        tolerances={None: 1e-6, "int2": 0.5},
+        convert=written,
+        open=opened,
+        refusal=lambda card, quantize: "No int2 on Mondays." if quantize else None,
+        one_by_one=lambda card: True,
+    )
+    monkeypatch.setitem(RUNTIMES, "toy", row)
+    monkeypatch.setattr(subprocess, "run", here)
+    folder = zoo.convert("wine_dense", "toy")
+    assert runtimes.describe(folder)["batch"] == 1
+    inputs = {"features": np.random.default_rng(0).normal(size=(3, 13)).astype("float32")}
+    wanted = zoo.load("wine_dense").signatures["tensors"](**inputs)
+    found = runtimes.open_converted(folder)(inputs)
+    assert_same_answers(found, {name: values.numpy() for name, values in wanted.items()})
+    with pytest.raises(zoo.InputError, match="No int2 on Mondays"):
+        zoo.convert("wine_dense", "toy", quantize="int2")
+    with pytest.raises(SystemExit):
+        cli.main(["convert", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "litert, onnx, openvino or toy" in shown
+    assert "float16 or int2" in shown

@@ -24,7 +24,7 @@ _HOMES = {
     "build_vae": "zoo.models.vae",
     "build_vit": "zoo.models.vit",
     "compile_model": "zoo.training.compile",
-    "convert": "zoo.saving.convert",
+    "convert": "zoo.saving.runtimes.convert",
     "data_options": "zoo.config.config",
     "diagnose": "zoo.training.diagnose",
     "enable_lora": "zoo.models.lora",

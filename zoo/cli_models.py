@@ -3,6 +3,7 @@
 import json
 
 from zoo.models import checks
+from zoo.saving import runtimes
 
 
 def add_verbs_that_use(verbs):
@@ -51,6 +52,12 @@ def _add_model(parser):
     )
 
 
+def _or(choices):
+    """Choices as help lists them."""
+    *most, last = choices
+    return f"{', '.join(most)} or {last}"
+
+
 def add_verbs_that_make(verbs):
     add = verbs.add_parser(
         "publish", help="copy a run's export into saved_models/ as the next version of a model"
@@ -69,12 +76,13 @@ def add_verbs_that_make(verbs):
     add.add_argument("names", nargs="+", metavar="NAME", help="models in saved_models/")
     add.set_defaults(run=_renew)
 
+    titles = [row.title for row in runtimes.RUNTIMES.values()]
     add = verbs.add_parser(
-        "convert", help="convert a trained model for LiteRT, ONNX Runtime or OpenVINO, and compare"
+        "convert", help=f"convert a trained model for {_or(titles)}, and compare"
     )
     _add_model(add)
-    add.add_argument("--to", required=True, metavar="RUNTIME", help="litert, onnx or openvino")
-    add.add_argument("--quantize", metavar="HOW", help="dynamic, int8 or float16")
+    add.add_argument("--to", required=True, metavar="RUNTIME", help=_or(runtimes.RUNTIMES))
+    add.add_argument("--quantize", metavar="HOW", help=_or(runtimes.quantizations()))
     add.add_argument("--out", metavar="FOLDER", help="default: converted/MODEL-RUNTIME[-HOW]")
     add.set_defaults(run=_convert)
 
@@ -178,9 +186,8 @@ def _renew(options):
 def _convert(options):
     import zoo
 
-    convert = zoo.import_quietly("zoo.saving.convert")
-    folder = convert.convert(options.model, options.to, quantize=options.quantize, out=options.out)
-    described = zoo.import_quietly("zoo.saving.runtimes").describe(folder)
+    folder = zoo.convert(options.model, options.to, quantize=options.quantize, out=options.out)
+    described = runtimes.describe(folder)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1024
     print(
         f"converted to {folder}: {size:,.0f} KiB; golden outputs differ by at most {described['largest_difference']:.1e}, "

@@ -1,6 +1,6 @@
 """The gate: what is loaded is a private copy of a SavedModel, and that copy is what was checked.
 
-Nothing else in the zoo calls `tf.saved_model.load` on a folder (`golden_check.py` and `converters.py` do in processes of their
+Nothing else in the zoo calls `tf.saved_model.load` on a folder (`golden_check.py` and `runtimes/child.py` do in processes of their
 own, on the copy).
 In order: names, kinds and sizes of the files, while they are copied; the manifest's hashes, before anything is parsed; the
 graph, by the rules of `graph_check.py`; then TensorFlow. `docs/security.md` says what this does not protect from.

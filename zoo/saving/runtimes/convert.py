@@ -1,4 +1,4 @@
-"""Converting a SavedModel for other runtimes, each compared with the SavedModel before it is kept."""
+"""`zoo.convert`: a SavedModel for another runtime, compared with the SavedModel before it is kept."""
 
 import json
 import re
@@ -13,15 +13,14 @@ import numpy as np
 
 from zoo import files
 from zoo.config.config import OWN_DATA, TrainConfig, data_options
-from zoo.data import kinds
 from zoo.data.load import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import endpoints, gate, manifest, runtimes, store
+from zoo.saving.runtimes import RUNTIMES
 from zoo.tasks import task
 
-QUANTIZE = {"litert": ("dynamic", "int8", "float16"), "onnx": ("dynamic", "int8", "float16"), "openvino": ("float16",)}  # fmt: skip
 CALIBRATION = 100  # training examples that int8 looks at
 # How a line begins that says why a process failed.
 ERROR = re.compile(r"(error|[\w.]*(Error|Exception)): ")
@@ -35,9 +34,9 @@ def convert(name_or_path, to, *, quantize=None, out=None):
 
     Args:
         name_or_path: As in `zoo.load`.
-        to: `"litert"`, `"onnx"` or `"openvino"`.
+        to: A key of `zoo.saving.runtimes.RUNTIMES`: `"litert"`, `"onnx"` or `"openvino"`.
         quantize: `"dynamic"`: weights in 8 bits; `"int8"`: weights and activations, whose ranges training examples
-            tell; `"float16"`: weights in 16 bits; `None`: as they are.
+            tell; `"float16"`: weights in 16 bits; `None`: as they are. Not every runtime has all of them.
         out: Folder to write, which must not exist; default: `converted/NAME-RUNTIME[-QUANTIZE]`.
 
     Returns:
@@ -47,18 +46,23 @@ def convert(name_or_path, to, *, quantize=None, out=None):
         InputError: There is no such model, it cannot be converted so, a package is missing, or the converted model
             answers differently.
     """
-    checks.one_of("runtime", to, runtimes.FILES)
+    checks.one_of("runtime", to, RUNTIMES)
     if quantize is not None:
-        checks.one_of(f"quantization for {to}", quantize, QUANTIZE[to])
+        checks.one_of(f"quantization for {to}", quantize, RUNTIMES[to].quantizations)
     source = store.find(name_or_path)
     with gate.checked(source) as folder:
         return _convert_checked(source, folder, to, quantize, out)
 
 
 def _convert_checked(source, folder, to, quantize, out):
-    card = cards.read(folder, shown=source)
-    options = {"to": to, "quantize": quantize, **_plan(card, to, quantize), "model": card.name}
+    card, row = cards.read(folder, shown=source), RUNTIMES[to]
+    refusal = _refusal(card) or row.refusal(card, quantize)
+    if refusal:
+        raise checks.InputError(refusal)
     runtimes.need(to)
+    rebuilt = bool(row.rebuilt(card))
+    batch = 1 if row.one_by_one(card) else None
+    options = {"to": to, "quantize": quantize, "batch": batch, "retrace": rebuilt, "model": card.name}  # fmt: skip
     name = "-".join([card.name, to, *([quantize] if quantize else [])])
     out = files.claim_folder(out or Path("converted") / name)
     try:
@@ -68,31 +72,16 @@ def _convert_checked(source, folder, to, quantize, out):
         raise
 
 
-def _plan(card, to, quantize):
-    """How a model is converted; raises `InputError` for one that is known not to be."""
+def _refusal(card):
+    """Why no runtime takes a model, or `None`."""
     if "tensors" not in card.signatures:
-        raise checks.InputError(
-            f"{card.name} has no signature 'tensors': export it again, with zoo renew or by another run."
-        )
+        return f"{card.name} has no signature 'tensors': export it again, with zoo renew or by another run."
     if task(card.task).is_looped:
-        raise checks.InputError(
+        return (
             f"{card.name} writes its answers in a loop of changing shapes, which no converter takes: LiteRT's and tf2onnx's "
             "fail on it, and OpenVINO's, too. Serve it with TensorFlow."
         )
-    family = card.builder.family if card.builder else None
-    loops, kind = to == "litert" and family == "recurrent", kinds.kind(card.input_kind)
-    if loops and not (kind.is_drawn or kind.vocabulary):
-        raise checks.InputError(
-            f"{card.name} is a recurrent model of {card.input_kind}: LiteRT needs its loop traced for one example, "
-            "which is done for images and texts only. Use onnx or openvino."
-        )
-    if loops and quantize == "int8":
-        raise checks.InputError(
-            f"{card.name} is a recurrent model, and LiteRT's calibration for int8 crashes on its loop. "
-            "Use 'dynamic', which stores the weights in 8 bits."
-        )
-    single = loops or (to == "litert" and kind.vocabulary is not None)
-    return {"batch": 1 if single else None, "retrace": loops}
+    return None
 
 
 def _convert(source, card, options, out):
@@ -100,7 +89,7 @@ def _convert(source, card, options, out):
         if options["quantize"] == "int8":
             options["examples"] = f"{place}/examples.npz"
             np.savez(options["examples"], **examples_of(card, "train", CALIBRATION))
-        command = [sys.executable, "-P", "-m", "zoo.saving.converters", source, out, json.dumps(options)]  # fmt: skip
+        command = [sys.executable, "-P", "-m", "zoo.saving.runtimes.child", source, out, json.dumps(options)]  # fmt: skip
         child = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if child.returncode:
         raise checks.InputError(
