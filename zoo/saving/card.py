@@ -107,7 +107,7 @@ class Card(Entries, Mapping):
         key = unusable(content)
         if key is not None:
             raise DamagedModelError(f"{where} has no usable entry {key!r}.")
-        fields = cls._values({key: content[key] for key in content if key != "card_version"})
+        fields = cls.values_of({key: content[key] for key in content if key != "card_version"})
         builder = content["builder"]
         fields["builder"] = None if builder is None else Builder.from_json(builder)
         fields["data"] = Data.from_json(content["data"])

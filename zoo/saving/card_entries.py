@@ -29,7 +29,7 @@ class Entries:
     """
 
     @classmethod
-    def _values(cls, content):
+    def values_of(cls, content):
         """The fields of some JSON, by name; lists as tuples."""
         known = {field.name for field in dataclasses.fields(cls)} - {"others"}
         found = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
@@ -79,7 +79,7 @@ class Builder(Entries):
     @classmethod
     def from_json(cls, content):
         """Makes it of what JSON gives; the arguments stay as they are."""
-        return cls(**cls._values(content))
+        return cls(**cls.values_of(content))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ class Data(Entries):
     @classmethod
     def from_json(cls, content):
         """Makes it of what JSON gives."""
-        return cls(**cls._values(content))
+        return cls(**cls.values_of(content))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ class RunScores(Entries):
     @classmethod
     def from_json(cls, content):
         """Makes it of what `score.json` or a card gives, also of an older version."""
-        return cls(**cls._values(up_to_date(content, "run")))
+        return cls(**cls.values_of(up_to_date(content, "run")))
 
 
 def unusable(content):
