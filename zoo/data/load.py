@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from zoo.config.options import DataOptions
+from zoo.config.options import DataOptions, SeriesConfig
 from zoo.data import augment, datasets, examples, kinds
 from zoo.data.batches import Splits
 from zoo.data.user import files, memory
@@ -98,11 +98,11 @@ def read(data, options=None, *, validation=None, test=None, **changes):
     else:
         info, splits = files.read(data, options)
     kind = kinds.kind(info.kind)
-    for name in ("window", "horizon", "season"):
-        value = getattr(options, name)
-        if value is not None and not kind.is_ordered:
+    for field in () if kind.is_ordered else dataclasses.fields(SeriesConfig):
+        value = getattr(options, field.name)
+        if value is not None:
             raise checks.InputError(
-                f"{name}={value} is for a series, but {info.name} is a {info.task}: pass task='forecasting' (--task), or "
+                f"{field.name}={value} is for a series, but {info.name} is a {info.task}: pass task='forecasting' (--task), or "
                 "leave it out."
             )
     if options.task and task(options.task).targets == "none":  # any targets are only shown

@@ -81,11 +81,6 @@ def make(model, splits, examples, serving=Serving()):  # noqa: B008 - it is froz
     return endpoints
 
 
-def raw_inputs(examples, info):
-    """Names the raw inputs of a batch of examples, as the signatures take them."""
-    return kinds.kind(info.kind).named(examples, info)
-
-
 def as_numbers(examples, info, preparation):
     """Raw examples as the endpoint `tensors` takes them, by name: numbers as they come, otherwise what the model takes."""
     name, values, _ = kinds.kind(info.kind).as_numbers(examples, info, preparation.inputs)

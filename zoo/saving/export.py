@@ -60,7 +60,7 @@ def export_model(model, splits, run):
         folder = staged["folder"]
         concrete = _write_saved_model(folder, (model, preparation.inputs), points)
         (folder / manifest.EXTRA).mkdir()
-        _write_golden(folder, concrete, points, endpoints.raw_inputs(examples, info))
+        _write_golden(folder, concrete, points, splits.kind.named(examples, info))
         if splits.kind.vocabulary is not None:
             _write_vocabulary(folder, splits)
         signatures = {name: _describe_signature(function) for name, function in concrete.items()}

@@ -11,7 +11,6 @@ from zoo.models import checks
 from zoo.models.layers import all_layers
 from zoo.saving import card as cards
 from zoo.saving import gate, store
-from zoo.saving.endpoints import raw_inputs
 from zoo.saving.load import copy_weights, load
 from zoo.tasks import task
 
@@ -153,7 +152,10 @@ def teacher(splits, run):
 def _check_preparation(model, taught, splits):
     """Refuses inputs that are prepared in another way than the model's own: it would teach nonsense."""
     examples = splits.pick("validation", np.arange(min(8, len(splits.examples["validation"]))))
-    raw = {name: tf.constant(values) for name, values in raw_inputs(examples, splits.info).items()}
+    raw = {
+        name: tf.constant(values)
+        for name, values in splits.kind.named(examples, splits.info).items()
+    }
     wanted = taught.signatures["serving_default"](**raw)["probabilities"]
     logits = model(splits.preparation.inputs(examples), training=False)
     temperature = taught.card.temperature

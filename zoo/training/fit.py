@@ -30,7 +30,7 @@ def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
         class_weight: As in the config.
         first_epoch, first_step: Where to begin, as in `Splits.train_forever`.
     """
-    weights = class_weights(class_weight, splits)
+    weights = None if class_weight == "none" else class_weights(class_weight, splits)
     batches = splits.train_forever(first_epoch, first_step)
     if weights is None:
         return batches

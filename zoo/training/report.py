@@ -91,7 +91,7 @@ def _kept_by(config):
 
 def _about_run(model, splits, run, history):
     info, config = splits.info, run.config
-    counts = ", ".join(f"{name} {len(data):,}" for name, data in splits.examples.items())
+    counts = ", ".join(f"{name} {data.count:,}" for name, data in splits.examples.items())
     lines = [
         f"- data: {info.name} ({counts}); {info.source}",
         f"- model: {config.model}, {model.count_params():,} parameters",

@@ -73,7 +73,8 @@ def start_run(config):
         )  # names only: the sizes come with the data
     strategy = strategies.make_strategy(config.run.strategy, replicas=config.run.replicas)
     precision = strategies.find_precision(config.run.precision)
-    asked, config = (c.replace(precision=precision) for c in (asked, config))
+    if precision != config.run.precision:
+        asked, config = (c.replace(precision=precision) for c in (asked, config))
     strategies.check_together(strategy, config)
     with contextlib.ExitStack() as stack:
         stack.enter_context(workers.noticing_lost_ones(strategy))

@@ -50,7 +50,7 @@ def read(data, options, name="your data"):
             f"A window of {window} steps does not hold the step one season ({season}) ago, which forecasts are "
             f"compared with: pass window={season + 1} or more."
         )
-    titles, values, row_name = _columns(data, options.target, options.columns)
+    titles, values, row_name = _columns(data, options)
     least = window + 10 * horizon  # leaves some examples for each split
     if len(values) < least:
         raise checks.InputError(
@@ -152,19 +152,19 @@ def _row(frame, label):
     return f"{frame.index.name or 'row'} {label}"
 
 
-def _columns(data, target, columns):
+def _columns(data, options):
     """The titles of the columns of numbers, the one to forecast first; their values, float64 `[T, C]`; what row i is called."""
     if hasattr(data, "to_pandas"):
         data = data.to_pandas()
     if hasattr(data, "to_frame") and not hasattr(data, "columns"):  # a pandas Series
         data = data.to_frame(name=str(data.name or "value"))
     if not hasattr(data, "columns"):
-        return _array_columns(data, target, columns)
+        return _array_columns(data, options)
     import pandas as pd
 
     frame = data.rename(columns=str)
-    targets = [target] if isinstance(target, str) else list(target or ())
-    for title in (*targets, *(columns or ())):
+    targets = list(options.target)
+    for title in (*targets, *options.columns):
         checks.one_of("column of the series", title, list(frame.columns))
     rest = frame.drop(columns=[*check_time(frame), *targets])
     kinds = tables.column_kinds(rest) if len(rest.columns) else {}
@@ -173,10 +173,10 @@ def _columns(data, target, columns):
         targets = numbers
     if len(targets) != 1:
         raise checks.InputError(
-            f"Name the one column to forecast: target=... or --target. Received: {target!r}. "
+            f"Name the one column to forecast: target=... or --target. Received: {options.target!r}. "
             f"Columns of numbers: {', '.join(numbers) or 'none'}"
         )
-    titles = [*targets, *(title for title in columns or numbers if title not in targets)]
+    titles = [*targets, *(title for title in options.columns or numbers if title not in targets)]
     names = [examples.column_name(title) for title in titles]
     if len(set(names)) < len(names):
         raise checks.InputError(
@@ -194,8 +194,8 @@ def _columns(data, target, columns):
     return names, np.stack(values, -1), lambda i: _row(frame, frame.index[i])
 
 
-def _array_columns(data, target, columns):
-    if target or columns:
+def _array_columns(data, options):
+    if options.target or options.columns:
         raise checks.InputError(
             "`target` and `columns` are for tables: leave them out with arrays, whose first column is forecast."
         )
