@@ -166,7 +166,7 @@ def test_only_training_labels_are_mixed(in_tmp):
     ("options", "words"),
     [
         ({"policy": "digit"}, "Did you mean 'digits'"),
-        ({"policy": "digits+"}, "Unknown augmentation policy ''"),
+        ({"policy": "digits+"}, "Unknown augment ''"),
         ({"policy": "digits+mixupp"}, "Did you mean 'mixup'"),
         ({"policy": "digits+mixup", "task": "regression"}, "Leave out mixup and cutmix"),
         ({"policy": "cutmix", "batch_size": 1}, "at least 2"),

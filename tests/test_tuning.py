@@ -247,7 +247,7 @@ def test_limits_of_size_and_time(in_tmp):
         ({"resume": "somewhere"}, "the same command is run again"),
         ({"find_lr": True}, "find_lr is for a single training"),
         ({"retrain": True, "schedule": "plateau"}, "leave retrain out"),
-        ({"smoke": "?", "learning_rates": 3}, "Did you mean 'learning_rate'"),
+        ({"smoke": True, "learning_rates": 3}, "Did you mean 'learning_rate'"),
         ({"model": keras.Sequential([keras.layers.Dense(2)])}, "leaves nothing to search"),
         ({"model": "dens"}, "Did you mean 'dense'"),
     ],

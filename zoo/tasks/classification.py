@@ -6,7 +6,6 @@ import logging
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy import optimize
 
 from zoo.tasks import linear_baseline, losses, pictures, scores, targets
 from zoo.tasks.row import Task
@@ -38,6 +37,8 @@ def best_temperature(targets, logits):
             len(targets),
         )
         return 1.0
+    from scipy import optimize
+
     found = optimize.minimize_scalar(
         lambda exponent: scores.example_losses(targets, logits / np.exp(exponent)).mean(),
         bounds=np.log([0.01, 100]),

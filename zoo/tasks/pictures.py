@@ -3,12 +3,18 @@
 import io
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from zoo import files
 
 AUGMENTED = 32  # training examples shown
 SHOWN_STEPS = 500  # of a series, at least
+
+
+def _figure(size):
+    """An empty figure of a size in inches."""
+    from matplotlib.figure import Figure  # not where a model is loaded only
+
+    return Figure(figsize=size)
 
 
 def save(figure, path):
@@ -27,7 +33,7 @@ def curves(history, best_epoch, path):
         path: PNG file to write.
     """
     names = [name for name in history if f"val_{name}" in history]
-    figure = Figure(figsize=(5 * len(names), 3.6))
+    figure = _figure((5 * len(names), 3.6))
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
         epochs = np.arange(1, len(history[name]) + 1)
         axes.plot(epochs, history[name], marker=".", label="train")
@@ -51,7 +57,7 @@ def confusion(targets, predicted, labels, path):
     counts = np.zeros((len(labels), len(labels)), int)
     np.add.at(counts, (targets, predicted), 1)
     size = min(12, 2.5 + 0.45 * len(labels))
-    figure = Figure(figsize=(size, size))
+    figure = _figure((size, size))
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -76,7 +82,7 @@ def reliability(counts, confidence, accuracy, path):
         path: PNG file to write.
     """
     edges = np.linspace(0, 1, len(counts) + 1)
-    figure = Figure(figsize=(4.5, 5.5))
+    figure = _figure((4.5, 5.5))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.bar(edges[:-1], accuracy, 1 / len(counts), align="edge", edgecolor="white")
     held = counts > 0
@@ -100,7 +106,7 @@ def labels(names, f1, precision, path):
     """
     occur = np.flatnonzero(~np.isnan(precision))
     shown = occur[np.argsort(precision[occur], kind="stable")][:40][::-1]
-    figure = Figure(figsize=(6, 1.5 + 0.3 * len(shown)))
+    figure = _figure((6, 1.5 + 0.3 * len(shown)))
     axes, rows = figure.subplots(), np.arange(len(shown))
     axes.barh(rows + 0.2, precision[shown], 0.4, label="average precision")
     axes.barh(rows - 0.2, np.nan_to_num(f1[shown]), 0.4, label="F1 at 0.5")
@@ -164,7 +170,7 @@ def latent(means, targets, labels, path):
     if means.shape[1] > 2:
         centred, title = means - means.mean(0), "the two main directions of the latent space"
         means = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-    figure = Figure(figsize=(6, 5))
+    figure = _figure((6, 5))
     axes = figure.subplots()
     points = axes.scatter(
         *means.T, c=targets, s=6, cmap="tab10" if len(labels) <= 10 else "viridis"
@@ -182,7 +188,7 @@ def _grid(images, captions, columns, title, **options):
     rows = -(-len(images) // columns)
     shapes = [np.array(image.shape[:2]) / max(image.shape[:2]) for image in images]
     pitch = max([height for height, _ in shapes], default=0) + (0.35 if any(captions) else 0.12)
-    figure = Figure(figsize=(1.5 * columns, 1.35 * pitch * rows + 0.2))
+    figure = _figure((1.5 * columns, 1.35 * pitch * rows + 0.2))
     axes = figure.add_axes((0, 0, 1, 1))
     for i, (image, (height, width), caption) in enumerate(zip(images, shapes, captions)):
         row, column = divmod(i, columns)
@@ -211,7 +217,7 @@ def learning_rates(rates, losses, smooth, marks, path):
         marks: Reason → suggested learning rate.
         path: PNG file to write.
     """
-    figure = Figure(figsize=(6, 4))
+    figure = _figure((6, 4))
     axes = figure.subplots()
     axes.plot(rates, losses, alpha=0.4, label="loss of the step")
     axes.plot(rates, smooth, label="smoothed")
@@ -233,7 +239,7 @@ def steps(values, wanted, path):
         path: PNG file to write.
     """
     names = [name for name in wanted if name in values[0]]
-    figure = Figure(figsize=(5 * len(names), 3.6))
+    figure = _figure((5 * len(names), 3.6))
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
         axes.plot(range(1, len(values) + 1), [step[name] for step in values])
         axes.axhline(wanted[name], color="grey", linestyle=":", label="wanted")
@@ -245,7 +251,7 @@ def steps(values, wanted, path):
 
 def predicted(targets, outputs, path):
     """Draws predictions of a regression against the true values, in their own units."""
-    figure = Figure(figsize=(4.5, 4.5))
+    figure = _figure((4.5, 4.5))
     axes = figure.subplots()
     axes.scatter(targets, outputs, s=12, alpha=0.6)
     ends = [min(targets.min(), outputs.min()), max(targets.max(), outputs.max())]
@@ -265,7 +271,7 @@ def forecast(targets, forecasts, naive, scale, unit, path):
         path: PNG file to write.
     """
     count, horizon = targets.shape
-    figure = Figure(figsize=(11, 4))
+    figure = _figure((11, 4))
     left, right = figure.subplots(1, 2, width_ratios=(3, 1))
     begin = max(0, count - max(SHOWN_STEPS, 20 * horizon))
     truth = np.concatenate([targets[:, 0], targets[-1, 1:]])
@@ -292,7 +298,7 @@ def attention(maps, path):
         maps: For each example a title, weights `[T, S]`, the S names across and the T names down.
         path: PNG file to write.
     """
-    figure = Figure(figsize=(13, 9))
+    figure = _figure((13, 9))
     for axes, (title, weights, across, down) in zip(figure.subplots(2, 3).flat, maps):
         axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         turned = 60 if max(map(len, across)) > 2 else 0
@@ -312,7 +318,7 @@ def looked_at(images, weights, path):
         weights: Of each place, `[N, h, w]`.
         path: PNG file to write.
     """
-    figure = Figure(figsize=(1.5 * len(images), 3.4))
+    figure = _figure((1.5 * len(images), 3.4))
     above, below = figure.subplots(2, len(images), squeeze=False)
     for first, second, image, places in zip(above, below, images, weights):
         first.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
