@@ -367,6 +367,6 @@ def test_a_shuffling_tf_data_set_cannot_mix_train_and_test():
 
 
 def test_grey_uint8_arrays_are_images():
-    info, _ = door.read((np.zeros((40, 5, 5), "uint8"), Y))
+    info, _ = door.read((np.zeros((40, 5, 5), "uint8"), Y), repeats="keep")
     assert info.kind == "image"
     assert info.input_shape == (5, 5, 1)

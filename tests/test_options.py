@@ -12,7 +12,7 @@ import yaml
 
 import zoo
 from zoo import cli
-from zoo.config import constraints, options
+from zoo.config import constraints, mappings, options
 from zoo.config.arguments import _show_pairs
 from zoo.config.config import _PARTS, OPTIONS, TrainConfig, check_field, options_of
 from zoo.data import augment
@@ -66,8 +66,12 @@ VALUES = {
         lambda one: [TEXT, "no", "false", "True", "", 0, 1, 1.0, [True]],
         lambda one: [True, False],
     ),
+    mappings.Pairs: (
+        lambda one: [TEXT, "", 1, True, {"a": "nonsense!"}, {"a": 1}],
+        lambda one: [{}, {"a": one.choices[0]}],
+    ),
     constraints.Choice: (
-        lambda one: [TEXT, "", one.choices[0].upper(), *NOT_TEXTS, list(one.choices)],
+        lambda one: [TEXT, "", f"{one.choices[0]}?", *NOT_TEXTS, list(one.choices)],
         lambda one: one.choices,
     ),
     constraints.Listed: (
@@ -84,11 +88,11 @@ VALUES = {
         lambda one: [(), ("a",), ("a", "b")],
     ),
     constraints.TwoSizes: (lambda one: PAIRS, lambda one: [(1, 1), one.example]),
-    constraints.Arguments: (
+    mappings.Arguments: (
         lambda one: [TEXT, 5, True, ["a"]],
         lambda one: [{}, {"units": [3], "dropout": 0.5}],
     ),
-    constraints.WordOrWeights: (
+    mappings.WordOrWeights: (
         lambda one: [TEXT, "", 5, True, ["none"], *WEIGHTS],
         lambda one: [*one.choices, {"a": 0.5, "b": 2}],
     ),
@@ -111,7 +115,9 @@ def arguments(name, value):
     if isinstance(constraint, constraints.Flag):
         return [flag if value else f"--no-{flag[2:]}"] if isinstance(value, bool) else None
     if isinstance(value, dict):
-        takes_pairs = isinstance(constraint, (constraints.Arguments, constraints.WordOrWeights))
+        takes_pairs = isinstance(
+            constraint, (mappings.Arguments, mappings.Pairs, mappings.WordOrWeights)
+        )
         return [flag, *_show_pairs(value)] if takes_pairs else None
     if isinstance(constraint, constraints.Names) and isinstance(value, tuple):
         return [flag, *value] if all(isinstance(part, str) for part in value) else None
@@ -120,7 +126,7 @@ def arguments(name, value):
         constraints.Names,
         constraints.Listed,
         constraints.Joined,
-        constraints.WordOrWeights,
+        mappings.WordOrWeights,
     )
     parts = value if isinstance(value, tuple) and len(value) > 1 else (value,)
     if value == HUGE:
@@ -128,7 +134,9 @@ def arguments(name, value):
     for part in parts:
         is_number = isinstance(part, (int, float)) and not isinstance(part, bool)
         is_said = part is None and constraint.optional or isinstance(part, str) and part != "1"
-        if isinstance(constraint, constraints.Arguments) or not (is_number or is_said):
+        if isinstance(constraint, (mappings.Arguments, mappings.Pairs)) or not (
+            is_number or is_said
+        ):
             return None
         if is_number and isinstance(constraint, of_text):
             return None
@@ -203,7 +211,8 @@ def test_every_field_of_every_part_is_an_option():
     own = [field for field in dataclasses.fields(TrainConfig) if field.name not in _PARTS]
     assert len(OPTIONS) == len(fields) + len(own)
     assert TrainConfig().flat() == {
-        name: {} if name == "model_args" else option.default for name, option in OPTIONS.items()
+        name: {} if name in ("model_args", "kinds") else option.default
+        for name, option in OPTIONS.items()
     }
 
 

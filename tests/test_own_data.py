@@ -334,22 +334,70 @@ def test_skip_bad_goes_on_without_what_cannot_be_used(in_tmp, caplog):
     assert not set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
 
 
-def test_repeated_rows_never_are_in_train_and_test():
-    x = np.random.default_rng(0).normal(size=(60, 3)).repeat(2, 0)
-    _, splits = door.read((x, np.arange(120) // 2 % 2))
-    assert not set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
+TWICE = np.random.default_rng(0).normal(size=(60, 3)).repeat(2, 0).astype("float32")
+TWICE_Y = np.arange(120) // 2 % 2
 
 
-def test_repeated_rows_never_are_in_train_and_the_validation_carved_from_it(caplog):
-    x = np.random.default_rng(0).normal(size=(60, 3)).repeat(2, 0).astype("float32")
-    info, splits = door.read((x, np.arange(120) // 2 % 2), test=(x[:9] + 9, np.arange(9) % 2))
-    made = door.make_splits(info, splits, batch_size=8).examples
+def shared(splits):
+    """The inputs of train that are in the test split as well."""
+    return set(map(bytes, splits["train"].inputs)) & set(map(bytes, splits["test"].inputs))
+
+
+def test_rows_of_many_values_that_are_there_twice_are_told_of_and_left_out_when_asked_for():
+    with pytest.raises(zoo.InputError, match=r"repeats='drop' \(--repeats drop\).*repeats='keep'"):
+        door.read((TWICE, TWICE_Y))
+    assert not shared(door.read((TWICE, TWICE_Y), repeats="drop")[1])
+    assert len(door.read((TWICE, TWICE_Y), repeats="keep")[1]["train"]) == 96
+
+
+def test_few_repeats_are_left_out_of_train_with_a_word(caplog):
+    x, y = np.random.default_rng(0).normal(size=(600, 3)), np.arange(600) % 2
+    _, splits = door.read((x, y), test=(x[:7], y[:7]))
+    assert len(splits["train"]) == 593
+    assert (
+        "7 of 600 training examples repeat an example of validation or test: left out"
+        in caplog.text
+    )
+    _, splits = door.read((x, y), test=(x[:7], y[:7]), repeats="keep")
+    assert len(splits["train"]) == 600
+
+
+def test_repeats_of_the_validation_carved_from_train_are_left_out():
+    test = TWICE[:9] + 9, np.arange(9) % 2
+    info, splits = door.read((TWICE, TWICE_Y), test=test)
+    with pytest.raises(zoo.InputError, match="in validation"):
+        door.make_splits(info, splits, batch_size=8)
+    made = door.make_splits(info, splits, batch_size=8, repeats="drop").examples
     assert len(made["validation"]) == 12
     assert not set(map(bytes, made["train"].inputs)) & set(map(bytes, made["validation"].inputs))
-    assert "repeat an example of validation or test: left out of train" in caplog.text
     published = dataclasses.replace(info, source="an article")
     kept = door.make_splits(published, splits, batch_size=8).examples
     assert len(kept["train"]) == 108
+
+
+@pytest.mark.parametrize("rows", [1200, 3000])
+def test_answers_to_a_few_questions_repeat_by_chance_and_all_stay(rows, caplog):
+    caplog.set_level("INFO")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({name: rng.integers(1, 6, rows) for name in "abc"})
+    frame["answer"] = frame.sum(axis=1) > 9
+    info, splits = door.read(frame, target="answer")
+    assert len(splits["train"]) == 0.8 * rows
+    assert "as many as chance explains" in caplog.text
+    assert len(door.make_splits(info, splits, batch_size=8).examples["train"]) == 0.72 * rows
+
+
+@pytest.mark.parametrize(("words", "stay"), [(2, True), (30, False)])
+def test_short_texts_repeat_by_chance_and_long_ones_do_not(words, stay):
+    rng = np.random.default_rng(0)
+    known = [" ".join(rng.choice(list("abcdefghij"), words)) for _ in range(60)]
+    texts = np.array(known, object)[rng.integers(0, 60, 400)]
+    data = texts, (np.char.count(texts.astype(str), "a") > words / 10).astype(int)
+    if stay:
+        assert len(door.read(data)[1]["train"]) == 320
+        return
+    with pytest.raises(zoo.InputError, match="more than chance explains"):
+        door.read(data)
 
 
 @pytest.mark.parametrize("form", ["mixed", "plain", "stream"])

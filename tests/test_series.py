@@ -204,6 +204,7 @@ def test_gaps_are_left_to_the_caller(in_tmp):
 
 
 DAYS = pd.date_range("2020-01-01", periods=400)
+MIXED = DAYS[-7:].append(DAYS[:-7])
 
 
 def frame(**columns):
@@ -221,19 +222,19 @@ def frame(**columns):
         (WAVE.reshape(10, 10, 4), {}, r"\(10, 10, 4\)"),
         (frame(heat=STEPS), {}, "Name the one column"),
         (frame(), {"target": "sould"}, "sold"),
-        (frame(day=DAYS[::-1]), {"target": "sold"}, "do not rise, first in row 1"),
+        (frame(day=MIXED), {"target": "sold"}, "do not rise, first in row 7"),
         (frame(kind=np.where(STEPS % 2, "a", "b")), {"target": "kind"}, "not hold numbers alone"),
         ((WAVE, WAVE), {}, "a tuple"),
         (np.tile(WAVE[:12], 30), {}, "repeats itself exactly after 12 steps"),
         (WAVE.astype("float64") + 1e9, {}, "float32 cannot tell apart"),
-        (frame().set_index(DAYS[::-1]), {}, "dates of the index do not rise"),
-        (pd.Series(WAVE, DAYS[::-1]), {}, "dates of the index do not rise"),
-        (pd.Series(WAVE, DAYS[::-1].to_period("D")), {}, "dates of the index do not rise"),
+        (frame().set_index(MIXED), {}, "dates of the index do not rise"),
+        (pd.Series(WAVE, MIXED), {}, "dates of the index do not rise"),
+        (pd.Series(WAVE, MIXED.to_period("D")), {}, "dates of the index do not rise"),
         (frame(day=["2020-02-30"] * 400), {"target": "sold"}, "cannot be read"),
         (frame(day=DAYS.where(STEPS != 5)), {"target": "sold"}, "is missing in row 5"),
         (frame(**{"sold ": WAVE}), {"target": "sold"}, "same name"),
         (
-            frame(heat=["1,5"] + ["2"] * 399),
+            frame(heat=["1.5 m"] + ["2"] * 399),
             {"target": "sold"},
             "holds numbers, but 1 values are none",
         ),
@@ -281,7 +282,7 @@ def test_settings_that_no_forecast_has_are_refused(options, words, in_tmp):
         (np.full(24, np.nan), "NaN"),
         (np.array(["a"] * 24), "numbers over time"),
         (np.zeros((2, 30, 3)), "forecasts from 24 steps"),
-        (pd.DataFrame({"value": WAVE}, index=DAYS[::-1]), "do not rise"),
+        (pd.DataFrame({"value": WAVE}, index=MIXED), "do not rise"),
         (pd.DataFrame({"valeu": WAVE}), "valeu"),
     ],
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import tyro
 import yaml
 
-from zoo.config.constraints import Arguments, WordOrWeights
+from zoo.config.mappings import Arguments, Pairs, WordOrWeights
 
 
 def _parse_pairs(texts):
@@ -55,4 +55,17 @@ ClassWeight = Annotated[
         str_from_instance=lambda value: [value] if isinstance(value, str) else _show_pairs(value),
     ),
     WordOrWeights(("none", "balanced")),
+]
+
+# What columns are: --kinds region_code=category day=date
+ColumnKinds = Annotated[
+    dict[str, str],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="COLUMN=KIND",
+        instance_from_str=_parse_pairs,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=_show_pairs,
+    ),
+    Pairs(("number", "category", "date", "text")),
 ]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from zoo.config.arguments import ClassWeight
+from zoo.config.arguments import ClassWeight, ColumnKinds
 from zoo.config.constraints import (
     Interval,
     Joined,
@@ -61,6 +61,17 @@ class DataConfig:
     static: once. Validation and test images are drawn once either way."""
     skip_bad: bool = False
     """Leave unusable examples of your own files out (counted) in place of an error."""
+    target_separator: Annotated[str, Text("a text such as |")] | None = None
+    """What stands between several labels in one cell of your target column, as in drama|comedy."""
+    kinds: ColumnKinds = dataclasses.field(default_factory=dict)
+    """What columns of your tables are, where their values do not say it: number, category, date or text, as in region_code=category"""
+    missing: Annotated[tuple[str, ...], Names()] = ()
+    """Texts that stand for a gap in your tables, such as NA; an empty cell always does."""
+    decimal: Literal[".", ","] | None = None
+    """The decimal sign of numbers that your tables hold as texts, where it cannot be told from them: 9,750."""
+    repeats: Literal["auto", "keep", "drop"] = "auto"
+    """Training examples of your own that are in validation or test, too. auto: those that chance explains stay, others are left
+    out of train, up to 5 % of it, and beyond that the run stops; keep: all stay; drop: all are left out."""
     data_dir: Annotated[str, PATH] | None = None
     """Folder that TFDS prepared, looked in first; default: the variable ZOO_DATA_DIR."""
     batch_size: Count = 32

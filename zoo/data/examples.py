@@ -29,8 +29,9 @@ class DataInfo:
         input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
         labels: The classes' names in the order of their ids; empty for a regression.
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
-        column_kinds: What each column is, `"number"`, `"category"` or `"date"`; the inputs are then a dict of columns.
+        column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
+        styles: Column → how its numbers are written where they are texts, a key of `kinds.readings.STYLES` or `"plain"`.
         text_size: For text, the units kept of each text and the units of the vocabulary.
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
         target_unit: For answers that are texts, what they are split into.
@@ -49,6 +50,7 @@ class DataInfo:
     labels: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     column_kinds: tuple[str, ...] = ()
+    styles: dict[str, str] = dataclasses.field(default_factory=dict)
     text_size: tuple[int, int] | None = None
     text_unit: str = "words"
     target_unit: str = "words"

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from zoo.config.options import DataOptions, SeriesConfig
-from zoo.data import augment, datasets, examples, kinds
+from zoo.data import augment, datasets, examples, kinds, repeats
 from zoo.data.batches import Splits
 from zoo.data.user import files, memory
 from zoo.models import checks
@@ -20,7 +20,7 @@ def load_dataset(name, **options):
     """Loads a data set by name or path as streaming train, validation and test batches.
 
     Validation is carved from train where there is none (stratified, the same for every seed), never from test.
-    What repeats in it is left out of train, where the examples are yours and fit into memory.
+    What repeats in it is left out of train, where the examples are yours: see `repeats`.
 
     Args:
         name: `"digits"`, `"breast_cancer"`, `"wine"`, `"diabetes"` (embedded), any TFDS set of images, texts or
@@ -48,11 +48,12 @@ def load_dataset(name, **options):
 def _with_options(function):
     """Gives `load_dataset` the signature and the description of its options, which are declared once, in `DataOptions`."""
     fields = [field for field in dataclasses.fields(DataOptions) if field.name != "dataset"]
+    default = DataOptions()
     keyword, first = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
     function.__signature__ = inspect.Signature(
         [
             inspect.Parameter("name", first),
-            *(inspect.Parameter(f.name, keyword, default=f.default) for f in fields),
+            *(inspect.Parameter(f.name, keyword, default=getattr(default, f.name)) for f in fields),
         ]
     )
     described = DataOptions.descriptions()
@@ -107,13 +108,12 @@ def read(data, options=None, *, validation=None, test=None, **changes):
             )
     if options.task and task(options.task).targets == "none":  # any targets are only shown
         info = dataclasses.replace(info, task=options.task)
-    is_given = "test" in splits
-    if not is_given:
+    if "test" not in splits:
         splits = carved(splits, "test", TEST_SHARE, info)
         if not kind.is_ordered:
             told = "%s: no test data given: a fixed 20 %% (%d examples) is the test split"
             examples.log.info(told, info.name, splits["test"].count)
-    splits = _without_repeats(splits, info, is_given=is_given, skip_bad=options.skip_bad)
+    splits = repeats.removed(splits, info, "drop" if options.skip_bad else options.repeats)
     for split, data in splits.items():
         if data.count == 0:
             raise checks.InputError(f"No {split} example of {info.name} is left.")
@@ -142,7 +142,7 @@ def make_splits(info, splits, options=None, **changes):
         checks.positive("validation_fraction", options.validation_fraction)
         splits = carved(splits, "validation", options.validation_fraction, info)
         pair = {split: splits[split] for split in ("train", "validation")}
-        splits |= _without_repeats(pair, info)
+        splits |= repeats.removed(pair, info, options.repeats)
     if options.limit is not None:
         checks.positive_int("limit", options.limit)
         splits = {name: _limited(data, options.limit, info) for name, data in splits.items()}
@@ -205,52 +205,6 @@ def carved(splits, name, share, info):
         )
         rest, part = data.take(np.sort(rest)), data.take(np.sort(part))
     return {**splits, "train": rest, name: part}
-
-
-def _without_repeats(splits, info, *, is_given=False, skip_bad=False):
-    """Leaves out of train what is in validation or test as well; a set of a name keeps its published examples.
-
-    Where train holds each input more than twenty times, few different ones are possible, and all stay.
-
-    Args:
-        splits: Dict from split to examples.
-        info: The `DataInfo`.
-        is_given: Whether the caller made the splits: a repeat is then an error, unless `skip_bad`.
-        skip_bad: Leave repeats out of train in any case.
-
-    Raises:
-        InputError: The caller's own splits share examples.
-    """
-    is_own = info.source == examples.DataInfo.source
-    is_known = all(data.is_indexed for data in splits.values())
-    if (
-        not (is_own and is_known) or kinds.kind(info.kind).is_ordered
-    ):  # its windows share steps by design
-        return splits
-    judged = {}
-    for split in ("validation", "test"):
-        if split in splits:
-            judged |= dict.fromkeys(splits[split].keys(), split)
-    train = splits["train"]
-    keys = train.keys()
-    shared = {i: judged[key] for i, key in enumerate(keys) if key in judged}
-    if not shared:
-        return splits
-    first, split = next(iter(shared.items()))
-    if is_given and not skip_bad:
-        raise checks.InputError(
-            f"{len(shared)} training examples of {info.name} are in validation or test too, first {train.where(first)} "
-            f"(in {split}): the score would flatter.\nTake them out of one split, or pass skip_bad (--skip-bad) to "
-            "leave them out of train."
-        )
-    repeat = "%d of %d training examples repeat an example of validation or test: "
-    counts = len(shared), len(keys)
-    if not is_given and len(keys) > 20 * len(set(keys)):
-        examples.log.warning(repeat + "few inputs differ at all, so all stay", *counts)
-        return splits
-    examples.log.warning(repeat + "left out of train", *counts)
-    keep = np.setdiff1d(np.arange(train.count), list(shared))
-    return {**splits, "train": train.take(keep)}
 
 
 def _check(splits, info):

@@ -34,9 +34,10 @@ class Card(Entries, Mapping):
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
         labels: The classes' names.
         columns: A table's or a series' columns.
-        column_kinds: `"number"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
+        column_kinds: `"number"`, `"precise"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
         text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
         text_unit: What texts are split into.
+        readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
         runs: The `RunScores` of each seed; the weights are those of the first.
         protocol: How the scores were measured, in words.
         config: The `TrainConfig`, as a dict.
@@ -58,6 +59,7 @@ class Card(Entries, Mapping):
     column_kinds: tuple[str, ...]
     text_size: tuple[int, int] | None
     text_unit: str
+    readings: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     runs: tuple[RunScores, ...]
     protocol: str
     config: Mapping
@@ -160,6 +162,7 @@ def make(splits, builder, run, signatures):
         labels=tuple(info.labels),
         columns=tuple(info.columns),
         column_kinds=tuple(info.column_kinds),
+        readings=info.styles,
         text_size=info.text_size,
         text_unit=info.text_unit,
         runs=(score,),

@@ -4,10 +4,17 @@ import dataclasses
 from collections.abc import Mapping
 
 from zoo.data import kinds
+from zoo.data.kinds.readings import STYLES
 
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
-    "card": {"input_range": None, "column_kinds": [], "text_size": None, "text_unit": "words"},
+    "card": {
+        "input_range": None,
+        "column_kinds": [],
+        "readings": None,
+        "text_size": None,
+        "text_unit": "words",
+    },
     "run": {"interval": None, "constant": {}, "temperature": 1.0},
 }
 
@@ -241,6 +248,9 @@ _USABLE = {
     "builder": _or_none(_is_builder),
     "input_range": _or_none(_is_list_of(_is_number, 2)),
     "column_kinds": _are_texts,
+    "readings": lambda styles: (
+        styles is None or _is_dict(styles) and all(s in ("plain", *STYLES) for s in styles.values())
+    ),
     "text_size": _or_none(_is_list_of(_is_count, 2)),
     "text_unit": _is_text,
     "protocol": _is_text,

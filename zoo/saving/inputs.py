@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,11 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from zoo import files
-from zoo.data import kinds
+from zoo.data import examples, kinds
+from zoo.data.kinds import readings
 from zoo.data.user import files as user_files
 from zoo.models import checks
 from zoo.saving import foreign
 from zoo.tasks import TASKS
+
+log = logging.getLogger("zoo")
 
 FILES = tuple(ending for kind in kinds.KINDS.values() for ending in kind.file_endings)
 
@@ -36,8 +40,8 @@ def predict_files(model, given):
         yield from foreign.predict_files(model, given)
         return
     for path in _expand(given):
-        for names, examples in _read(model, path):
-            outputs = model.predict(examples)
+        for names, batch in _read(model, path):
+            outputs = model.predict(batch)
             for i, name in enumerate(names):
                 yield {"input": name, **{key: _plain(values[i]) for key, values in outputs.items()}}
 
@@ -138,9 +142,35 @@ def _bytes(path, content):
 
 
 def _read_csv(path, content, card, kind):
-    columns = zip(card.columns, card.column_kinds or (), strict=False)
-    texts = [name for name, is_of in columns if is_of != "number"]
-    frame = user_files.read_csv(path, content, texts=texts)
+    kinds_of_columns = zip(card.columns, card.column_kinds or (), strict=False)
+    texts = [name for name, is_of in kinds_of_columns if is_of in ("category", "date")]
+    if kind.is_quoted:
+        texts = ["text", *card.columns]
+    if card.readings is None:
+        frame = _read_as_before(path, content, texts)
+    else:
+        frame, separator = user_files.read_csv(path, content)
+        names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
+        frame, _ = readings.typed_frame(
+            frame,
+            styles={title: card.readings.get(name) for title, name in names.items()},
+            texts=[title for title, name in names.items() if name in texts],
+            missing=card.config.get("data", {}).get("missing", ()),
+            decimal=card.config.get("data", {}).get("decimal"),
+            quoted_in=separator,
+        )
     if len(frame) == 0:
         raise checks.InputError(f"{path} needs a header line and at least one row.")
     return kind.of_frame(frame, [f"{path}:{line}" for line in frame.index], path, card)
+
+
+def _read_as_before(path, content, texts):
+    """A table as models of before were trained on: pandas tells what a cell is, so that NA is a gap."""
+    import pandas as pd
+
+    frame, separator = user_files.read_csv(path, content)
+    if any(examples.column_name(title) in texts for title in frame.columns):
+        log.info("%s: read as when this model was trained; NA and None are gaps", path)
+    source = frame.to_csv(index=False)
+    dtype = {title: str for title in frame.columns if examples.column_name(title) in texts}
+    return pd.read_csv(io.StringIO(source), dtype=dtype).set_axis(frame.index)

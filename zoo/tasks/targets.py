@@ -1,7 +1,4 @@
-"""Targets as callers write them (texts, any integers, one-hot, several labels) brought to ids or numbers, and checked."""
-
-import decimal
-import numbers
+"""Targets brought to ids or numbers, checked, and prepared for a model; what tasks share."""
 
 import keras
 import numpy as np
@@ -60,83 +57,6 @@ def _mean_and_std(values):
     return float(values.mean(dtype="float64")), float(values.std(dtype="float64")) or 1.0
 
 
-def guess_task(targets):
-    """Tells the task from the training targets.
-
-    Raises:
-        InputError: They could be classes or numbers.
-    """
-    if targets.ndim > 1 and targets.shape[1] > 1:
-        if not _is_zero_or_one(targets):
-            raise checks.InputError(
-                f"Targets have shape {targets.shape}: expected one per example, or rows of 0 and 1 (one-hot, or several "
-                "labels)."
-            )
-        return "classification" if (targets.sum(1) == 1).all() else "multilabel"
-    if targets.dtype.kind == "f" and (targets != np.round(targets)).any():
-        return "regression"
-    values = len(np.unique(targets)) if targets.dtype.kind in "fiu" else 0
-    if values > max(20, len(targets) // 20):
-        raise checks.InputError(
-            f"The {len(targets)} targets are whole numbers of {values} different values: say what they are, "
-            "task='regression' or task='classification' (--task)."
-        )
-    return "classification"
-
-
-def titles_of(split, frame, target):
-    """The list of a table's target columns; raises `InputError` unless it has them."""
-    named = [target] if isinstance(target, str) else list(target or ())
-    if not named or any(title not in frame.columns for title in named):
-        raise checks.InputError(
-            f"Name the target column of the {split} table: target=... or --target. Received: {target!r}. "
-            f"It has: {', '.join(frame.columns)}"
-        )
-    return named
-
-
-def of_columns(frame, named):
-    """The targets in a DataFrame's columns as an array, with `None` for missing ones that are no floats."""
-    columns = frame[named[0]] if len(named) == 1 else frame[named]
-    if not isinstance(
-        columns.to_numpy().flat[0], np.number
-    ):  # texts, or numbers that know missing ones
-        columns = columns.astype(object).where(columns.notna(), None)
-    return columns.to_numpy()
-
-
-def plain(targets):
-    """Targets of dtype object as floats where all that are there are numbers, `Decimal` too; others as they are."""
-    if targets.dtype != object:
-        return targets
-    present = [value for value in targets.flat if value is not None]
-    is_number = all(
-        isinstance(v, (numbers.Real, decimal.Decimal)) and not isinstance(v, bool) for v in present
-    )
-    return targets.astype("float64") if present and is_number else targets
-
-
-def problems(targets):
-    """Why targets cannot be used: dict from the reason to the examples that it is true of, bool [N]."""
-    missing = _is_missing(targets)
-    found = {"its target is missing": missing}
-    if targets.dtype.kind == "f":
-        infinite = np.isinf(targets.reshape(len(targets), -1)).any(1)
-        found["its target is infinite"] = ~missing & infinite
-    return found
-
-
-def _is_missing(targets):
-    """Whether each target is missing, bool [N]: NaN, None or an empty text."""
-    if targets.dtype.kind in "iub":
-        return np.zeros(len(targets), bool)
-    if targets.dtype.kind == "f":
-        return np.isnan(targets.reshape(len(targets), -1)).any(1)
-    flat = targets.reshape(len(targets), -1)
-    missing = [any(v is None or v != v or v in ("", b"") for v in row) for row in flat.tolist()]
-    return np.array(missing, bool)
-
-
 # Each of the following takes the training targets, and the titles of their columns where there are some. It returns the
 # labels' names, and a function from a part of the caller's data (`split`, `y`) to its targets.
 
@@ -157,6 +77,18 @@ def of_numbers(targets, titles=None):
     return (), lambda part: _one_each(part, targets).astype("float32")
 
 
+def warn_of_several(names):
+    """Warns of class names that look like several labels in one text."""
+    for separator in "|;,":
+        parted = [name for name in names if separator in name]
+        alone = {word.strip() for name in names for word in name.split(separator)}
+        if len(parted) > 1 and len(alone) < len(names):
+            examples.log.warning(
+                "classes such as %r look like several labels in one text: pass target_separator=%r (--target-separator %r)",
+                parted[0], separator, separator,
+            )  # fmt: skip
+
+
 def of_answers(targets, titles=None):
     """Texts, object `[N]`."""
     return (), lambda part: part.y.astype(str).astype(object).reshape(-1)
@@ -164,7 +96,7 @@ def of_answers(targets, titles=None):
 
 def of_labels(targets, titles=None):
     """Rows of 0 and 1, float32 `[N, K]`."""
-    if targets.ndim != 2 or not _is_zero_or_one(targets):
+    if targets.ndim != 2 or not is_zero_or_one(targets):
         raise checks.InputError(
             f"A multi-label task needs rows of 0 and 1 as targets, (examples, labels). Received: {targets.dtype} of "
             f"shape {targets.shape}."
@@ -179,19 +111,20 @@ def of_labels(targets, titles=None):
     return tuple(map(str, titles if is_named else range(width))), to_rows
 
 
-def _is_zero_or_one(targets):
+def is_zero_or_one(targets):
+    """Whether an array holds nothing but 0 and 1."""
     return targets.dtype.kind in "fiub" and np.isin(targets, (0, 1)).all()
 
 
 def _same_width(part, width):
-    if part.y.ndim != 2 or part.y.shape[1] != width or not _is_zero_or_one(part.y):
+    if part.y.ndim != 2 or part.y.shape[1] != width or not is_zero_or_one(part.y):
         raise checks.InputError(
             f"The {part.split} targets must be rows of {width} zeros and ones. Received: shape {part.y.shape}."
         )
 
 
 def _one_hot(targets):
-    if not _is_zero_or_one(targets) or (targets.sum(1) != 1).any():
+    if not is_zero_or_one(targets) or (targets.sum(1) != 1).any():
         raise checks.InputError(
             f"One-hot targets need exactly one 1 in each row. Received: shape {targets.shape}; for several labels per "
             "example pass task='multilabel'."
@@ -218,13 +151,13 @@ def _classes(targets):
             "Class labels must be whole numbers or strings; these have fractions. "
             "For a regression pass task='regression'."
         )
-    classes = np.unique(_plain(targets))
+    classes, spelled = _spellings(_plain(targets))
     if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 2 * len(classes):
         # Ids already: a class that train happens to miss keeps its number.
         classes = np.arange(int(classes[-1]) + 1)
 
     def to_ids(part):
-        y = _plain(_one_each(part, targets))
+        y = spelled(_plain(_one_each(part, targets)))
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
             raise checks.InputError(
@@ -232,6 +165,7 @@ def _classes(targets):
             )
         return np.searchsorted(classes, y).astype("int64")
 
+    warn_of_several(list(map(str, classes)))
     return tuple(map(str, classes)), to_ids
 
 
@@ -252,8 +186,35 @@ def _plain(targets):
     if targets.dtype.kind in "fb":
         return targets.astype("int64")
     if targets.dtype.kind in "OUST":
-        return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in targets.tolist()])
+        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in targets.tolist()]
+        return np.array([text.strip() for text in texts])
     return targets
+
+
+def _spellings(labels):
+    """The different labels, and a function that gives all spellings of a word with other capitals the most frequent one.
+
+    One letter in two sizes is two labels.
+    """
+    names, counts = np.unique(labels, return_counts=True)
+    if names.dtype.kind != "U":
+        return names, lambda given: given
+    by_word = {}
+    for name in names[np.argsort(-counts, kind="stable")].tolist():
+        by_word.setdefault(name.lower() if len(name) > 1 else name, []).append(name)
+    for first, *others in by_word.values():
+        if others:
+            examples.log.warning(
+                "labels that differ by capitals alone are one: %s are %r",
+                ", ".join(map(repr, others)),
+                first,
+            )
+
+    def spelled(given):
+        found = (by_word.get(g.lower() if len(g) > 1 else g, [g])[0] for g in given.tolist())
+        return np.array(list(found), object).astype(str)
+
+    return np.unique([first for first, *_ in by_word.values()]), spelled
 
 
 def check_finite(splits, info):

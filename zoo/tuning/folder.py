@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from zoo import files
+from zoo.config.config import TrainConfig
 from zoo.models import checks
 from zoo.training import signals
 from zoo.training.run import logging_to
@@ -113,7 +114,9 @@ def _wait_for(path):
 
 def _check_same(folder, now):
     begun = yaml.safe_load((folder / SETTINGS).read_text())
-    then, now = _flat({key: begun.get(key) for key in now}), _flat(_plain(now))
+    # An option that the version did not have which began it is at its default.
+    then = _flat({"config": TrainConfig().to_dict()}) if "config" in now else {}
+    then, now = then | _flat({key: begun.get(key) for key in now}), _flat(_plain(now))
     for key in {**then, **now}:
         if then.get(key) != now.get(key):
             if key == EXAMPLES:

@@ -8,19 +8,22 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import numbers
+from zoo.data.kinds import numbers, readings
 from zoo.models import checks
 
 ISO_DATE = r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?\s*"
+# Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
+NUMBERS = {"number": "float32", "precise": "float64"}
 _MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
 
 
-def column_kinds(frame, *, skip_bad=False):
+def column_kinds(frame, *, skip_bad=False, told=()):
     """Tells what each column of a training table is, and which are left out.
 
     Args:
         frame: A DataFrame without its target.
         skip_bad: Take single texts in a column of numbers as missing.
+        told: Title → kind, where the caller says it.
 
     Returns:
         Dict from the column's title to `"number"`, `"category"`, `"date"` or `"text"`; a column that cannot help is
@@ -30,8 +33,13 @@ def column_kinds(frame, *, skip_bad=False):
         InputError: A column mixes numbers and texts, or has a type that is none of these.
     """
     kinds = {}
+    for title in told:
+        checks.one_of("column in kinds", title, list(frame.columns))
     for title in frame.columns:
         column = frame[title]
+        if title in told:
+            kinds[title] = told[title]
+            continue
         kind, why_not = _kind(str(title), column, skip_bad)
         if why_not:
             examples.log.warning("column %r is left out: %s", str(title), why_not)
@@ -53,6 +61,8 @@ def _kind(title, column, skip_bad):
         return None, f"it is constant ({present.iloc[0]!r})"
     if column.dtype.kind == "M":
         return "date", None
+    if column.dtype == "category":
+        return "category", None
     if is_numeric(column):
         is_id = title.lower() in ("id", "index", "unnamed: 0") or title.lower().endswith(
             ("_id", " id")
@@ -70,7 +80,7 @@ def _kind(title, column, skip_bad):
 def _text_kind(title, texts, skip_bad):
     if texts.str.fullmatch(ISO_DATE).all():
         return "date", None
-    numbers = texts.map(is_number)
+    numbers = texts.map(is_number) & ~texts.str.fullmatch(readings.CODE)
     if numbers.mean() > 0.5:
         if not numbers.all() and not skip_bad:
             row = texts.index[~numbers][0]
@@ -87,6 +97,17 @@ def _text_kind(title, texts, skip_bad):
         None,
         f"it has {texts.nunique()} different texts in {len(texts)} rows (dates are read as YYYY-MM-DD)",
     )
+
+
+def is_precise(column):
+    """Whether float32 cannot tell the numbers of a training column apart, such as seconds since 1970 within a minute."""
+    import pandas as pd
+
+    values = np.unique(pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan))
+    values = values[np.isfinite(values)]
+    if len(values) < 2 or np.abs(values).max() > np.finfo("float32").max:
+        return False
+    return np.spacing(np.float32(np.abs(values).max())) > 0.1 * np.median(np.diff(values))
 
 
 def is_numeric(column):
@@ -125,10 +146,10 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
 
     if split is not None:
         _check_values(split, title, column, kind, skip_bad)
-    if kind == "number":
+    if kind in NUMBERS:
         values = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
         with np.errstate(over="ignore"):
-            numbers = values.astype("float32")
+            numbers = values.astype(NUMBERS[kind])
         if np.isinf(numbers).any():
             row = column.index[np.isinf(numbers)][0]
             raise checks.InputError(
@@ -145,7 +166,7 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
 
 def _check_values(split, title, column, kind, skip_bad):
     values = column.dropna()
-    if kind == "number" and not is_numeric(column):
+    if kind in NUMBERS and not is_numeric(column):
         fits, wanted = values.map(is_number), "numbers"
     elif kind == "date":
         fits, wanted = are_dates(values), "dates as YYYY-MM-DD"
@@ -215,11 +236,14 @@ def encoder(info, inputs):
     raw, features, values, encoded, steps = {}, {}, {}, {}, []
     space = keras.utils.FeatureSpace
     for column, kind in zip(info.columns, info.column_kinds, strict=True):
-        is_number = kind == "number"
-        raw[column] = keras.Input((), dtype="float32" if is_number else "string", name=column)
+        raw[column] = keras.Input((), dtype=NUMBERS.get(kind, "string"), name=column)
         if kind == "category":
             features[column] = space.string_categorical(num_oov_indices=1, output_mode="one_hot")
-            values[column], encoded[column] = inputs[column].astype(str), raw[column]
+            clean = readings.CleanTexts.for_texts(
+                inputs[column].astype(str), name=f"{column}_clean"
+            )
+            values[column] = clean(tf.constant(inputs[column].astype(str))).numpy().astype(str)
+            encoded[column] = clean(raw[column])
             steps.append(f"{column}: category, one-hot; unknown ones have a place of their own")
             continue
         parts = {column: (raw[column], inputs[column])}
@@ -244,7 +268,7 @@ def encoder(info, inputs):
 
 def _fill(name, x, known, features, values, encoded):
     """Adds a column of numbers: gaps filled with the training median, and an indicator of them."""
-    space, gaps = keras.utils.FeatureSpace, np.isnan(known)
+    space, gaps, given = keras.utils.FeatureSpace, np.isnan(known), x
     median = float(np.median(known[~gaps])) if not gaps.all() else 0.0
     filled = np.where(gaps, median, known)
     words = []
@@ -253,30 +277,37 @@ def _fill(name, x, known, features, values, encoded):
     else:
         # In float64: of large numbers that differ little float32 loses the mean.
         mean, variance = (float(f(filled, dtype="float64")) for f in (np.mean, np.var))
+        x = keras.ops.where(keras.ops.isnan(x), keras.ops.cast(median, x.dtype), x)
+        if (
+            known.dtype == np.float64
+        ):  # taken off before float32, which could not tell the values apart
+            x = keras.ops.cast(keras.ops.subtract(x, keras.ops.cast(mean, x.dtype)), "float32")
+            filled, mean = (filled - mean).astype("float32"), 0.0
         scale = keras.layers.Normalization(mean=mean, variance=variance, dtype="float32")
         features[name] = space.feature("float32", scale, "float")
         values[name] = filled
-        encoded[name] = keras.ops.where(keras.ops.isnan(x), median, x)
+        encoded[name] = x
         words.append(f"gaps filled with {median:.6g}, standardised")
     if gaps.any():
         features[f"{name}_missing"] = space.float()
         values[f"{name}_missing"] = gaps.astype("float32")
-        encoded[f"{name}_missing"] = keras.ops.cast(keras.ops.isnan(x), "float32")
+        encoded[f"{name}_missing"] = keras.ops.cast(keras.ops.isnan(given), "float32")
         words.append(f"an indicator of gaps ({gaps.mean():.1%} of train)")
     return f"{name}: {', '.join(words)}" if words else None
 
 
-def check_raw(name, values, kind, has_gaps):
+def check_raw(name, values, kind, has_gaps, style=None):
     """Returns a column of raw inputs as an array: float32, or UTF-8 texts; raises `InputError` for what cannot be used.
 
     Args:
         name, kind: The column's name, and what training took it for.
         values: What the caller passed.
         has_gaps: Whether the model fills gaps in columns of numbers.
+        style: How numbers that are texts are written, a key of `readings.STYLES`.
     """
     if np.ma.is_masked(values):
         raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
-    if kind != "number":
+    if kind not in NUMBERS:
         import pandas as pd
 
         if not hasattr(values, "to_numpy"):
@@ -285,12 +316,16 @@ def check_raw(name, values, kind, has_gaps):
             _check_dates(name, values)
         return convert_column(name, values, kind)
     dtype = getattr(values, "dtype", np.dtype(object))
+    if style and dtype.kind in "OUST":
+        import pandas as pd
+
+        values, _ = readings.typed(pd.Series(values, dtype=object), style=style)
     if dtype.kind in "mMc":  # NumPy would turn them into numbers
         raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")
     if hasattr(values, "to_numpy"):
         values = values.to_numpy(na_value=np.nan) if values.hasnans else values.to_numpy()
     try:
-        found = np.asarray(values, dtype="float32")
+        found = np.asarray(values, dtype=NUMBERS[kind])
     except (ValueError, TypeError) as error:
         first = next(i for i, value in enumerate(values) if not is_number(value))
         raise checks.InputError(

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from zoo.data import examples
 from zoo.data.kinds import columns as tables
-from zoo.data.kinds import numbers
+from zoo.data.kinds import numbers, readings
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -100,49 +100,71 @@ def pieces(data):
     return found
 
 
-def check_time(frame):
-    """Raises `InputError` unless a DataFrame's dates, in columns or in its index, rise; warns where steps are missing.
+def in_time_order(frame):
+    """Brings a table whose newest row comes first into the order of time, and finds its dates.
+
+    Args:
+        frame: A DataFrame; dates may be in columns, also as texts of a common form (`readings.DATES`), or in its index.
 
     Returns:
-        The titles of the columns of dates.
+        The DataFrame, and the titles of its columns of dates.
+
+    Raises:
+        InputError: Dates neither rise nor fall from row to row, or one is missing. Warns where steps are missing.
     """
     import pandas as pd
 
-    titles = [title for title in frame.columns if _holds_dates(frame[title])]
-    times = {f"of the column {str(title)!r}": frame[title] for title in titles}
-    if isinstance(frame.index, pd.PeriodIndex):
-        times["of the index"] = frame.index.to_timestamp()
-    elif isinstance(frame.index, pd.DatetimeIndex):
-        times["of the index"] = frame.index
-    for where, values in times.items():
-        try:
-            moments = pd.DatetimeIndex(pd.to_datetime(values, utc=True, format="ISO8601"))
-        except ValueError as error:
-            raise checks.InputError(f"The dates {where} cannot be read: {error}") from error
-        if moments.isna().any():
-            row = frame.index[int(np.argmax(moments.isna()))]
+    times = {title: readings.moments(frame[title]) for title in frame.columns}
+    for title in frame.columns:
+        if not times[title] and _looks_like_dates(frame[title]):
             raise checks.InputError(
-                f"The date {where} is missing in {_row(frame, row)}: fill it in."
+                f"The dates of the column {str(title)!r} cannot be read: one is in no calendar, or they are of several forms."
             )
-        steps = np.diff(moments.tz_localize(None).to_numpy("datetime64[ns]").astype("int64"))
-        if (steps <= 0).any():
-            row = frame.index[int(np.argmax(steps <= 0)) + 1]
+    times = {title: found for title, found in times.items() if found}
+    titles = list(times)
+    if isinstance(frame.index, (pd.PeriodIndex, pd.DatetimeIndex)):
+        index = frame.index
+        index = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
+        times[None] = [pd.DatetimeIndex(index.tz_localize(None))]
+    falls = []
+    for title, found in times.items():
+        where = "of the index" if title is None else f"of the column {str(title)!r}"
+        for moments in found:
+            if moments.isna().any():
+                row = frame.index[int(np.argmax(moments.isna()))]
+                raise checks.InputError(
+                    f"The date {where} is missing in {_row(frame, row)}: fill it in."
+                )
+        # 03/04/2023 can be read in two ways: that counts in which the dates go one way.
+        steps = [np.diff(moments.to_numpy("datetime64[ns]").astype("int64")) for moments in found]
+        steps.sort(key=lambda each: ((each > 0).all(), (each < 0).all()), reverse=True)
+        falls.append(bool(len(steps[0])) and (steps[0] < 0).all())
+        forward = -steps[0] if falls[-1] else steps[0]
+        if (forward <= 0).any():
+            row = frame.index[int(np.argmax(forward <= 0)) + 1]
             raise checks.InputError(
                 f"The dates {where} do not rise, first in {_row(frame, row)}: sort the rows by time, and pass one series "
                 "at a time."
             )
-        if len(steps) and steps.max() > 1.5 * np.median(steps):
-            row = frame.index[int(np.argmax(steps)) + 1]
+        if len(forward) and forward.max() > 1.5 * np.median(forward):
+            row = frame.index[int(np.argmax(forward)) + 1]
             examples.log.warning(
                 "dates %s: before %s steps are missing; rows are taken as equally far apart",
                 where, _row(frame, row),
             )  # fmt: skip
-    return titles
+    if len(set(falls)) > 1:
+        raise checks.InputError(
+            "Some dates of the table rise and others fall: leave one of them out."
+        )
+    if falls and falls[0]:
+        examples.log.info(
+            "dates: the newest row comes first, so the rows are read from the last one on"
+        )
+        return frame.iloc[::-1], titles
+    return frame, titles
 
 
-def _holds_dates(column):
-    if column.dtype.kind == "M":
-        return True
+def _looks_like_dates(column):
     texts = column.dropna()
     is_text = not tables.is_numeric(column) and len(texts) > 0
     return is_text and texts.astype(str).str.fullmatch(tables.ISO_DATE).all()
@@ -166,7 +188,8 @@ def _columns(data, options):
     targets = list(options.target)
     for title in (*targets, *options.columns):
         checks.one_of("column of the series", title, list(frame.columns))
-    rest = frame.drop(columns=[*check_time(frame), *targets])
+    frame, dates = in_time_order(frame)
+    rest = frame.drop(columns=[*dates, *targets])
     kinds = tables.column_kinds(rest) if len(rest.columns) else {}
     numbers = [title for title, kind in kinds.items() if kind == "number"]
     if not targets and len(numbers) == 1:
@@ -267,7 +290,7 @@ def is_one(values, card):
 def _columns_of_model(frame, card):
     """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
     named = frame.rename(columns=lambda title: examples.column_name(str(title)))
-    check_time(named)
+    named, _ = in_time_order(named)
     for column in card.columns:
         checks.one_of("column of the model", column, list(named.columns))
     values = [tables.convert_column(name, named[name], "number") for name in card.columns]

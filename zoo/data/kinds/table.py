@@ -15,12 +15,12 @@ from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
-DTYPES = {"number": tf.float32, "category": tf.string, "date": tf.string}
+DTYPES = {"number": tf.float32, "precise": tf.float64, "category": tf.string, "date": tf.string}
 
 
 def _describe(parts, options):
     skip_bad, train = options.skip_bad, parts["train"].x
-    kinds = kinds_of_columns.column_kinds(train, skip_bad=skip_bad)
+    kinds = kinds_of_columns.column_kinds(train, skip_bad=skip_bad, told=options.kinds)
     for part in parts.values():
         missing = [title for title in kinds if title not in part.x.columns]
         if missing:
@@ -32,7 +32,8 @@ def _describe(parts, options):
         for part in parts.values():
             part.x = part.x[free[0]].to_numpy(object, na_value="")
             part.drop(text.KIND.problems(part), skip_bad)
-        return text.KIND.describe(parts, options)
+        fields, convert = text.KIND.describe(parts, options)
+        return fields | {"columns": tuple(examples.column_names(free))}, convert
     for title in free:
         log.warning(
             "column %r is left out: it holds free text. To learn from it alone pass columns=(%r,)",
@@ -43,6 +44,10 @@ def _describe(parts, options):
         raise checks.InputError(
             f"Several columns hold free text: choose one, columns=({free[0]!r},)."
         )
+    for title, kind in kinds.items():
+        if kind in kinds_of_columns.NUMBERS and kinds_of_columns.is_precise(train[title]):
+            kinds[title] = "precise"
+            log.info("%s: large numbers that differ by little, read in float64", title)
     gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
     names = dict(zip(kinds, examples.column_names(kinds), strict=True))
     is_plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
@@ -139,9 +144,11 @@ def _check_raw(inputs, card, vocabulary):
         )
     if extra:
         log.warning("columns that the model does not know are not read: %s", ", ".join(extra))
-    has_gaps = bool(card.column_kinds)
+    has_gaps, styles = bool(card.column_kinds), card.readings or {}
     arrays = {
-        column: kinds_of_columns.check_raw(column, given[column], kind, has_gaps)
+        column: kinds_of_columns.check_raw(
+            column, given[column], kind, has_gaps, styles.get(column)
+        )
         for column, kind in kinds.items()
     }
     lengths = {column: len(values) for column, values in arrays.items()}

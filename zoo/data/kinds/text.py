@@ -221,6 +221,8 @@ def _as_numbers(texts, info, inputs):
 def _check_raw(inputs, card, vocabulary):
     if isinstance(inputs, (str, bytes)):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
+    if hasattr(inputs, "columns") or isinstance(inputs, dict):
+        inputs = inputs[_column(list(inputs.keys()), card, "The table")]
     texts = [decode(text) for text in numbers.one_each("texts", np.asarray(inputs, object))]
     unit = card.text_unit
     if None in texts:
@@ -245,12 +247,20 @@ def _check_raw(inputs, card, vocabulary):
     return {"text": np.array(texts, object)}
 
 
-def _of_frame(frame, names, path, card):
-    column = "text" if "text" in frame.columns else frame.columns[0]
-    if len(frame.columns) > 1 and column != "text":
+def _column(titles, card, where):
+    """The column that holds the texts: that of the training table, `text`, or the only one there is."""
+    wanted = (*card.columns, "text")
+    named = dict(zip(examples.column_names(titles), titles, strict=True))
+    found = next((named[name] for name in wanted if name in named), None)
+    if found is None and len(titles) > 1:
         raise checks.InputError(
-            f"{path} has the columns {', '.join(frame.columns)}: name the one to read `text`."
+            f"{where} has the columns {', '.join(map(str, titles))}: name the one to read `{wanted[0]}`."
         )
+    return titles[0] if found is None else found
+
+
+def _of_frame(frame, names, path, card):
+    column = _column(list(frame.columns), card, path)
     return names, frame[column].fillna("").astype(str).to_numpy(object)
 
 

@@ -6,8 +6,11 @@ folder/train.csv  folder/test.csv  or  table.csv         with target=...
 arrays.npz                                               x, y or x_train, y_train, x_test, y_test
 """
 
+import csv
 import io
 import os
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +21,13 @@ from zoo.data.user import memory
 from zoo.models import checks
 from zoo.tasks import task
 
-SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}  # fmt: skip
+SEPARATORS = (",", ";", "\t", "|")
+HEAD = 65536  # characters of a CSV file that tell its form
+SPLITS = {
+    **dict.fromkeys(("train", "training", "train_set", "training_set"), "train"),
+    **dict.fromkeys(("validation", "val", "valid", "dev", "validation_set", "val_set", "dev_set"), "validation"),
+    **dict.fromkeys(("test", "testing", "test_set", "testing_set"), "test"),
+}  # fmt: skip
 
 
 def is_path(name):
@@ -46,15 +55,15 @@ def read(path, options):
     if not path.exists():
         raise checks.InputError(f"There is no file or folder {path}.")
     if path.suffix.lower() == ".csv" and path.is_file():
-        return memory.read(read_csv(path), options, name=path.stem)
-    csvs = {SPLITS[p.stem]: p for p in sorted(path.glob("*.csv")) if p.stem in SPLITS}
+        table, separator = read_csv(path)
+        return memory.read(table, options, name=path.stem, separator=separator)
+    csvs = {
+        SPLITS[p.stem.lower()]: p for p in sorted(path.glob("*.csv")) if p.stem.lower() in SPLITS
+    }
     if "train" in csvs:
-        train = read_csv(csvs.pop("train"))
-        texts = [
-            examples.column_name(title) for title in train if not tables.is_numeric(train[title])
-        ]
-        others = {split: read_csv(p, texts=texts) for split, p in csvs.items()}
-        return memory.read(train, options, **others, name=path.stem)
+        train, separator = read_csv(csvs.pop("train"))
+        others = {split: read_csv(p)[0] for split, p in csvs.items()}
+        return memory.read(train, options, **others, name=path.stem, separator=separator)
     for key in ("target", "columns"):
         if getattr(options, key):
             what = f"{path} is a folder of classes." if path.is_dir() else f"Received: {path}"
@@ -85,38 +94,94 @@ def _read_folder(path, options):
 _ARGUMENTS = {"train": "data", "validation": "validation", "test": "test"}
 
 
-def read_csv(path, content=None, texts=()):
-    """Reads a CSV table with a header as a DataFrame, whose index is the number of the line.
+def read_csv(path, content=None):
+    """Reads a CSV table with a header as a DataFrame of texts, whose index is the number of the line.
+
+    Cells are separated by commas, semicolons, tabs or bars. What a cell is, all cells of its column tell together: see
+    `kinds.readings`.
 
     Args:
         path: The file; what messages call it where `content` is given.
         content: Its bytes, where they do not come from a file.
-        texts: Columns, as `examples.column_name` calls them, that hold texts whatever they look like: 007 is no 7.
+
+    Returns:
+        The DataFrame and the separator.
 
     Raises:
-        InputError: It is no CSV table, or no UTF-8 text.
+        InputError: It is no CSV table, has no header, or is no UTF-8 text.
     """
     import pandas as pd
 
-    def parsed(**options):
-        source = path if content is None else io.BytesIO(content)
-        return pd.read_csv(source, encoding="utf-8", **options)
-
     try:
-        titles = parsed(nrows=0).columns if texts else ()
-        frame = parsed(
-            dtype={title: str for title in titles if examples.column_name(title) in texts}
-        )
+        content = Path(path).read_bytes() if content is None else content
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise checks.InputError(
             f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8."
         ) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise checks.InputError(f"{path} is no CSV table: {str(error).strip()}") from error
     except OSError as error:
         raise checks.InputError(f"Cannot read {path}: {error.strerror}.") from error
-    frame.index += 2  # the number of the line in the file, where no value goes over several
-    return frame.rename(columns=str).rename_axis("line")  # messages then say "line 7"
+    skipped, separator, titles = _header(path, text)
+    try:
+        with warnings.catch_warnings():  # of cells that it would leave out
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.StringIO(text), sep=separator, header=None, names=range(len(titles)), skiprows=skipped,
+                dtype=str, keep_default_na=False, index_col=False,
+            )  # fmt: skip
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise checks.InputError(f"{path} is no CSV table: {str(error).strip()}") from error
+    frame.index += (
+        skipped + 1
+    )  # the number of the line in the file, where no value goes over several
+    frame = frame[[i for i, title in enumerate(titles) if title is not None]]
+    frame.columns = [title for title in titles if title is not None]
+    return frame.rename_axis("line"), separator  # messages then say "line 7"
+
+
+def _header(path, text):
+    """Lines to skip, the separator, and the title of each column; `None` for one that is not read."""
+    lines = text[:HEAD].splitlines()[: -1 if len(text) > HEAD else None] or [""]
+    told = re.fullmatch(r"sep=(.)", lines[0].strip().strip('"'))
+    skipped = 1 if told else 0
+    rows = {s: [r for r in csv.reader(lines[skipped:], delimiter=s) if r] for s in SEPARATORS}  # fmt: skip
+    if not rows[","]:
+        raise checks.InputError(f"{path} is no CSV table: No columns to parse from file")
+
+    def evenness(separator):
+        first, *others = [len(row) for row in rows[separator]]
+        usual = max(set(others), key=others.count) if others else first
+        return usual - first in (0, 1) and first > 1, others.count(usual), usual
+
+    separator = told[1] if told and told[1] in SEPARATORS else max(SEPARATORS, key=evenness)
+    titles, *cells = rows[separator]
+    titles = [title.strip() for title in titles]
+    if all(map(tables.is_number, titles)) and titles != list(map(str, range(len(titles)))):
+        raise checks.InputError(
+            f"{path} needs a header line: its first line holds numbers ({', '.join(titles[:3])})."
+        )
+    is_wider = bool(cells) and all(len(row) == len(titles) + 1 for row in cells)
+    if is_wider and all(row[-1] == "" for row in cells):
+        examples.log.info("%s: the separator at the ends of lines is not read", path)
+        titles.append(None)
+    elif is_wider and len({row[0] for row in cells}) == len(cells):
+        examples.log.info(
+            "%s: the first column has no title; it names the rows and is not read", path
+        )
+        titles.insert(0, None)
+    elif titles[-1] == "" and all(row[-1] == "" for row in cells if len(row) == len(titles)):
+        titles[-1] = None
+    named = [f"Unnamed: {i}" if title == "" else title for i, title in enumerate(titles)]
+    return skipped + 1, separator, _distinct(named)
+
+
+def _distinct(titles):
+    """Titles with a number after those that have occurred before, as pandas gives it."""
+    seen, found = {}, []
+    for title in titles:
+        count = seen[title] = seen.get(title, -1) + 1
+        found.append(f"{title}.{count}" if count and title is not None else title)
+    return found
 
 
 def _read_npz(path):
@@ -176,6 +241,12 @@ def _kind_of_files(path, root):
     )
 
 
+def _is_own(path, folder):
+    """Whether a file is the user's, and not one of a hidden folder or of a program's copies."""
+    parts = path.relative_to(folder).parts
+    return not any(part.startswith((".", "__")) for part in parts) and path.name != "Thumbs.db"
+
+
 def _files(root, labels, endings):
     pairs, ignored = [], []
     for folder in _visible_folders(root):
@@ -183,9 +254,7 @@ def _files(root, labels, endings):
             raise checks.InputError(
                 f"The class {folder.name!r} of {root} has no training examples."
             )
-        inside = [
-            p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith(".")
-        ]
+        inside = [p for p in sorted(folder.rglob("*")) if p.is_file() and _is_own(p, folder)]
         fitting = [p for p in inside if p.suffix.lower() in endings]
         ignored += [p for p in inside if p.suffix.lower() not in endings]
         if not fitting:

@@ -1,15 +1,18 @@
 """The caller's own data in memory: arrays, texts, a DataFrame or a `tf.data` set, brought to `DataInfo` and `Arrays`."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples, kinds
-from zoo.data.kinds import series
+from zoo.data.kinds import readings, series
+from zoo.data.user import oddities, targets
 from zoo.models import checks
-from zoo.tasks import targets, task
+from zoo.tasks import task
 
 
-def read(data, options, *, validation=None, test=None, name="your data"):
+def read(data, options, *, validation=None, test=None, name="your data", separator=","):
     """Brings the caller's own data to a description and `Arrays` per split.
 
     Args:
@@ -19,6 +22,7 @@ def read(data, options, *, validation=None, test=None, name="your data"):
         options: The `DataOptions`.
         validation, test: Further splits in the same form.
         name: What messages and the card call the data.
+        separator: What separated the cells of the file that they come from.
 
     Returns:
         The `DataInfo` and a dict from each given split to `Arrays`.
@@ -32,8 +36,12 @@ def read(data, options, *, validation=None, test=None, name="your data"):
             raise checks.InputError(
                 "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
             )
+        data, styles = _typed(data, options, separator)
         info, held = series.read(data, options, name)
-        return info, {"train": held}
+        styles = {column: styles[column] for column in info.columns if column in styles}
+        return dataclasses.replace(info, styles=styles), {"train": held}
+    data, styles = _typed(data, options, separator)
+    validation, test = (_typed(p, options, separator, styles)[0] for p in (validation, test))
     given = {"train": data, "validation": validation, "test": test}
     if row and row.targets == "none":
         given = {split: _without_targets(part) for split, part in given.items()}
@@ -53,14 +61,40 @@ def read(data, options, *, validation=None, test=None, name="your data"):
         raise checks.InputError(
             "`target` and `columns` are for tables: leave them out with arrays."
         )
+    titles = options.target
+    if options.target_separator:
+        titles = targets.split_labels(parts, options.target_separator)
+        row = row or task("multilabel")
     row = row or task(targets.guess_task(train.y))
-    labels, convert_targets = row.convert(train.y, options.target)
+    labels, convert_targets = row.convert(train.y, titles)
     described, convert = kinds.recognise(train.x).describe(parts, options)
-    info = examples.DataInfo(name=name, task=row.name, labels=labels, **described)
-    return info, {
+    styles = {
+        column: style for column, style in styles.items() if column in described.get("columns", ())
+    }
+    info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
+    splits = {
         split: examples.Arrays(convert(part), convert_targets(part))
         for split, part in parts.items()
     }
+    if info.columns and row.targets == "class":
+        kind = kinds.kind(info.kind)
+        oddities.warn(kind.named(splits["train"].inputs, info), splits["train"].targets)
+    return info, splits
+
+
+def _typed(data, options, separator, styles=None):
+    """A DataFrame whose columns of texts are read, and column → style of its numbers; other data as they are."""
+    if not (hasattr(data, "columns") and hasattr(data, "iloc")):
+        return data, {}
+    frame = data.rename(columns=str)
+    names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
+    is_later = styles is not None
+    known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
+    texts = [title for title, style in (known or {}).items() if style is None]
+    found, used = readings.typed_frame(
+        frame, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator
+    )  # fmt: skip
+    return found, {names[title]: style for title, style in used.items()}
 
 
 def _without_targets(part):

@@ -1,0 +1,253 @@
+"""Columns of texts as people write them: numbers with thousands separators, decimal commas, currency or per cent signs; gaps.
+
+A reading is decided by all values of a column of the training table, and kept: `predict` reads by the same one.
+"""
+
+import logging
+import re
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.models import checks
+
+log = logging.getLogger("zoo")
+
+# What stands for a missing number in a column whose other values are numbers; in a column of texts these are texts.
+GAPS = ("na", "n/a", "nan", "null", "none", "-", "--", "?", "#n/a")
+_PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+CODE = r"0\d+"  # 007 is a code, not 7
+_SIGNS = r"[€$£¥₹]|USD|EUR|GBP|CHF"
+_SPACE = "[ \u00a0\u202f'’]"
+# Name of a reading → what its values look like, its separators of thousands, its decimal sign, and how it is said.
+STYLES = {
+    "1,234.5": (r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
+    "1.234,5": (r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", ".", ",", "decimal commas"),
+    "1 234.5": (rf"[+-]?(?:\d{{1,3}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
+    "1 234,5": (rf"[+-]?(?:\d{{1,3}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
+}  # fmt: skip
+# Forms of dates that people write, as `strptime` has them, besides those of ISO 8601.
+DATES = (
+    "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %d, %Y",
+    "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %Y", "%Y%m%d",
+)  # fmt: skip
+_EITHER = r"[+-]?\d{1,3},\d{3}"  # 9750, or 9.75
+
+
+def bare(texts):
+    """Texts without spaces around them, and without a sign of a currency or per cent; and whether any had one."""
+    stripped = [text.strip() for text in texts]
+    cut = [re.sub(rf"^(?:{_SIGNS})\s*|\s*(?:{_SIGNS}|%)$", "", text) for text in stripped]
+    return cut, cut != stripped
+
+
+def number_style(texts, decimal=None):
+    """How some texts, all of which are numbers, are written.
+
+    Args:
+        texts: Different texts, none of them a gap.
+        decimal: `"."` or `","` where the caller says it.
+
+    Returns:
+        A key of `STYLES`, `"plain"`, or `None` where they are no numbers, or codes such as 007.
+
+    Raises:
+        InputError: They can be read in two ways.
+    """
+    if not all(any(map(str.isdigit, text)) for text in texts):
+        return None
+    texts, _ = bare(texts)
+    if not texts or any(re.fullmatch(CODE, text) for text in texts):
+        return None
+    if decimal != "," and all(re.fullmatch(_PLAIN, text) for text in texts):
+        return "plain"
+    fitting = [
+        name
+        for name, (pattern, _, sign, _) in STYLES.items()
+        if decimal in (None, sign) and all(re.fullmatch(pattern, text) for text in texts)
+    ]
+    if not fitting:
+        return None
+    both = {"1,234.5", "1.234,5"} <= set(fitting)
+    if both and all(re.fullmatch(_EITHER, t) for t in texts if "," in t):
+        raise checks.InputError(
+            f"{next(t for t in texts if ',' in t)!r} can be read in two ways: pass decimal='.' (--decimal .) where the comma "
+            "stands between thousands, decimal=',' where it begins the fraction."
+        )
+    return fitting[0]
+
+
+def to_numbers(texts, style):
+    """Texts as numbers of a style, float64; NaN for a gap and for what is no number of it."""
+    found = []
+    cut, _ = bare(texts)
+    for text in cut:
+        if style != "plain":
+            pattern, thousands, sign, _ = STYLES[style]
+            text = re.sub(f"[{thousands}]" if len(thousands) == 1 else thousands, "", text) if re.fullmatch(pattern, text) else ""  # fmt: skip
+            text = text.replace(sign, ".")
+        found.append(float(text) if re.fullmatch(_PLAIN, text) else np.nan)
+    return np.array(found, "float64")
+
+
+def is_gap(text):
+    """Whether a text stands for a missing number beside numbers."""
+    return text.strip().lower() in GAPS
+
+
+def typed(column, *, missing=(), decimal=None, quoted_in=",", style=None, is_text=False):
+    """A DataFrame's column of texts as what it holds: numbers where all values are numbers, otherwise texts.
+
+    Args:
+        column: A pandas Series; one that holds no texts comes back as it is.
+        missing: Further texts that stand for a gap.
+        decimal: `"."` or `","` where the caller says it.
+        quoted_in: What separates the cells of the file: a comma within a cell of a comma-separated file was put in quotes, as
+            programs do with thousands.
+        style: How the training table's column is written, where that is known.
+        is_text: Whether the values are texts whatever they look like.
+
+    Returns:
+        The column, and its style; `None` for texts.
+    """
+    import pandas as pd
+
+    if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
+        return column, None
+    if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
+        return column, None  # numbers and texts in one column, or objects: judged as they are
+    codes, texts = pd.factorize(column)  # -1: missing already
+    texts = [str(text) for text in texts]
+    gaps = np.array([t.strip() == "" or t.strip() in missing for t in texts], bool)
+    numbers = [t for t, gap in zip(texts, gaps) if not gap]
+    beside = [t for t in numbers if not is_gap(t)]
+    try:
+        found = style or (None if is_text else number_style(beside, decimal))
+    except checks.InputError as error:
+        if quoted_in != ",":
+            raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
+        found = "1,234.5"
+    if is_text or found is None:
+        values = np.array(
+            [None if gap else text for text, gap in zip(texts, gaps)] + [None], object
+        )
+        return pd.Series(values[codes], column.index, object, column.name), None
+    values = np.append(to_numbers(texts, found), np.nan)
+    wrong = [t for t, v in zip(texts, values) if np.isnan(v) and t.strip() and t.strip() not in missing and not is_gap(t)]  # fmt: skip
+    if wrong and style:  # of a later table: told of with its line where it is converted
+        return column, None
+    numbers = pd.Series(values[codes], column.index, "float64", column.name)
+    is_whole = (
+        not numbers.isna().any() and (numbers == np.round(numbers)).all() and found != "plain"
+    )
+    is_whole |= found == "plain" and not numbers.isna().any() and all(re.fullmatch(r"\s*[+-]?\d{1,15}\s*", t) for t in texts)  # fmt: skip
+    return (numbers.astype("int64") if is_whole else numbers), found
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class CleanTexts(keras.layers.Layer):
+    """Brings the texts of a category to the form that training knows, string [B] → string [B].
+
+    Spaces at the ends go always. 3.0 is 3 where all categories are whole numbers, and True is true where all are yes or no.
+
+    Args:
+        whole: Whether a fraction of 0 goes.
+        lower: Whether capitals go.
+    """
+
+    WORDS = {"true", "false", "yes", "no", "t", "f", "y", "n", "on", "off"}
+
+    def __init__(self, whole=False, lower=False, **kwargs):
+        super().__init__(**kwargs)
+        self.whole, self.lower = whole, lower
+
+    @classmethod
+    def for_texts(cls, texts, **kwargs):
+        """The layer for the texts of a training column."""
+        found = {text.strip() for text in set(texts.tolist())} - {""}
+        lower = {text.lower() for text in found} <= cls.WORDS
+        whole = bool(found) and all(re.fullmatch(r"[+-]?\d+(\.0+)?", text) for text in found)
+        return cls(whole, lower, dtype="string", **kwargs)
+
+    def call(self, texts):
+        texts = tf.strings.strip(texts)
+        if self.whole:
+            texts = tf.strings.regex_replace(texts, r"^([+-]?\d+)\.0+$", r"\1")
+        return tf.strings.lower(texts) if self.lower else texts
+
+    def compute_output_spec(self, texts):
+        return keras.KerasTensor(texts.shape, "string")
+
+    def get_config(self):
+        return super().get_config() | {"whole": self.whole, "lower": self.lower}
+
+
+def moments(column):
+    """The times that a column of dates can mean, each a `DatetimeIndex` in UTC without a zone; none for another column.
+
+    A column of texts is one of dates where all are there and of one form; 03/04/2023 is of two.
+    """
+    import pandas as pd
+
+    if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
+        return [pd.DatetimeIndex(pd.to_datetime(column, utc=True)).tz_localize(None)]
+    present = column.dropna()
+    if (
+        column.dtype.kind in "iufbmc"
+        or not len(present)
+        or not present.map(lambda v: isinstance(v, str)).all()
+    ):
+        return []
+    first, found = present.iloc[0].strip(), []
+    if not re.match(r"\w", first) or not re.search(r"\d", first) or len(first) > 40:
+        return []
+    for form in ("ISO8601", *DATES) if re.match(r"\s*\d{4}-", first) else DATES:
+        # The first one says at once of most columns that they are none.
+        if pd.notna(pd.to_datetime(first, format=form, errors="coerce", utc=True)):
+            read = pd.to_datetime(column.str.strip(), format=form, errors="coerce", utc=True)
+            if read[present.index].notna().all():
+                found.append(pd.DatetimeIndex(read).tz_localize(None))
+                if form == "ISO8601":
+                    break
+    return found
+
+
+def say(title, column, style, texts):
+    """One line of the log for a column that is read otherwise than as plain numbers."""
+    parts = []
+    if style not in (None, "plain"):
+        parts.append(f"numbers with {STYLES[style][3]}, {column.notna().sum()} values")
+    if style and (signs := [t for t in texts[:1] if bare([t])[1]]):
+        parts.append(f"signs as in {signs[0].strip()!r} are left out")
+    if style and (gaps := sorted({t.strip() for t in texts if is_gap(t)})):
+        parts.append(f"{', '.join(map(repr, gaps))} counted as missing")
+    if parts:
+        log.info("%s: %s", title, "; ".join(parts))
+
+
+def typed_frame(frame, *, styles=None, texts=(), missing=(), decimal=None, quoted_in=","):
+    """A DataFrame whose columns of texts are read; and how each one is written, by its title, where it is one of numbers.
+
+    Args:
+        frame: The DataFrame.
+        styles: Title → style, of the training table; `None` for the training table itself.
+        texts: Titles of columns that hold texts whatever they look like.
+        missing, decimal, quoted_in: As in `typed`.
+    """
+    found, columns = {}, {}
+    for title in frame.columns:
+        if list(frame.columns).count(title) > 1:
+            return frame, {}
+        style = None if styles is None else styles.get(title)
+        is_text = title in texts
+        columns[title], used = typed(
+            frame[title], missing=missing, decimal=decimal, quoted_in=quoted_in, style=style, is_text=is_text
+        )  # fmt: skip
+        if used:
+            found[title] = used
+            if styles is None:
+                say(
+                    title, columns[title], used, frame[title].dropna().astype(str).unique().tolist()
+                )
+    return type(frame)(columns, index=frame.index), found

@@ -1,0 +1,82 @@
+"""Repeats: training examples that are in validation or test as well. Chance makes some, a leak makes others."""
+
+import numpy as np
+
+from zoo.data import examples, kinds
+from zoo.models import checks
+
+MOST = 0.05  # share of train that is left out without asking
+SLACK = 10  # values of real columns go together, so that rows repeat more often than independent ones would
+SHORT = 40  # characters of a text, on average, up to which two people may well write the same
+
+
+def removed(splits, info, how="auto"):
+    """Leaves out of train what is in validation or test as well, unless chance explains it.
+
+    Chance does where few different inputs are possible: the answers to three questions, single words, short requests. Images, long texts and
+    rows of many different values repeat for another reason, and a score on them would flatter. A set of a name keeps its
+    published examples, and the windows of a series share steps by design.
+
+    Args:
+        splits: Dict from split to examples.
+        info: The `DataInfo`.
+        how: `"auto"`, `"keep"` or `"drop"`; `"auto"` stops where more than `MOST` of train would go.
+
+    Returns:
+        The splits.
+
+    Raises:
+        InputError: More examples repeat than chance explains, and than are left out without asking.
+    """
+    is_own = info.source == examples.DataInfo.source
+    is_known = all(data.is_indexed for data in splits.values())
+    if how == "keep" or not (is_own and is_known) or kinds.kind(info.kind).is_ordered:
+        return splits
+    train, judged = splits["train"], {}
+    for split in ("validation", "test"):
+        if split in splits:
+            judged |= dict.fromkeys(splits[split].keys(), split)
+    keys = train.keys()
+    shared = {i: judged[key] for i, key in enumerate(keys) if key in judged}
+    if not shared:
+        return splits
+    counts = len(shared), len(keys)
+    told = "%d of %d training examples repeat an example of validation or test"
+    if how == "auto":
+        others = sum(data.count for split, data in splits.items() if split != "train")
+        if len(shared) <= SLACK * train.count * others / _possible(train, info):
+            examples.log.info(
+                told + ": as many as chance explains, since few different ones are possible, so all stay", *counts
+            )  # fmt: skip
+            return splits
+        if len(shared) > MOST * len(keys):
+            first, split = next(iter(shared.items()))
+            raise checks.InputError(
+                f"{told % counts}, first {train.where(first)} (in {split}): more than chance explains, so the score would "
+                "flatter.\nTo leave them out of train pass repeats='drop' (--repeats drop); where they are independent "
+                "observations, repeats='keep'."
+            )
+    examples.log.warning(told + ": left out of train", *counts)
+    keep = np.setdiff1d(np.arange(train.count), list(shared))
+    return {**splits, "train": train.take(keep)}
+
+
+def _possible(train, info):
+    """About how many different inputs are possible, from the values that each column has; without bound for others."""
+    kind = kinds.kind(info.kind)
+    if kind.is_drawn:
+        return np.inf
+    if kind.is_quoted:
+        texts = set(map(str, train.inputs))
+        return len(texts) if np.mean([len(text) for text in texts]) <= SHORT else np.inf
+    columns = (
+        train.inputs.values()
+        if isinstance(train.inputs, dict)
+        else train.inputs.reshape(train.count, -1).T
+    )
+    possible = 1
+    for column in columns:
+        possible *= len(set(column.tolist())) if column.dtype == object else len(np.unique(column))
+        if possible > SLACK * train.count**2:  # not even one repeat is to be expected
+            return np.inf
+    return possible

@@ -1,0 +1,117 @@
+"""The caller's own targets, as they are written: which task they are for, which of them cannot be used."""
+
+import decimal
+import numbers
+
+import numpy as np
+
+from zoo.data import examples
+from zoo.models import checks
+from zoo.tasks.targets import is_zero_or_one
+
+
+def guess_task(targets):
+    """Tells the task from the training targets.
+
+    Raises:
+        InputError: They could be classes or numbers.
+    """
+    if targets.ndim > 1 and targets.shape[1] > 1:
+        if not is_zero_or_one(targets):
+            raise checks.InputError(
+                f"Targets have shape {targets.shape}: expected one per example, or rows of 0 and 1 (one-hot, or several "
+                "labels)."
+            )
+        return "classification" if (targets.sum(1) == 1).all() else "multilabel"
+    if targets.dtype.kind == "f" and (targets != np.round(targets)).any():
+        return "regression"
+    values = len(np.unique(targets)) if targets.dtype.kind in "fiu" else 0
+    if values > min(1000, max(100, len(targets) // 2)):
+        examples.log.info(
+            "targets: whole numbers of %d different values, taken for a regression", values
+        )
+        return "regression"
+    if values > max(20, len(targets) // 20):
+        raise checks.InputError(
+            f"The {len(targets)} targets are whole numbers of {values} different values: say what they are, "
+            "task='regression' or task='classification' (--task)."
+        )
+    return "classification"
+
+
+def titles_of(split, frame, target):
+    """The list of a table's target columns; raises `InputError` unless it has them."""
+    named = [target] if isinstance(target, str) else list(target or ())
+    if not named or any(title not in frame.columns for title in named):
+        raise checks.InputError(
+            f"Name the target column of the {split} table: target=... or --target. Received: {target!r}. "
+            f"It has: {', '.join(frame.columns)}"
+        )
+    return named
+
+
+def of_columns(frame, named):
+    """The targets in a DataFrame's columns as an array, with `None` for missing ones that are no floats."""
+    columns = frame[named[0]] if len(named) == 1 else frame[named]
+    if not isinstance(
+        columns.to_numpy().flat[0], np.number
+    ):  # texts, or numbers that know missing ones
+        columns = columns.astype(object).where(columns.notna(), None)
+    return columns.to_numpy()
+
+
+def plain(targets):
+    """Targets of dtype object as floats where all that are there are numbers, `Decimal` too; others as they are."""
+    if targets.dtype != object:
+        return targets
+    present = [value for value in targets.flat if value is not None]
+    is_number = all(
+        isinstance(v, (numbers.Real, decimal.Decimal)) and not isinstance(v, bool) for v in present
+    )
+    return targets.astype("float64") if present and is_number else targets
+
+
+def problems(targets):
+    """Why targets cannot be used: dict from the reason to the examples that it is true of, bool [N]."""
+    missing = _is_missing(targets)
+    found = {"its target is missing": missing}
+    if targets.dtype.kind == "f":
+        infinite = np.isinf(targets.reshape(len(targets), -1)).any(1)
+        found["its target is infinite"] = ~missing & infinite
+    return found
+
+
+def _is_missing(targets):
+    """Whether each target is missing, bool [N]: NaN, None or an empty text."""
+    if targets.dtype.kind in "iub":
+        return np.zeros(len(targets), bool)
+    if targets.dtype.kind == "f":
+        return np.isnan(targets.reshape(len(targets), -1)).any(1)
+    flat = targets.reshape(len(targets), -1)
+    missing = [any(v is None or v != v or v in ("", b"") for v in row) for row in flat.tolist()]
+    return np.array(missing, bool)
+
+
+def split_labels(parts, separator):
+    """Targets with several labels in one text, such as `drama|comedy`, as rows of 0 and 1.
+
+    Args:
+        parts: Dict from split to part; their `y` are replaced.
+        separator: What stands between two labels.
+
+    Returns:
+        The labels of the training texts, in order.
+    """
+
+    def words(text):
+        return {word.strip() for word in str(text).split(separator)} - {""}
+
+    labels = sorted(set().union(*map(words, parts["train"].y.reshape(-1).tolist())))
+    for part in parts.values():
+        found = [words(text) for text in part.y.reshape(-1).tolist()]
+        if unknown := sorted(set().union(*found) - set(labels)):
+            raise checks.InputError(
+                f"The {part.split} targets have labels that the train targets lack: {unknown[:5]}"
+            )
+        part.y = np.array([[label in own for label in labels] for own in found], "float32")
+    return tuple(labels)
