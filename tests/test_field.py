@@ -41,7 +41,7 @@ def read(name, target="kind", **options):
         (["95,5", "3,25"], "1.234,5", [95.5, 3.25]),
         (["1 234,5", "12"], "1 234,5", [1234.5, 12]),
         (["1\u202f234.5", "1\u00a0000"], "1 234.5", [1234.5, 1000]),
-        (["$9,750.00", "-$1.00", "$ 2.00"], None, None),
+        (["$9,750.00", "-$1.00", "$ 2.00"], "1,234.5", [9750, -1, 2]),
         (["$9,750.00", "$1.00", "$ 2.00"], "1,234.5", [9750, 1, 2]),
         (["3,50 €", "4,00 €"], "1.234,5", [3.5, 4]),
         (["12 %", "3.5%"], "plain", [12, 3.5]),
@@ -84,6 +84,22 @@ def test_thousands_are_numbers_everywhere(separator, in_tmp):
         "price: numbers with thousands separators"
         in (trained.report.folder / "log.txt").read_text()
     )
+
+
+def test_a_value_that_is_no_number_beside_written_ones_is_told_of_with_its_line(in_tmp):
+    price = [f"${1000 + 7 * i:,}" for i in range(240)]
+    price[5] = "(1,200)"
+    rows = [[p, n, "ab"[i % 2]] for i, (p, n) in enumerate(zip(price, NOISE))]
+    name = write("t.csv", rows, ["price", "noise", "kind"])
+    with pytest.raises(
+        zoo.InputError, match=r"'price' holds numbers such as .*'\(1,200\)' in line 7: mend"
+    ):
+        read(name)
+    for options in ({"missing": ("(1,200)",)}, {"skip_bad": True}):
+        _, splits = read(name, **options)
+        held = np.concatenate([data.inputs["price"] for data in splits.values()])
+        assert np.isnan(held).sum() == 1
+        assert np.nanmax(held) == 1000 + 7 * 239
 
 
 def test_prices_in_whole_dollars_are_a_regression(in_tmp, caplog):

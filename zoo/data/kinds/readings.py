@@ -35,10 +35,15 @@ DATES = (
 _EITHER = r"[+-]?\d{1,3},\d{3}"  # 9750, or 9.75
 
 
+class TwoReadings(checks.InputError):
+    """Numbers that can be read in two ways."""
+
+
 def bare(texts):
     """Texts without spaces around them, and without a sign of a currency or per cent; and whether any had one."""
     stripped = [text.strip() for text in texts]
-    cut = [re.sub(rf"^(?:{_SIGNS})\s*|\s*(?:{_SIGNS}|%)$", "", text) for text in stripped]
+    cut = [re.sub(rf"\s*(?:{_SIGNS}|%)$", "", text) for text in stripped]
+    cut = [re.sub(rf"^([+-]?)(?:{_SIGNS})\s*", r"\1", text) for text in cut]
     return cut, cut != stripped
 
 
@@ -71,7 +76,7 @@ def number_style(texts, decimal=None):
         return None
     both = {"1,234.5", "1.234,5"} <= set(fitting)
     if both and all(re.fullmatch(_EITHER, t) for t in texts if "," in t):
-        raise checks.InputError(
+        raise TwoReadings(
             f"{next(t for t in texts if ',' in t)!r} can be read in two ways: pass decimal='.' (--decimal .) where the comma "
             "stands between thousands, decimal=',' where it begins the fraction."
         )
@@ -96,7 +101,9 @@ def is_gap(text):
     return text.strip().lower() in GAPS
 
 
-def typed(column, *, missing=(), decimal=None, quoted_in=",", style=None, is_text=False):
+def typed(
+    column, *, missing=(), decimal=None, quoted_in=",", skip_bad=False, style=None, is_text=False
+):
     """A DataFrame's column of texts as what it holds: numbers where all values are numbers, otherwise texts.
 
     Args:
@@ -105,6 +112,7 @@ def typed(column, *, missing=(), decimal=None, quoted_in=",", style=None, is_tex
         decimal: `"."` or `","` where the caller says it.
         quoted_in: What separates the cells of the file: a comma within a cell of a comma-separated file was put in quotes, as
             programs do with thousands.
+        skip_bad: Count what is no number in a column of numbers as missing.
         style: How the training table's column is written, where that is known.
         is_text: Whether the values are texts whatever they look like.
 
@@ -119,30 +127,57 @@ def typed(column, *, missing=(), decimal=None, quoted_in=",", style=None, is_tex
         return column, None  # numbers and texts in one column, or objects: judged as they are
     codes, texts = pd.factorize(column)  # -1: missing already
     texts = [str(text) for text in texts]
-    gaps = np.array([t.strip() == "" or t.strip() in missing for t in texts], bool)
-    numbers = [t for t, gap in zip(texts, gaps) if not gap]
-    beside = [t for t in numbers if not is_gap(t)]
-    try:
-        found = style or (None if is_text else number_style(beside, decimal))
-    except checks.InputError as error:
-        if quoted_in != ",":
-            raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
-        found = "1,234.5"
-    if is_text or found is None:
-        values = np.array(
-            [None if gap else text for text, gap in zip(texts, gaps)] + [None], object
-        )
-        return pd.Series(values[codes], column.index, object, column.name), None
+    gaps = [text.strip() == "" or text.strip() in missing for text in texts]
+    beside = [t for t, gap in zip(texts, gaps) if not gap and not is_gap(t)]
+    found = style
+    if style is None and not is_text:
+        try:
+            found = number_style(beside, decimal) or _usual_style(
+                column, codes, texts, beside, skip_bad
+            )
+        except TwoReadings as error:
+            if quoted_in != ",":
+                raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
+            found = "1,234.5"
+    if found is None:
+        values = [None if gap else text for text, gap in zip(texts, gaps)]
+        values = np.array([*values, None], object)[codes]
+        return pd.Series(values, column.index, object, column.name), None
     values = np.append(to_numbers(texts, found), np.nan)
-    wrong = [t for t, v in zip(texts, values) if np.isnan(v) and t.strip() and t.strip() not in missing and not is_gap(t)]  # fmt: skip
-    if wrong and style:  # of a later table: told of with its line where it is converted
-        return column, None
+    is_said = [gap or is_gap(text) for text, gap in zip(texts, gaps)]
+    if style and (np.isnan(values[:-1]) & ~np.array(is_said, bool)).any():
+        return column, None  # a later table: told of, with its line, where it is converted
     numbers = pd.Series(values[codes], column.index, "float64", column.name)
-    is_whole = (
-        not numbers.isna().any() and (numbers == np.round(numbers)).all() and found != "plain"
-    )
-    is_whole |= found == "plain" and not numbers.isna().any() and all(re.fullmatch(r"\s*[+-]?\d{1,15}\s*", t) for t in texts)  # fmt: skip
+    is_whole = not numbers.isna().any() and (numbers == np.round(numbers)).all()
+    if found == "plain":  # 2.0 is no whole number on purpose
+        is_whole = is_whole and all(re.fullmatch(r"\s*[+-]?\d{1,15}\s*", text) for text in texts)
     return (numbers.astype("int64") if is_whole else numbers), found
+
+
+def _usual_style(column, codes, texts, beside, skip_bad):
+    """The style of most values of a column that has others, too; `None` for a column that is one of texts, or of plain numbers.
+
+    Raises:
+        InputError: Most values are numbers that are not written plainly, and some are none.
+    """
+    counts = dict(zip(texts, np.bincount(codes[codes >= 0], minlength=len(texts))))
+    total = sum(counts[text] for text in beside)
+    for name, (pattern, *_) in STYLES.items():
+        fitting = {t for t, core in zip(beside, bare(beside)[0]) if re.fullmatch(pattern, core)}
+        if sum(counts[text] for text in fitting) <= total / 2:
+            continue
+        if all(re.fullmatch(_PLAIN, text.strip()) for text in fitting):
+            return None
+        wrong = next(text for text in beside if text not in fitting)
+        if skip_bad:
+            return name
+        row = column.index[int(np.flatnonzero(codes == texts.index(wrong))[0])]
+        raise checks.InputError(
+            f"The column {str(column.name)!r} holds numbers such as {next(iter(fitting))!r}, but {len(beside) - len(fitting)} values "
+            f"are none, first {wrong!r} in {column.index.name or 'row'} {row}: mend them, say missing=({wrong!r},) (--missing) where "
+            "they are gaps, or pass skip_bad (--skip-bad) to count them as missing."
+        )
+    return None
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -226,23 +261,26 @@ def say(title, column, style, texts):
         log.info("%s: %s", title, "; ".join(parts))
 
 
-def typed_frame(frame, *, styles=None, texts=(), missing=(), decimal=None, quoted_in=","):
+def typed_frame(
+    frame, *, styles=None, texts=(), missing=(), decimal=None, quoted_in=",", skip_bad=False
+):
     """A DataFrame whose columns of texts are read; and how each one is written, by its title, where it is one of numbers.
 
     Args:
         frame: The DataFrame.
         styles: Title → style, of the training table; `None` for the training table itself.
         texts: Titles of columns that hold texts whatever they look like.
-        missing, decimal, quoted_in: As in `typed`.
+        missing, decimal, quoted_in, skip_bad: As in `typed`.
     """
     found, columns = {}, {}
+    if not frame.columns.is_unique:  # told of later
+        return frame, {}
     for title in frame.columns:
-        if list(frame.columns).count(title) > 1:
-            return frame, {}
         style = None if styles is None else styles.get(title)
         is_text = title in texts
         columns[title], used = typed(
-            frame[title], missing=missing, decimal=decimal, quoted_in=quoted_in, style=style, is_text=is_text
+            frame[title], missing=missing, decimal=decimal, quoted_in=quoted_in, skip_bad=skip_bad, style=style,
+            is_text=is_text,
         )  # fmt: skip
         if used:
             found[title] = used

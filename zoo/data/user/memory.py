@@ -91,8 +91,10 @@ def _typed(data, options, separator, styles=None):
     is_later = styles is not None
     known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
     texts = [title for title, style in (known or {}).items() if style is None]
+    texts += [title for title, kind in options.kinds.items() if kind != "number"]
     found, used = readings.typed_frame(
-        frame, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator
+        frame, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator,
+        skip_bad=options.skip_bad,
     )  # fmt: skip
     return found, {names[title]: style for title, style in used.items()}
 
