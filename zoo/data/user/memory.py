@@ -46,9 +46,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     if row and row.targets == "none":
         given = {split: _without_targets(part) for split, part in given.items()}
     parts = {
-        split: _part(split, part, options.target, options.columns)
-        for split, part in given.items()
-        if part is not None
+        split: _part(split, part, options) for split, part in given.items() if part is not None
     }
     for part in parts.values():
         part.y = targets.plain(part.y)
@@ -104,13 +102,13 @@ def _without_targets(part):
     return (part, np.zeros(len(part), "int64")) if isinstance(part, np.ndarray) else part
 
 
-def _part(split, data, target, columns):
+def _part(split, data, options):
     if isinstance(data, examples.Part):
         return data
     if isinstance(data, tf.data.Dataset):
         return examples.Part(split, *_read_dataset(split, data), lambda i: f"example {i}")
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        x, y = _read_frame(split, data.rename(columns=str), target, columns)
+        x, y = _read_frame(split, data.rename(columns=str), options)
         return examples.Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = (_array(split, part) for part in data)
@@ -179,16 +177,18 @@ def _is_batched(split, x, y):
     return sizes == (None, None)
 
 
-def _read_frame(split, frame, target, columns):
+def _read_frame(split, frame, options):
     """Returns the columns to learn from as a DataFrame, and the targets as an array."""
-    named = targets.titles_of(split, frame, target)
-    for column in columns or ():
+    columns, named = options.columns, targets.titles_of(split, frame, options.target)
+    for column in columns:
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
     if len(frame) == 0:
         raise checks.InputError(f"The {split} table has no rows.")
     wanted = list(columns) if columns else [c for c in frame.columns if c not in named]
     if any(t in wanted for t in named):
-        raise checks.InputError(f"The target {target!r} is among the columns to learn from.")
+        raise checks.InputError(
+            f"The target {options.target!r} is among the columns to learn from."
+        )
     titles = examples.column_names(wanted)
     double = sorted({w for w, t in zip(wanted, titles) if titles.count(t) > 1})
     if double:
