@@ -150,10 +150,13 @@ def _read_csv(path, content, card, kind):
         frame = _read_as_before(path, content, texts)
     else:
         frame, separator = user_files.read_csv(path, content)
+        usual = {name: "plain" for name in card.columns if name not in texts}
         names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
         frame, _ = readings.typed_frame(
             frame,
-            styles={title: card.readings.get(name) for title, name in names.items()},
+            styles={
+                title: card.readings.get(name, usual.get(name)) for title, name in names.items()
+            },
             texts=[title for title, name in names.items() if name in texts],
             missing=card.config.get("data", {}).get("missing", ()),
             decimal=card.config.get("data", {}).get("decimal"),

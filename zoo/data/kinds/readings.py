@@ -22,17 +22,17 @@ _SIGNS = r"[€$£¥₹]|USD|EUR|GBP|CHF"
 _SPACE = "[ \u00a0\u202f'’]"
 # Name of a reading → what its values look like, its separators of thousands, its decimal sign, and how it is said.
 STYLES = {
-    "1,234.5": (r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
-    "1.234,5": (r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", ".", ",", "decimal commas"),
-    "1 234.5": (rf"[+-]?(?:\d{{1,3}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
-    "1 234,5": (rf"[+-]?(?:\d{{1,3}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
+    "1,234.5": (r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
+    "1.234,5": (r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,\d+)?", ".", ",", "decimal commas"),
+    "1 234.5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
+    "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
 }  # fmt: skip
 # Forms of dates that people write, as `strptime` has them, besides those of ISO 8601.
 DATES = (
     "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %d, %Y",
     "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %Y", "%Y%m%d",
 )  # fmt: skip
-_EITHER = r"[+-]?\d{1,3},\d{3}"  # 9750, or 9.75
+_EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"  # 9750, or 9.75
 
 
 class TwoReadings(checks.InputError):
@@ -102,7 +102,7 @@ def is_gap(text):
 
 
 def typed(
-    column, *, missing=(), decimal=None, quoted_in=",", skip_bad=False, style=None, is_text=False
+    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False
 ):
     """A DataFrame's column of texts as what it holds: numbers where all values are numbers, otherwise texts.
 
@@ -121,6 +121,9 @@ def typed(
     """
     import pandas as pd
 
+    if missing and column.dtype.kind in "iuf":
+        codes = [float(text) for text in missing if re.fullmatch(_PLAIN, text)]
+        return (column.mask(column.isin(codes)) if codes else column), None
     if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
         return column, None
     if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
@@ -143,10 +146,17 @@ def typed(
         values = [None if gap else text for text, gap in zip(texts, gaps)]
         values = np.array([*values, None], object)[codes]
         return pd.Series(values, column.index, object, column.name), None
-    values = np.append(to_numbers(texts, found), np.nan)
+    values = np.append(np.where(gaps, np.nan, to_numbers(texts, found)), np.nan)
     is_said = [gap or is_gap(text) for text, gap in zip(texts, gaps)]
-    if style and (np.isnan(values[:-1]) & ~np.array(is_said, bool)).any():
-        return column, None  # a later table: told of, with its line, where it is converted
+    wrong = np.flatnonzero(np.isnan(values[:-1]) & ~np.array(is_said, bool))
+    if style and len(wrong):  # a later table
+        if style == "plain" or skip_bad:
+            return column, None  # told of, with its line, where it is converted
+        row = column.index[int(np.flatnonzero(codes == wrong[0])[0])]
+        raise checks.InputError(
+            f"The column {str(column.name)!r} was learned from numbers with {STYLES[style][3]}; {texts[wrong[0]]!r} in "
+            f"{column.index.name or 'row'} {row} is not written so."
+        )
     numbers = pd.Series(values[codes], column.index, "float64", column.name)
     is_whole = not numbers.isna().any() and (numbers == np.round(numbers)).all()
     if found == "plain":  # 2.0 is no whole number on purpose
@@ -262,7 +272,7 @@ def say(title, column, style, texts):
 
 
 def typed_frame(
-    frame, *, styles=None, texts=(), missing=(), decimal=None, quoted_in=",", skip_bad=False
+    frame, *, styles=None, texts=(), missing=(), decimal=None, quoted_in=None, skip_bad=False
 ):
     """A DataFrame whose columns of texts are read; and how each one is written, by its title, where it is one of numbers.
 
@@ -288,4 +298,21 @@ def typed_frame(
                 say(
                     title, columns[title], used, frame[title].dropna().astype(str).unique().tolist()
                 )
+    if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(found.values()):
+        _check_dots(frame, [title for title, style in found.items() if style == "plain"])
     return type(frame)(columns, index=frame.index), found
+
+
+def _check_dots(frame, titles):
+    """Raises `InputError` for numbers such as 1.234 in a table that has decimal commas in another column."""
+    for title in titles:
+        dotted = [
+            text for text in frame[title].dropna().astype(str).str.strip().unique() if "." in text
+        ]
+        if dotted and all(
+            re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) for text in bare(dotted)[0]
+        ):
+            raise checks.InputError(
+                f"The column {str(title)!r}: {dotted[0]!r} can be read in two ways, as other columns have decimal commas: pass "
+                "decimal=',' (--decimal ,) where the point stands between thousands, decimal='.' where it begins the fraction."
+            )

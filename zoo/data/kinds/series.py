@@ -152,6 +152,13 @@ def in_time_order(frame):
                 "dates %s: before %s steps are missing; rows are taken as equally far apart",
                 where, _row(frame, row),
             )  # fmt: skip
+    for title in frame.columns if not times else ():
+        steps = np.diff(frame[title]) if tables.is_numeric(frame[title]) else np.zeros(1)
+        if len(steps) and steps[0] < 0 and (steps == steps[0]).all():
+            examples.log.warning(
+                "%r falls by %g from row to row, as time does where the newest row comes first: rows are taken as they stand, the "
+                "oldest first", str(title), -steps[0],
+            )  # fmt: skip
     if len(set(falls)) > 1:
         raise checks.InputError(
             "Some dates of the table rise and others fall: leave one of them out."

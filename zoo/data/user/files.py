@@ -129,6 +129,11 @@ def read_csv(path, content=None):
                 io.StringIO(text), sep=separator, header=None, names=range(len(titles)), skiprows=skipped,
                 dtype=str, keep_default_na=False, index_col=False,
             )  # fmt: skip
+    except pd.errors.ParserWarning:
+        raise checks.InputError(
+            f"{path} is no CSV table: lines have more cells than the {len(titles)} titles of its header. A comma in a cell stands "
+            "in quotes, or another sign separates the cells."
+        ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise checks.InputError(f"{path} is no CSV table: {str(error).strip()}") from error
     frame.index += (
@@ -154,6 +159,15 @@ def _header(path, text):
         return usual - first in (0, 1) and first > 1, others.count(usual), usual
 
     separator = told[1] if told and told[1] in SEPARATORS else max(SEPARATORS, key=evenness)
+    widest = max((min(map(len, rows[s][1:]), default=1), s) for s in SEPARATORS)[0]
+    if len(rows[separator][0]) == 1 and widest > 2:
+        raise checks.InputError(
+            f"{path} is no CSV table: its first line, {lines[skipped]!r}, has one cell, and those below have {widest}. The first line "
+            "must hold the titles of the columns."
+        )
+    if len(rows[separator][0]) == 1:  # one column, whose cells may hold any of them
+        separator = "\x1f"
+        rows[separator] = [[line.strip().strip('"')] for line in lines[skipped:] if line.strip()]
     titles, *cells = rows[separator]
     titles = [title.strip() for title in titles]
     if all(map(tables.is_number, titles)) and titles != list(map(str, range(len(titles)))):
@@ -164,7 +178,9 @@ def _header(path, text):
     if is_wider and all(row[-1] == "" for row in cells):
         examples.log.info("%s: the separator at the ends of lines is not read", path)
         titles.append(None)
-    elif is_wider and len({row[0] for row in cells}) == len(cells):
+    elif is_wider and all(
+        line.startswith('"') for line in lines[skipped + 1 :] if line
+    ):  # as R writes them
         examples.log.info(
             "%s: the first column has no title; it names the rows and is not read", path
         )

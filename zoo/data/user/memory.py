@@ -12,7 +12,7 @@ from zoo.models import checks
 from zoo.tasks import task
 
 
-def read(data, options, *, validation=None, test=None, name="your data", separator=","):
+def read(data, options, *, validation=None, test=None, name="your data", separator=None):
     """Brings the caller's own data to a description and `Arrays` per split.
 
     Args:
@@ -22,7 +22,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         options: The `DataOptions`.
         validation, test: Further splits in the same form.
         name: What messages and the card call the data.
-        separator: What separated the cells of the file that they come from.
+        separator: What separated the cells of the file that they come from; `None` where they come from none.
 
     Returns:
         The `DataInfo` and a dict from each given split to `Arrays`.
