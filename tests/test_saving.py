@@ -17,7 +17,7 @@ from tolerances import KERNELS, ROUNDING, assert_close, decided
 from warm import in_plain_tensorflow
 
 import zoo
-from zoo import cli, families, files
+from zoo import families
 from zoo.config.config import TrainConfig
 from zoo.data import examples as sources
 from zoo.data import load as door
@@ -239,6 +239,21 @@ def test_columns_that_the_model_does_not_know_are_named_and_not_read(wine_run, c
     assert "vintage" in caplog.text
 
 
+def test_the_preparation_may_still_be_passed_beside_the_splits(in_tmp):
+    splits = zoo.load_dataset("wine", limit=40)
+    preparation = prepare(splits)
+    with zoo.start_run(TrainConfig().replace(model="dense:tiny", out="run", quiet=True)) as run:
+        model = zoo.build("dense:tiny", input_shape=(13,), num_classes=3)
+        now = zoo.evaluate_model(model, splits.mapped(preparation), run)
+        with pytest.warns(DeprecationWarning, match="takes the preparation from the splits"):
+            before = zoo.evaluate_model(model, splits, preparation, run)
+        with pytest.warns(DeprecationWarning, match="export_model takes"):
+            path = zoo.export_model(model=model, splits=splits, preparation=preparation, run=run)
+    assert before.scores == now.scores
+    rows = dict(zip(splits.info.columns, splits.pick("test", range(5)).T))
+    assert len(zoo.load(path).predict(rows)["label"]) == 5
+
+
 def test_exporting_twice_makes_version_2(in_tmp):
     splits = zoo.load_dataset("wine", limit=40)
     splits = splits.mapped(prepare(splits))
@@ -314,52 +329,6 @@ def test_verify_notices_other_outputs_and_signatures(export):
             zoo.verify(export)
 
 
-def test_names_are_looked_up_in_order_and_unknown_ones_list_the_nearest(
-    digits_run, wine_run, in_tmp, monkeypatch
-):
-    zoo.publish(digits_run, "my_digits")  # into ./saved_models
-    zoo.publish(wine_run, "my_digits", folder=in_tmp / "elsewhere")
-    assert zoo.load("my_digits").card.data.name == "digits"
-    monkeypatch.setenv("ZOO_MODELS_DIR", str(in_tmp / "elsewhere"))
-    assert zoo.load("my_digits").card.data.name == "wine"
-    with pytest.raises(zoo.InputError, match="Did you mean 'my_digits'"):
-        zoo.load("my_digit")
-    (in_tmp / "empty").mkdir()
-    with pytest.raises(zoo.InputError, match="holds no SavedModel"):
-        zoo.load("empty")
-
-
-def test_publishing_makes_versions_a_table_and_scores_over_seeds(in_tmp, capsys):
-    for seed in (0, 1):
-        zoo.train(
-            "dense:tiny", "wine", out=f"run{seed}", epochs=1, batch_size=16, seed=seed, quiet=True
-        )
-    zoo.train("dense:tiny", "wine", out="other", epochs=2, batch_size=16, quiet=True)
-    assert zoo.publish("run0", "wines", also=["run1"]).name == "1"
-    assert zoo.publish("run0", "wines").name == "2"
-    first = cards.read("saved_models/wines/1")
-    assert [run.seed for run in first.runs] == [0, 1]
-    assert "(2 seeds)" in first.headline
-    assert zoo.verify("wines")["path"].endswith("2")
-    assert (in_tmp / "saved_models/README.md").read_text() == store.render_table("saved_models")
-    for bad, also, words in [
-        ("wine models", [], "letters, digits and underscores"),
-        ("wines", ["other"], "only the seed may differ"),
-        ("wines", ["run0"], "repeat a seed"),
-    ]:
-        with pytest.raises(zoo.InputError, match=words):
-            zoo.publish("run0", bad, also=also)
-    assert files.versions("saved_models/wines") == [1, 2]
-    assert not list(Path("saved_models/wines").glob(".staged*"))
-    Path("saved_models/wines/2/assets.extra/card.json").write_text("{")
-    assert zoo.publish("run0", "more").name == "1"  # another model's damage doesn't matter
-    table = Path("saved_models/README.md").read_text()
-    assert "[more]" in table
-    assert "[wines]" not in table
-    cli.main(["models"])
-    assert re.search("^more .*\n^wines .*cannot be read", capsys.readouterr().out, re.M)
-
-
 @pytest.mark.parametrize(
     ("task", "settings", "words"),
     [
@@ -389,30 +358,6 @@ def test_a_card_says_how_its_scores_were_measured(digits_run, tmp_path, task, se
     assert ("- classes: 0, 1" in shown) == (task != "generation")
 
 
-def test_a_published_model_is_exported_again(in_tmp, monkeypatch):
-    shutil.copytree(SHIPPED / "wine_dense", "saved_models/wine_dense")
-    old = Path(store.find("saved_models/wine_dense"))
-    path = Path(zoo.renew("wine_dense"))
-    assert path.parent == old.parent
-    assert path.name == str(int(old.name) + 1)
-    assert cards.read(path).runs == cards.read(old).runs
-    for name in ("variables/variables.data-00000-of-00001", "assets.extra/golden.npz"):
-        assert (path / name).stat().st_size > 0
-    splits = zoo.load_dataset("wine")
-    rows = dict(zip(splits.info.columns, splits.pick("test", range(30)).T))
-    for name, values in zoo.load(old).predict(rows).items():
-        again = zoo.load(path).predict(rows)[name]
-        if values.dtype.kind == "f":
-            assert_close(again, values, KERNELS, scale=1)
-        else:
-            np.testing.assert_array_equal(again, values)
-    other = zoo.load_dataset("wine", limit=100)  # fewer training rows: other statistics
-    monkeypatch.setattr("zoo.saving.renew.load_dataset", lambda **_: other)
-    with pytest.raises(zoo.InputError, match="cannot be exported again: its .* would differ"):
-        zoo.renew("wine_dense")
-    assert len(files.versions("saved_models/wine_dense")) == 2
-
-
 def test_weights_go_on_training_with_another_number_of_classes(digits_run):
     same, other = zoo.build(weights=digits_run), zoo.build(weights=digits_run, num_classes=4)
     assert same.output_shape == (None, 10)
@@ -438,32 +383,6 @@ def test_a_users_own_model_is_loaded_not_rebuilt(in_tmp):
     assert "embed" not in zoo.load(trained.export).signatures  # no dense layer last
     with pytest.raises(zoo.InputError, match="its maker's own"):
         zoo.build(weights=trained.export)
-
-
-def test_a_new_version_is_one_above_the_newest(tmp_path):
-    for number in (1, 2, 3):
-        with files.new_version(tmp_path) as staged:
-            (staged["folder"] / "file").touch()
-        assert staged["path"] == tmp_path / str(number)
-    (tmp_path / "2").rename(tmp_path / "9")
-    with files.new_version(tmp_path) as staged:
-        (staged["folder"] / "file").touch()
-    assert files.versions(tmp_path) == [1, 3, 9, 10]
-
-
-def test_a_version_that_fails_half_way_leaves_nothing(tmp_path):
-    with pytest.raises(RuntimeError), files.new_version(tmp_path) as staged:
-        (staged["folder"] / "half").write_text("written")
-        raise RuntimeError("the disk is full")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_atomic_write_keeps_the_old_content_when_it_fails(tmp_path):
-    files.write_atomic(tmp_path / "a", "old")
-    with pytest.raises(TypeError):
-        files.write_atomic(tmp_path / "a", 3)
-    assert (tmp_path / "a").read_text() == "old"
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -499,15 +418,3 @@ def test_a_changed_weight_shows_in_small_outputs_too(tmp_path):
     assert re.fullmatch(
         "serving_default: y differs from .* by a share of 0.001", *found["problems"]
     )
-
-
-@pytest.mark.slow
-def test_the_command_verifies_all_of_them_in_processes_of_their_own():
-    child = load.run_alone(cli.__file__, "verify", "--all")
-    assert child.returncode == 0, child.stderr
-    assert child.stdout.count("ok ") == len(NAMES)
-
-
-def test_the_table_of_shipped_models_is_up_to_date():
-    assert (SHIPPED / "README.md").read_text() == store.render_table(SHIPPED)
-    assert {"digits_cnn", "digits_dense", "wine_dense", "mnist_cnn", "mnist_dense"} <= set(NAMES)

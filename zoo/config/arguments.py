@@ -29,16 +29,21 @@ def _show_pairs(value):
     ]
 
 
-# Builder arguments: --model-args filters=[8,16] dropout=0.1
-ModelArguments = Annotated[
-    dict[str, Any],
-    tyro.constructors.PrimitiveConstructorSpec(
+def _pairs(metavar):
+    """How the command line reads and shows a dict: NAME=VALUE, one after the other."""
+    return tyro.constructors.PrimitiveConstructorSpec(
         nargs="*",
-        metavar="KEY=VALUE",
+        metavar=metavar,
         instance_from_str=_parse_pairs,
         is_instance=lambda value: isinstance(value, dict),
         str_from_instance=_show_pairs,
-    ),
+    )
+
+
+# Builder arguments: --model-args filters=[8,16] dropout=0.1
+ModelArguments = Annotated[
+    dict[str, Any],
+    _pairs("KEY=VALUE"),
     Arguments(),
 ]
 
@@ -60,12 +65,6 @@ ClassWeight = Annotated[
 # What columns are: --kinds region_code=category day=date
 ColumnKinds = Annotated[
     dict[str, str],
-    tyro.constructors.PrimitiveConstructorSpec(
-        nargs="*",
-        metavar="COLUMN=KIND",
-        instance_from_str=_parse_pairs,
-        is_instance=lambda value: isinstance(value, dict),
-        str_from_instance=_show_pairs,
-    ),
+    _pairs("COLUMN=KIND"),
     Pairs(("number", "category", "date", "text")),
 ]

@@ -8,6 +8,7 @@ zoo.models.checks.InputError: `ema` must be a number, at least 0 and below 1, or
 scikit-learn's parameter validation. Imports nothing heavy, so that `--help` answers at once.
 """
 
+import abc
 import dataclasses
 import functools
 import os
@@ -19,7 +20,7 @@ from zoo.models import checks
 
 
 @dataclasses.dataclass(frozen=True)
-class Constraint:
+class Constraint(abc.ABC):
     """A condition on one value.
 
     Attributes:
@@ -31,13 +32,13 @@ class Constraint:
     shows_default = False  # whether a message gives the option's default as the example
 
     @property
+    @abc.abstractmethod
     def words(self):
         """What the value must be: the end of the sentence "it must be"."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def accepts(self, value):
         """Whether a value, which is not `None` and holds Python's own numbers, meets the condition."""
-        raise NotImplementedError
 
     def bound(self, kind):
         """This constraint for the type that it stands beside."""

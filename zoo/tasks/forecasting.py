@@ -149,11 +149,6 @@ def _convert(targets, titles=None):
     )
 
 
-def _check_targets(splits, info):
-    conversions.check_finite(splits, info)
-    conversions.check_they_differ(splits, info)
-
-
 def _predict(model, info, preparation, serving):
     def predict(features, raw, in_words=True):
         outputs = tf.cast(model(features, training=False), tf.float32)
@@ -166,7 +161,7 @@ TASK = Task(
     name="forecasting",
     targets="steps",
     convert=_convert,
-    check_targets=_check_targets,
+    check_targets=conversions.check_numbers,
     prepare_targets=Changes,
     check_model=model_checks.check_numbers,
     loss=_loss,

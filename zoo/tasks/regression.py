@@ -14,11 +14,6 @@ def _loss(options):
     return keras.losses.MeanSquaredError()
 
 
-def _check_targets(splits, info):
-    targets.check_finite(splits, info)
-    targets.check_they_differ(splits, info)
-
-
 def _predict(model, info, preparation, serving):
     def predict(features, raw, in_words=True):
         outputs = tf.cast(model(features, training=False), tf.float32)
@@ -46,7 +41,7 @@ TASK = Task(
     name="regression",
     targets="number",
     convert=targets.of_numbers,
-    check_targets=_check_targets,
+    check_targets=targets.check_numbers,
     prepare_targets=targets.Standardised,
     check_model=model_checks.check_numbers,
     caption=lambda info, target: f"{target:.4g}",

@@ -233,6 +233,12 @@ def check_finite(splits, info):
             )
 
 
+def check_numbers(splits, info):
+    """Raises `InputError` for numbers that are not finite, or all the same in train."""
+    check_finite(splits, info)
+    check_they_differ(splits, info)
+
+
 def check_they_differ(splits, info):
     """Raises `InputError` where all training targets are the same number."""
     targets = splits["train"].targets if "train" in splits else np.arange(2)
