@@ -70,7 +70,6 @@ def load(data, options, *, validation=None, test=None):
         options: The `DataOptions`.
         validation, test: As in `read`.
     """
-    checks.positive_int("batch_size", options.batch_size)  # before a download
     return make_splits(*read(data, options, validation=validation, test=test), options)
 
 
@@ -135,7 +134,6 @@ def make_splits(info, splits, options=None, **changes):
         InputError: A split is empty, holds NaN or labels out of range, or does not fit the options.
     """
     options = (options or DataOptions()).replace(**changes)
-    checks.positive_int("batch_size", options.batch_size)
     if options.augment != "none":
         augment.check(options.augment, info, options.batch_size)
     if "validation" not in splits:
@@ -144,7 +142,6 @@ def make_splits(info, splits, options=None, **changes):
         pair = {split: splits[split] for split in ("train", "validation")}
         splits |= repeats.removed(pair, info, options.repeats)
     if options.limit is not None:
-        checks.positive_int("limit", options.limit)
         splits = {name: _limited(data, options.limit, info) for name, data in splits.items()}
     _check(splits, info)
     grey = splits = dict(splits)
