@@ -257,6 +257,55 @@ def test_shapes_of_files_are_found_and_said(text, columns, told, in_tmp, caplog)
     assert told in caplog.text
 
 
+CELLS = {
+    "whole": ["1", "0", "-3", "12345"],
+    "gaps": ["1", "", "3", "4"],
+    "fractions": ["0.1", "2.", ".5", "1e-7"],
+    "many digits": ["0.30000000000000004", "123456.789012345678", "1e22", "9007199254740993.5"],
+    "whole as fractions": ["1.0", "2.0", "3.0", "4.0"],
+    "codes": ["007", "12", "1", "3"],
+    "a plus": ["+49", "12", "1", "3"],
+    "long": ["1234567890123456789", "12", "1", "3"],
+    "infinite": ["inf", "1", "2", "3"],
+    "yes or no": ["TRUE", "FALSE", "TRUE", "FALSE"],
+    "yes or no with a gap": ["true", "", "true", "false"],
+    "words for gaps": ["1", "n/a", "3", "nan"],
+    "spaces": [" 1", "2 ", "3", "4"],
+    "spaces alone": ["1", " ", "3", "4"],
+    "thousands": ["1,234", "2,000", "12", "999"],
+    "a comma beside points": ["1.100", "2.200", "3.300", "4.400"],
+    "texts": ["NA", "None", "", "x"],
+    "empty": ["", "", "", ""],
+    "exponents": ["1e5", "1E5", "2e0", "3e1"],
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_numbers_are_the_same_whether_they_are_read_as_texts_first_or_at_once(name, in_tmp):
+    files = zoo.import_quietly("zoo.data.user.files")
+    for beside in (["a", "b", "c", "d"], ["1,5", "2,5", "3,5", "4,5"]):
+        write("t.csv", list(zip(CELLS[name], beside)), ["x", "beside"])
+        found = []
+        for texts in (None, []):
+            frame, separator = files.read_csv("t.csv", texts=texts)
+            try:
+                frame, styles = readings.typed_frame(frame, quoted_in=separator)
+            except zoo.InputError as error:
+                found.append(str(error))
+                continue
+            kinds = [column.dtype.kind for _, column in frame.items()]
+            found.append((kinds, frame.astype(object).to_csv(float_format=repr), styles))
+        assert found[0] == found[1]
+
+
+def test_a_number_that_comes_late_is_the_same_category_as_before(in_tmp):
+    codes = ["3"] * 150_000 + ["003"] * 150_000  # more than pandas judges at once
+    write("t.csv", [[code, i % 7, "ab"[i % 2]] for i, code in enumerate(codes)], ["x", "z", "kind"])
+    info, splits = read("t.csv", repeats="keep")
+    assert info.column_kinds[0] == "category"
+    assert set(splits["train"].inputs["x"]) == {"3", "003"}
+
+
 def test_a_file_without_a_header_is_refused(in_tmp):
     with open("t.csv", "w") as file:
         file.write("1.5,2,3\n4,5,6\n")

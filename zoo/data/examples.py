@@ -16,6 +16,22 @@ log = logging.getLogger("zoo")
 traced_as_written = tf.autograph.experimental.do_not_convert
 
 
+def texts_once(values):
+    """The different texts of an array, so that each is looked at once.
+
+    Returns:
+        The number of each value's text, int64 `[N]`, -1 for a missing one, and the different texts; `None` where the values
+        are no texts.
+    """
+    import pandas as pd
+
+    column = pd.Series(np.asarray(values).reshape(-1))
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return None
+    codes, texts = pd.factorize(column)
+    return codes, texts.tolist()
+
+
 @dataclasses.dataclass(frozen=True)
 class DataInfo:
     """What is known of a data set without reading it.
@@ -108,8 +124,11 @@ class Arrays:
     def keys(self):
         """A short key for the inputs of each example; equal inputs have equal keys."""
         if isinstance(self.inputs, dict):
-            rows = (repr(row).encode() for row in zip(*self.inputs.values(), strict=True))
-        elif self.inputs.dtype == object:
+            import pandas as pd
+
+            columns = {name: pd.Series(v, dtype=v.dtype) for name, v in self.inputs.items()}
+            return pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).tolist()
+        if self.inputs.dtype == object:
             rows = (str(text).encode() for text in self.inputs)
         else:
             rows = (row.tobytes() for row in self.inputs)

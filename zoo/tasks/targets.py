@@ -151,19 +151,21 @@ def _classes(targets):
             "Class labels must be whole numbers or strings; these have fractions. "
             "For a regression pass task='regression'."
         )
-    classes, spelled = _spellings(_plain(targets))
+    found, at = _different(targets)
+    classes, spelled = _spellings(found, np.bincount(at))
     if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 2 * len(classes):
         # Ids already: a class that train happens to miss keeps its number.
         classes = np.arange(int(classes[-1]) + 1)
 
     def to_ids(part):
-        y = spelled(_plain(_one_each(part, targets)))
+        y, at = _different(_one_each(part, targets))
+        y = spelled(y)
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
             raise checks.InputError(
                 f"The {part.split} targets have classes that the train targets lack: {unknown[:5].tolist()}"
             )
-        return np.searchsorted(classes, y).astype("int64")
+        return np.searchsorted(classes, y).astype("int64")[at]
 
     warn_of_several(list(map(str, classes)))
     return tuple(map(str, classes)), to_ids
@@ -180,23 +182,28 @@ def _one_each(part, train):
     return y.reshape(-1)
 
 
-def _plain(targets):
-    """Labels as integers or strings."""
-    targets = targets.reshape(-1)
+def _different(targets):
+    """The different labels, as integers or strings, in order; and which of them each target is, int64 `[N]`."""
+    targets, at = targets.reshape(-1), None
     if targets.dtype.kind in "fb":
-        return targets.astype("int64")
-    if targets.dtype.kind in "OUST":
-        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in targets.tolist()]
-        return np.array([text.strip() for text in texts])
-    return targets
+        targets = targets.astype("int64")
+    elif targets.dtype.kind in "OUST":
+        at, texts = examples.texts_once(targets) or (None, targets.tolist())
+        texts = [v.decode() if isinstance(v, bytes) else str(v) for v in texts]
+        targets = np.array([text.strip() for text in texts])
+    labels, places = np.unique(targets, return_inverse=True)
+    return labels, places if at is None else places[at]
 
 
-def _spellings(labels):
-    """The different labels, and a function that gives all spellings of a word with other capitals the most frequent one.
+def _spellings(names, counts):
+    """Labels without other spellings, and a function that gives spellings of a word with other capitals the most frequent one.
 
     One letter in two sizes is two labels.
+
+    Args:
+        names: The different labels.
+        counts: How often each occurs.
     """
-    names, counts = np.unique(labels, return_counts=True)
     if names.dtype.kind != "U":
         return names, lambda given: given
     by_word = {}

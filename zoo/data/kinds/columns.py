@@ -74,28 +74,35 @@ def _kind(title, column, skip_bad):
         raise checks.InputError(
             f"The column {title!r} holds {column.dtype}: turn it into numbers or leave it out."
         )
-    return _text_kind(title, present.astype(str).str.strip(), skip_bad)
+    return _text_kind(title, present, skip_bad)
 
 
-def _text_kind(title, texts, skip_bad):
+def _text_kind(title, present, skip_bad):
+    """What `_kind` returns, for values none of which is missing and some of which are texts."""
+    import pandas as pd
+
+    codes, values = pd.factorize(present.astype(str))  # each different text is looked at once
+    texts, counts = pd.Series(values).str.strip(), np.bincount(codes)
     if texts.str.fullmatch(ISO_DATE).all():
         return "date", None
-    numbers = texts.map(is_number) & ~texts.str.fullmatch(readings.CODE)
-    if numbers.mean() > 0.5:
+    numbers = (texts.map(is_number) & ~texts.str.fullmatch(readings.CODE)).to_numpy(bool)
+    if counts[numbers].sum() > len(codes) / 2:
         if not numbers.all() and not skip_bad:
-            row = texts.index[~numbers][0]
+            wrong = np.flatnonzero(~numbers[codes])
             raise checks.InputError(
-                f"The column {title!r} holds numbers, but {(~numbers).sum()} values are none, first {texts[row]!r} "
-                f"in {texts.index.name or 'row'} {row}: mend them, or pass skip_bad (--skip-bad) to count them as missing."
+                f"The column {title!r} holds numbers, but {len(wrong)} values are none, first {texts[codes[wrong[0]]]!r} "
+                f"in {present.index.name or 'row'} {present.index[wrong[0]]}: mend them, or pass skip_bad (--skip-bad) to count them "
+                "as missing."
             )
         return "number", None
-    if texts.nunique() <= max(_MANY, len(texts) / 2) and texts.nunique() < len(texts):
+    different = texts.nunique()
+    if different <= max(_MANY, len(codes) / 2) and different < len(codes):
         return "category", None
-    if texts.str.split().str.len().mean() >= 3:
+    if (texts.str.split().str.len() * counts).sum() / len(codes) >= 3:
         return "text", None
     return (
         None,
-        f"it has {texts.nunique()} different texts in {len(texts)} rows (dates are read as YYYY-MM-DD)",
+        f"it has {different} different texts in {len(codes)} rows (dates are read as YYYY-MM-DD)",
     )
 
 
@@ -103,11 +110,12 @@ def is_precise(column):
     """Whether float32 cannot tell the numbers of a training column apart, such as seconds since 1970 within a minute."""
     import pandas as pd
 
-    values = np.unique(pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan))
-    values = values[np.isfinite(values)]
-    if len(values) < 2 or np.abs(values).max() > np.finfo("float32").max:
+    values = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+    steps = np.diff(np.sort(values[np.isfinite(values)]))
+    steps, largest = steps[steps > 0], np.nanmax(np.abs(values), initial=0)
+    if not len(steps) or largest > np.finfo("float32").max:
         return False
-    return np.spacing(np.float32(np.abs(values).max())) > 0.1 * np.median(np.diff(values))
+    return np.spacing(np.float32(largest)) > 0.1 * np.median(steps)
 
 
 def is_numeric(column):
@@ -160,25 +168,32 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
         column = column.dt.strftime("%Y-%m-%d")
     elif column.dtype.kind in "iufb":  # 3 and 3.0 are the same category
         column = column.map(lambda v: v if v != v else f"{v:g}" if column.dtype.kind == "f" else v)
+    if pd.api.types.infer_dtype(column, skipna=True) == "string":  # each different text once
+        codes, values = pd.factorize(column)
+        return np.array([*(text.strip() for text in values), ""], object)[codes]
     texts = column.astype(object).where(column.notna(), "").astype(str).str.strip()
     return texts.to_numpy(object)
 
 
 def _check_values(split, title, column, kind, skip_bad):
-    values = column.dropna()
-    if kind in NUMBERS and not is_numeric(column):
-        fits, wanted = values.map(is_number), "numbers"
-    elif kind == "date":
+    import pandas as pd
+
+    if kind not in ("date", *NUMBERS) or (kind in NUMBERS and is_numeric(column)):
+        return
+    column = column.dropna()
+    codes, values = pd.factorize(column.astype(str))  # each different text is looked at once
+    values = pd.Series(values, dtype=object)
+    if kind == "date":
         fits, wanted = are_dates(values), "dates as YYYY-MM-DD"
-        if split == "train" and values.astype(str).str.match(r"\s*.{10}[T ][\d:.]*[1-9]").any():
+        if split == "train" and values.str.match(r"\s*.{10}[T ][\d:.]*[1-9]").any():
             examples.log.warning("only the day of %r is read, not the time", title)
     else:
-        return
+        fits, wanted = values.map(is_number), "numbers"
     if not fits.all() and not skip_bad:
-        wrong = values[~fits.to_numpy(bool)]
+        wrong = np.flatnonzero(~fits.to_numpy(bool)[codes])
         raise checks.InputError(
             f"The column {title!r} holds {wanted}, but {len(wrong)} values of the {split} table are none, first "
-            f"{str(wrong.iloc[0])!r} in {column.index.name or 'row'} {wrong.index[0]}: mend them, or pass skip_bad "
+            f"{values[codes[wrong[0]]]!r} in {column.index.name or 'row'} {column.index[wrong[0]]}: mend them, or pass skip_bad "
             "(--skip-bad) to count them as missing."
         )
 

@@ -121,9 +121,10 @@ def typed(
     """
     import pandas as pd
 
-    if missing and column.dtype.kind in "iuf":
+    if column.dtype.kind in "iuf":
         codes = [float(text) for text in missing if re.fullmatch(_PLAIN, text)]
-        return (column.mask(column.isin(codes)) if codes else column), None
+        used = "plain" if quoted_in and not is_text else None  # of a file
+        return (column.mask(column.isin(codes)) if codes else column), used
     if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
         return column, None
     if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
@@ -143,6 +144,8 @@ def typed(
                 raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
             found = "1,234.5"
     if found is None:
+        if not any(gaps):
+            return column, None
         values = [None if gap else text for text, gap in zip(texts, gaps)]
         values = np.array([*values, None], object)[codes]
         return pd.Series(values, column.index, object, column.name), None
@@ -294,10 +297,9 @@ def typed_frame(
         )  # fmt: skip
         if used:
             found[title] = used
-            if styles is None:
-                say(
-                    title, columns[title], used, frame[title].dropna().astype(str).unique().tolist()
-                )
+            if styles is None and frame[title].dtype.kind not in "iuf":
+                texts_there = frame[title].dropna().astype(str).unique().tolist()
+                say(title, columns[title], used, texts_there)
     if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(found.values()):
         _check_dots(frame, [title for title, style in found.items() if style == "plain"])
     return type(frame)(columns, index=frame.index), found

@@ -6,6 +6,7 @@ folder/train.csv  folder/test.csv  or  table.csv         with target=...
 arrays.npz                                               x, y or x_train, y_train, x_test, y_test
 """
 
+import codecs
 import csv
 import io
 import os
@@ -22,7 +23,7 @@ from zoo.models import checks
 from zoo.tasks import task
 
 SEPARATORS = (",", ";", "\t", "|")
-HEAD = 65536  # characters of a CSV file that tell its form
+HEAD = 65536  # bytes of a CSV file that tell its form
 SPLITS = {
     **dict.fromkeys(("train", "training", "train_set", "training_set"), "train"),
     **dict.fromkeys(("validation", "val", "valid", "dev", "validation_set", "val_set", "dev_set"), "validation"),
@@ -55,13 +56,13 @@ def read(path, options):
     if not path.exists():
         raise checks.InputError(f"There is no file or folder {path}.")
     if path.suffix.lower() == ".csv" and path.is_file():
-        table, separator = read_csv(path)
+        table, separator = read_csv(path, texts=_texts(options))
         return memory.read(table, options, name=path.stem, separator=separator)
     csvs = {
         SPLITS[p.stem.lower()]: p for p in sorted(path.glob("*.csv")) if p.stem.lower() in SPLITS
     }
     if "train" in csvs:
-        train, separator = read_csv(csvs.pop("train"))
+        train, separator = read_csv(csvs.pop("train"), texts=_texts(options))
         others = {split: read_csv(p)[0] for split, p in csvs.items()}
         return memory.read(train, options, **others, name=path.stem, separator=separator)
     for key in ("target", "columns"):
@@ -81,6 +82,13 @@ def read(path, options):
     return _read_folder(path, options)
 
 
+def _texts(options):
+    """The titles of columns that the caller calls no numbers; `None` for all, where numbers have a sign of the caller's."""
+    if options.decimal == ",":
+        return None
+    return [title for title, kind in options.kinds.items() if kind != "number"]
+
+
 def _read_folder(path, options):
     """Reads files in folders named after classes, of the first kind of input that has such files there."""
     kind, files, labels = _by_class(path)
@@ -94,8 +102,8 @@ def _read_folder(path, options):
 _ARGUMENTS = {"train": "data", "validation": "validation", "test": "test"}
 
 
-def read_csv(path, content=None):
-    """Reads a CSV table with a header as a DataFrame of texts, whose index is the number of the line.
+def read_csv(path, content=None, *, texts=None):
+    """Reads a CSV table with a header as a DataFrame whose index is the number of the line.
 
     Cells are separated by commas, semicolons, tabs or bars. What a cell is, all cells of its column tell together: see
     `kinds.readings`.
@@ -103,6 +111,8 @@ def read_csv(path, content=None):
     Args:
         path: The file; what messages call it where `content` is given.
         content: Its bytes, where they do not come from a file.
+        texts: Titles of columns that are texts whatever they look like; by default all. Of the others those are numbers
+            that are nothing but numbers, however they are read.
 
     Returns:
         The DataFrame and the separator.
@@ -114,21 +124,20 @@ def read_csv(path, content=None):
 
     try:
         content = Path(path).read_bytes() if content is None else content
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        content = content.removeprefix(codecs.BOM_UTF8)
+        skipped, separator, titles = _header(path, _head(content))
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "error", pd.errors.ParserWarning
+            )  # of cells that it would leave out
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # such columns are read again
+            frame = _cells(content, separator, skipped, titles, texts)
+    except UnicodeDecodeError:
         raise checks.InputError(
-            f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8."
-        ) from error
+            f"{path} is not UTF-8 text (byte {_first_bad_byte(content)}): save it as UTF-8."
+        ) from None
     except OSError as error:
         raise checks.InputError(f"Cannot read {path}: {error.strerror}.") from error
-    skipped, separator, titles = _header(path, text)
-    try:
-        with warnings.catch_warnings():  # of cells that it would leave out
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                io.StringIO(text), sep=separator, header=None, names=range(len(titles)), skiprows=skipped,
-                dtype=str, keep_default_na=False, index_col=False,
-            )  # fmt: skip
     except pd.errors.ParserWarning:
         raise checks.InputError(
             f"{path} is no CSV table: lines have more cells than the {len(titles)} titles of its header. A comma in a cell stands "
@@ -144,9 +153,64 @@ def read_csv(path, content=None):
     return frame.rename_axis("line"), separator  # messages then say "line 7"
 
 
+def _first_bad_byte(content):
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def _is_text(column):
+    import pandas as pd
+
+    return isinstance(column.dtype, pd.StringDtype)
+
+
+def _head(content):
+    """The first lines of a file as a text, and whole lines only."""
+    is_cut = len(content) > HEAD
+    head = content[:HEAD].rpartition(b"\n")[0] if is_cut else content
+    return (head if head or not is_cut else content).decode("utf-8")
+
+
+# A number that is more than its value: 007. Where a file has any, or +49, all of its numbers may be such.
+_CODE = re.compile(rb"0(?<=[,;\t|\"\n\r ]0)[0-9]")
+_LONG = 1e15  # whole numbers from here on are not exact as float64, or are no numbers
+
+
+def _cells(content, separator, skipped, titles, texts):
+    """The cells of a CSV file as a DataFrame whose columns are numbered: all as texts where `texts` is `None`."""
+    import pandas as pd
+
+    form = {
+        "sep": separator, "header": None, "names": range(len(titles)), "skiprows": skipped, "keep_default_na": False,
+        "index_col": False,
+    }  # fmt: skip
+    if texts is None:
+        return pd.read_csv(io.BytesIO(content), dtype=str, **form)
+    told = {i: str for i, title in enumerate(titles) if title in texts}
+    frame = pd.read_csv(io.BytesIO(content), dtype=told, na_values=[""], **form)
+    is_spelled = b"+" in content or _CODE.search(content) is not None
+    if not is_spelled:  # beside decimal commas 1.100 may be 1100
+        is_spelled = any(frame[i].str.contains(r"\d,\d").any() for i in frame if _is_text(frame[i]))
+    again = []
+    for i in frame.columns:
+        column = frame[i]
+        is_number = column.dtype.kind in "iuf"
+        if is_number and column.notna().any() and not (is_spelled or (column.abs() >= _LONG).any()):
+            continue
+        # Besides numbers: True in any spelling, and numbers that have texts below them.
+        if is_number or column.dtype.kind == "b" or (column.dtype == object and i not in told):
+            again.append(i)
+    if again:
+        frame[again] = pd.read_csv(io.BytesIO(content), dtype=str, usecols=again, **form)
+    return frame
+
+
 def _header(path, text):
     """Lines to skip, the separator, and the title of each column; `None` for one that is not read."""
-    lines = text[:HEAD].splitlines()[: -1 if len(text) > HEAD else None] or [""]
+    lines = text.splitlines() or [""]
     told = re.fullmatch(r"sep=(.)", lines[0].strip().strip('"'))
     skipped = 1 if told else 0
     rows = {s: [r for r in csv.reader(lines[skipped:], delimiter=s) if r] for s in SEPARATORS}  # fmt: skip

@@ -21,12 +21,13 @@ def warn(inputs, targets):
 
     picked = np.random.default_rng(0).permutation(len(targets))[:MOST_ROWS]
     half = len(picked) // 2
-    fitted, judged = picked[:half], picked[half:]
+    fitted, judged = slice(half), slice(half, None)
+    targets = targets[picked]
     counts = np.bincount(targets[judged])
-    if half < 20 or len(inputs) < 2 or counts.max() > 0.9 * len(judged):
+    if half < 20 or len(inputs) < 2 or counts.max() > 0.9 * (len(targets) - half):
         return
-    for name, values in inputs.items():
-        is_number = values.dtype.kind == "f"
+    for name, all_values in inputs.items():
+        is_number, values = all_values.dtype.kind == "f", all_values[picked]
         column = np.nan_to_num(values) if is_number else np.unique(values, return_inverse=True)[1]
         leaves = 2 * len(counts) if is_number else max(2, len(np.unique(column)))
         if leaves > half // 2:
@@ -36,8 +37,7 @@ def warn(inputs, targets):
         share = np.mean(tree.predict(column[judged, None]) == targets[judged])
         if share < TELLING:
             continue
-        sorted_values = np.sort(values) if is_number else values
-        is_row_number = is_number and np.all(np.diff(sorted_values) == 1)
+        is_row_number = is_number and np.all(np.diff(np.sort(all_values)) == 1)
         why = ": it numbers the rows, which are sorted by class" if is_row_number else ""
         log.warning(
             "the column %s alone tells %.0f %% of the classes%s; if it is not known where the model is used, leave it out "

@@ -87,6 +87,9 @@ def _is_missing(targets):
         return np.zeros(len(targets), bool)
     if targets.dtype.kind == "f":
         return np.isnan(targets.reshape(len(targets), -1)).any(1)
+    if targets.size == len(targets) and (found := examples.texts_once(targets)):
+        codes, texts = found
+        return np.array([*(text == "" for text in texts), True])[codes]
     flat = targets.reshape(len(targets), -1)
     missing = [any(v is None or v != v or v in ("", b"") for v in row) for row in flat.tolist()]
     return np.array(missing, bool)
