@@ -32,6 +32,7 @@ _HOMES = {
     "export_model": "zoo.saving.export",
     "fit_model": "zoo.training.fit",
     "from_weights": "zoo.saving.trained",
+    "inspect": "zoo.data.inspection",
     "list_models": "zoo.families",
     "load": "zoo.saving.load",
     "load_dataset": "zoo.data.load",

@@ -4,6 +4,7 @@ Imports TensorFlow inside the verbs only, so that `zoo --help` answers at once.
 """
 
 import argparse
+import dataclasses
 import os
 import sys
 
@@ -25,7 +26,7 @@ def main(arguments=None):
     _add_launch(verbs)
     with _clean_exit():
         options, rest = parser.parse_known_args(arguments)
-        if options.verb in ("train", "tune"):
+        if options.verb in ("inspect", "train", "tune"):
             options.rest = rest
         elif rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -57,6 +58,13 @@ def _add_verbs_of_families(verbs):
         "--plot", metavar="PNG", help="draw the layers (needs graphviz and the extra `plot`)"
     )
     add.set_defaults(run=_info)
+
+    add = verbs.add_parser(
+        "inspect",
+        help="say what data are taken for, without training; `zoo inspect --help` lists every option",
+        add_help=False,
+    )
+    add.set_defaults(run=_inspect)
 
     add = verbs.add_parser(
         "train",
@@ -192,6 +200,15 @@ def _info(options):
     if options.plot:
         summary.plot(model, options.plot)
         print(f"drawn: {options.plot}")
+
+
+def _inspect(options):
+    import zoo
+    from zoo.training.command_line import data_from_command_line
+
+    found = data_from_command_line(options.rest)
+    given = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
+    print(zoo.inspect(given.pop("dataset"), **given))
 
 
 def _train(options):

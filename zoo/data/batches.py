@@ -50,6 +50,12 @@ class Splits:
         """The row of the inputs' kind."""
         return kinds.kind(self.info.kind)
 
+    @functools.cached_property
+    def taken_for(self):
+        """What the inputs were taken for, and what was said of them while they were read: sentences."""
+        overview = self.kind.overview(self.info, self.examples["train"])
+        return (*(f"{name}: {words}" for name, words in overview.items()), *self.info.notes)
+
     @functools.cached_property  # one object, which counts its iterations
     def train(self):
         """One epoch of shuffled training batches; another order at each iteration."""

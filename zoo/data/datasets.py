@@ -110,7 +110,7 @@ def read(name, options):
                 f"`{key}` is for files of your own; the data set {name!r} says itself what it holds."
             )
     row, builder = DATASETS.get(name), find_builder(name, options.data_dir)
-    examples.log.info("data: %s", builder.data_dir)
+    examples.log.info("data: %s", builder.data_dir, extra={"is_place": True})
     if row and row.season:
         return _read_series(name, builder, options)
     if row and row.text_unit:

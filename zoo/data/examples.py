@@ -1,5 +1,6 @@
 """What a data set is before it becomes batches: a description, and examples in memory or as a stream."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -32,6 +33,29 @@ def texts_once(values):
     return codes, texts.tolist()
 
 
+class _Heard(logging.Handler):
+    """Keeps messages in the order in which they come, each once."""
+
+    def __init__(self):
+        super().__init__(logging.INFO)
+        self.lines = {}
+
+    def emit(self, record):
+        if not hasattr(record, "is_place"):  # where data lie is nobody else's business
+            self.lines[record.getMessage().replace("\n", " ")] = record.levelno
+
+
+@contextlib.contextmanager
+def heard():
+    """What the log says within a block: yields a dict whose keys are the messages."""
+    handler = _Heard()
+    log.addHandler(handler)
+    try:
+        yield handler.lines
+    finally:
+        log.removeHandler(handler)
+
+
 @dataclasses.dataclass(frozen=True)
 class DataInfo:
     """What is known of a data set without reading it.
@@ -56,6 +80,7 @@ class DataInfo:
         licence: Terms of the data.
         source: Where it comes from.
         limits: What a model trained on it is not for.
+        notes: What the log said while the data were read: what was taken for what, what was left out.
     """
 
     name: str
@@ -75,6 +100,11 @@ class DataInfo:
     licence: str = "unknown"
     source: str = "the caller"
     limits: str = "judged on its own test split only"
+    notes: tuple[str, ...] = ()
+
+    def with_notes(self, lines):
+        """A copy with further notes."""
+        return dataclasses.replace(self, notes=tuple(dict.fromkeys((*self.notes, *lines))))
 
     @functools.cached_property
     def num_outputs(self):

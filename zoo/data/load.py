@@ -13,6 +13,7 @@ from zoo.data.user import files, memory
 from zoo.models import checks
 from zoo.tasks import task
 
+MOST_SAID = 8  # columns that the log describes; the report has all
 TEST_SHARE = 0.2  # of data without a test split
 
 
@@ -70,7 +71,12 @@ def load(data, options, *, validation=None, test=None):
         options: The `DataOptions`.
         validation, test: As in `read`.
     """
-    return make_splits(*read(data, options, validation=validation, test=test), options)
+    splits = make_splits(*read(data, options, validation=validation, test=test), options)
+    overview = splits.kind.overview(splits.info, splits.examples["train"])
+    first = [f"{name}: {words}" for name, words in list(overview.items())[:MOST_SAID]]
+    more = ["..."] if len(overview) > MOST_SAID else []
+    examples.log.info("inputs taken for %s: %s", splits.info.kind, "; ".join([*first, *more]))
+    return splits
 
 
 def read(data, options=None, *, validation=None, test=None, **changes):
@@ -91,6 +97,12 @@ def read(data, options=None, *, validation=None, test=None, **changes):
         InputError: The data are not to be had, or have a form, shape or value that the zoo cannot train on.
     """
     options = (options or DataOptions()).replace(**changes)
+    with examples.heard() as notes:
+        info, splits = _read(data, options, validation, test)
+    return info.with_notes(notes), splits
+
+
+def _read(data, options, validation, test):
     if not isinstance(data, (str, os.PathLike)):
         info, splits = memory.read(data, options, validation=validation, test=test)
     elif data in datasets.DATASETS or not files.is_path(data):
@@ -140,7 +152,9 @@ def make_splits(info, splits, options=None, **changes):
         checks.positive("validation_fraction", options.validation_fraction)
         splits = carved(splits, "validation", options.validation_fraction, info)
         pair = {split: splits[split] for split in ("train", "validation")}
-        splits |= repeats.removed(pair, info, options.repeats)
+        with examples.heard() as notes:
+            splits |= repeats.removed(pair, info, options.repeats)
+        info = info.with_notes(notes)
     if options.limit is not None:
         splits = {name: _limited(data, options.limit, info) for name, data in splits.items()}
     _check(splits, info)

@@ -15,6 +15,7 @@ from zoo.saving import card_page
 from zoo.saving.card_entries import Builder, Data, Entries, RunScores, unusable, up_to_date
 from zoo.saving.manifest import EXTRA, DamagedModelError
 
+MOST_LINES = 100  # of what the inputs were taken for
 VERSION = 1  # counts up with a change that an older reader would take for something else
 
 
@@ -37,6 +38,7 @@ class Card(Entries, Mapping):
         column_kinds: `"number"`, `"precise"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
         text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
         text_unit: What texts are split into.
+        taken_for: What the inputs were taken for, and what was said while they were read, in words; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
         runs: The `RunScores` of each seed; the weights are those of the first.
         protocol: How the scores were measured, in words.
@@ -60,6 +62,7 @@ class Card(Entries, Mapping):
     text_size: tuple[int, int] | None
     text_unit: str
     readings: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
+    taken_for: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"optional": True})
     runs: tuple[RunScores, ...]
     protocol: str
     config: Mapping
@@ -163,6 +166,7 @@ def make(splits, builder, run, signatures):
         columns=tuple(info.columns),
         column_kinds=tuple(info.column_kinds),
         readings=info.styles,
+        taken_for=splits.taken_for[:MOST_LINES],
         text_size=info.text_size,
         text_unit=info.text_unit,
         runs=(score,),

@@ -48,6 +48,13 @@ def render(card):
         *_score_lines(card),
     ]
     counts = ", ".join(f"{split} {count:,}" for split, count in data.examples.items())
+    if card.taken_for:
+        lines += [
+            "",
+            "## What the data were taken for",
+            "",
+            *(f"- {line}" for line in card.taken_for),
+        ]
     lines += [
         "",
         "## Origin",

@@ -10,6 +10,7 @@ import sys
 import tyro
 
 from zoo.config.config import AUTO, TrainConfig
+from zoo.config.options import DataOptions
 from zoo.models import checks
 
 _FILES = ("--config=", "--resume=")
@@ -45,6 +46,24 @@ def from_command_line(default, description, arguments=None):
         flat, default=default, description=description, args=arguments, registry=_reading_anything()
     )
     return config.check()
+
+
+def data_from_command_line(arguments):
+    """Makes the `DataOptions` of `zoo inspect DATA`, with DATA as their `dataset`."""
+    data, options = arguments[:1], list(arguments[1:])
+    description = "Say what data are taken for, without training: kinds of columns, gaps, classes, splits, what is odd."
+    if not data or data[0].startswith("-"):
+        data, options = [], list(arguments)
+    found = tyro.cli(
+        tyro.conf.OmitArgPrefixes[DataOptions], default=DataOptions(), prog="zoo inspect DATA", description=description,
+        args=[*(["--dataset", *data] if data else []), *options], registry=_reading_anything(),
+    )  # fmt: skip
+    if not data:
+        raise checks.InputError(
+            "Say which data: zoo inspect FILE, a folder, or the name of a data set."
+        )
+    given = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
+    return DataOptions().replace(**given)
 
 
 def _reading_anything():

@@ -4,6 +4,8 @@ import numpy as np
 
 from zoo.tasks import scores as scoring
 
+MOST_LINES = 100  # of what the data were taken for
+
 
 def interval_text(interval):
     """The ends of an interval, with as many decimals as its width has a use for: `0.97 to 0.99`."""
@@ -34,8 +36,18 @@ def render(report, model, splits, run, history, targets, outputs, pictures):
         "",
         *splits.task.report(splits, targets, outputs, report.folder),
         *[f"![{name.partition('.')[0]}]({name})\n" for name in pictures],
+        "## What the data were taken for",
+        "",
+        *_shortened(f"- {line}" for line in splits.taken_for),
+        "",
     ]
     return "\n".join(lines)
+
+
+def _shortened(lines):
+    lines = list(lines)
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], f"- and {more:,} more"]
 
 
 def _score_table(report, task):

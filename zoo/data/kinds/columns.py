@@ -198,6 +198,21 @@ def _check_values(split, title, column, kind, skip_bad):
         )
 
 
+def in_words(values, kind):
+    """What the values of a column are, in a few words: their range or the commonest of them, and how many are missing."""
+    if kind in NUMBERS:
+        return numbers.in_words(values)
+    codes, texts = examples.texts_once(values)
+    counts = dict(zip(texts, np.bincount(codes).tolist()))
+    gaps = counts.pop("", 0)
+    told = f", {gaps:,} gaps" if gaps else ""
+    if kind == "date":
+        return f"{min(counts, default='')} to {max(counts, default='')}{told}"
+    first = sorted(counts, key=counts.get, reverse=True)[:4]
+    shown = ", ".join(f"{text[:30]!r} {counts[text]:,}" for text in first)
+    return f"{len(counts):,} values: {shown}{', ...' * (len(counts) > 4)}{told}"
+
+
 @keras.saving.register_keras_serializable(package="zoo")
 class DateParts(keras.layers.Layer):
     """Dates as ISO 8601 texts, string [B] → days since 1970, month and weekday (Monday is 0), float32 [B, 3].

@@ -102,6 +102,7 @@ KIND = Kind(
         "features": tf.TensorSpec((None, *info.input_shape), info.input_dtype, name="features")
     },
     check_raw=_check_raw,
+    overview=numbers.overview,
     of_frame=_of_frame,
     other_files=" or .npy",
 )

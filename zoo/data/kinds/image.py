@@ -334,6 +334,7 @@ KIND = Kind(
     to_model=lambda raw, info, inputs: inputs(resize(raw["image"], info.input_shape[:2])),
     signatures=_signatures,
     check_raw=_check_raw,
+    overview=numbers.overview,
     example_of_file=_of_file,
     reads_any_file=True,
 )

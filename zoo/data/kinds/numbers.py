@@ -35,6 +35,22 @@ def one_each(name, values):
     return values.reshape(-1)
 
 
+def in_words(values):
+    """What some numbers are, in a few words: their range, and how many are missing."""
+    present = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    if not present.size:
+        return f"all of {values.size:,} values are missing"
+    gaps = values.size - present.size
+    return f"{present.min():,.6g} to {present.max():,.6g}" + (f", {gaps:,} gaps" if gaps else "")
+
+
+def overview(info, data):
+    """What inputs that are one array of numbers were taken for."""
+    shape = "×".join(map(str, info.input_shape))
+    name = f"{info.kind} of shape {shape}"
+    return {name: in_words(data.inputs) if isinstance(data, examples.Arrays) else "streamed"}
+
+
 def check_alike(parts):
     """Raises `InputError` unless all parts are arrays of the same shape and kind of dtype."""
     train = parts["train"]

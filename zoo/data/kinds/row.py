@@ -43,6 +43,10 @@ def _no_more(*_):
     return {}
 
 
+def _usual_model(info):
+    return "dense:small" if len(info.input_shape) == 1 else "cnn:base"
+
+
 def _never(*_):
     return None
 
@@ -74,6 +78,9 @@ class Kind:
         of_folder: (path, dict from split to list of (file, class id), labels, options) → parts, or (`DataInfo`, examples).
         resize: (info, dict from split to `Arrays`, size) → both, for inputs that have a size.
 
+        overview: (info, training examples) → what inputs were taken for, in words: name of an input or a column → its kind, range
+            and gaps. Streamed examples are not read for it.
+        model: info → the family and size that a first training takes.
         check: (split, `Arrays`, info) → raises `InputError` for inputs that would train to nonsense;
             `None` for the check that all numbers are finite.
         lengths: (inputs, info) → int64 `[N]`, for batches of examples of similar length; `None` where all are alike.
@@ -114,6 +121,8 @@ class Kind:
     file_endings: tuple[str, ...] = ()
     of_folder: Callable | None = None
     resize: Callable | None = None
+    overview: Callable = _no_more
+    model: Callable = _usual_model
     check: Callable | None = None
     lengths: Callable | None = None
     linear_features: Callable | None = None

@@ -339,6 +339,10 @@ KIND = Kind(
         "series": tf.TensorSpec((None, *info.input_shape), info.input_dtype, name="series")
     },
     check_raw=_check_raw,
+    overview=lambda info, data: {
+        column: f"{info.input_shape[0]} steps of {numbers.in_words(data.inputs[..., i])}"
+        for i, column in enumerate(info.columns)
+    },
     is_one=is_one,
     of_frame=lambda frame, names, path, card: ([str(path)], frame),  # one, whose newest steps count
     other_files=" or .npy",

@@ -107,6 +107,16 @@ def _specs(info):
     }
 
 
+def _overview(info, data):
+    if not isinstance(data, examples.Arrays):
+        return dict.fromkeys(info.columns, "number, streamed")
+    rows = _named(data.inputs, info)
+    return {
+        column: f"{kind}, {kinds_of_columns.in_words(rows[column], kind)}"
+        for column, kind in _kinds_of(info.columns, info.column_kinds).items()
+    }
+
+
 def _named(rows, info):
     if isinstance(rows, dict):
         return rows
@@ -169,5 +179,6 @@ KIND = Kind(
     to_model=_to_model,
     as_numbers=_as_numbers,
     check_raw=_check_raw,
+    overview=_overview,
     of_frame=lambda frame, names, path, card: (names, frame),
 )

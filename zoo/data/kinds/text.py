@@ -14,6 +14,7 @@ from zoo.models import checks
 UNITS = ("words", "characters")
 SIZE = (256, 20_000)  # units kept of each text, units in the vocabulary
 WINDOW = 50  # batches whose texts are sorted together
+_LOOKED_AT = 10_000  # texts, to say how long they are
 LENGTHS = 8  # different lengths of batches at most: XLA compiles each
 _BREAK = r"<\s*br\s*/?\s*>"
 _PUNCTUATION = r"""[!"#$%&()\*\+,\-\./:;<=>?@\[\\\]^_`{|}~']"""
@@ -161,6 +162,17 @@ def similar_lengths(picked, counts, seed):
     return tf.gather(rows, order)
 
 
+def _overview(info, data):
+    (length, most), unit = info.text_size, info.text_unit
+    name, told = ", ".join(info.columns) or "text", "streamed"
+    if isinstance(data, examples.Arrays):
+        counts = lengths(data.inputs[:: -(-len(data) // _LOOKED_AT)], unit)
+        told = f"half have up to {np.median(counts):.0f} {unit}, the longest {counts.max():,}"
+    return {
+        name: f"texts, {told}; up to {length} are read of each, and {most:,} {unit} are learned"
+    }
+
+
 def _recognises(x):
     return not hasattr(x, "columns") and x.ndim == 1 and x.dtype.kind in "OUST"
 
@@ -281,6 +293,8 @@ KIND = Kind(
     specs=lambda info: {"text": tf.TensorSpec((None,), info.input_dtype, name="text")},
     as_numbers=_as_numbers,
     check_raw=_check_raw,
+    overview=_overview,
+    model=lambda info: "cnn:text",
     example_of_file=lambda path, content, card: [content],
     of_frame=_of_frame,
     other_files=" or .txt",

@@ -58,9 +58,7 @@ def read(path, options):
     if path.suffix.lower() == ".csv" and path.is_file():
         table, separator = read_csv(path, texts=_texts(options))
         return memory.read(table, options, name=path.stem, separator=separator)
-    csvs = {
-        SPLITS[p.stem.lower()]: p for p in sorted(path.glob("*.csv")) if p.stem.lower() in SPLITS
-    }
+    csvs = _tables(path)
     if "train" in csvs:
         train, separator = read_csv(csvs.pop("train"), texts=_texts(options))
         others = {split: read_csv(p)[0] for split, p in csvs.items()}
@@ -80,6 +78,18 @@ def read(path, options):
             f"A folder of classes is a classification. Received: task={options.task!r}"
         )
     return _read_folder(path, options)
+
+
+def _tables(path):
+    """Split → the CSV file of a folder that is named after it."""
+    found = sorted(path.glob("*.csv"))
+    return {SPLITS[p.stem.lower()]: p for p in found if p.stem.lower() in SPLITS}
+
+
+def is_table(path):
+    """Whether a path is read as a table."""
+    path = Path(path).expanduser()
+    return path.suffix.lower() == ".csv" or "train" in _tables(path)
 
 
 def _texts(options):

@@ -39,9 +39,14 @@ def guess_task(targets):
     return "classification"
 
 
+NONE = "(none)"  # the title that stands for no target, for a table that is only looked at
+
+
 def titles_of(split, frame, target):
     """The list of a table's target columns; raises `InputError` unless it has them."""
     named = [target] if isinstance(target, str) else list(target or ())
+    if named == [NONE]:
+        return []
     if not named or any(title not in frame.columns for title in named):
         raise checks.InputError(
             f"Name the target column of the {split} table: target=... or --target. Received: {target!r}. "
@@ -52,6 +57,8 @@ def titles_of(split, frame, target):
 
 def of_columns(frame, named):
     """The targets in a DataFrame's columns as an array, with `None` for missing ones that are no floats."""
+    if not named:
+        return np.zeros(len(frame), "int64")
     columns = frame[named[0]] if len(named) == 1 else frame[named]
     if not isinstance(
         columns.to_numpy().flat[0], np.number
