@@ -465,3 +465,16 @@ def test_a_later_table_that_is_written_otherwise_is_refused(in_tmp):
         zoo.InputError, match="'p' was learned from numbers with decimal commas; '3.5' in line 2"
     ):
         read("both")
+
+
+def test_words_of_python_are_titles_like_others(in_tmp):
+    titles = ["lambda", "class", "None", "self", "from"]
+    rows = [[*RNG.normal(size=5).round(2), "ab"[i % 2]] for i in range(60)]
+    name = write("t.csv", rows, [*titles, "kind"])
+    trained = zoo.train("dense:tiny", name, target="kind", epochs=1, quiet=True)
+    model = zoo.load(trained.export)
+    assert model.card.columns == ("lambda_", "class_", "None_", "self_", "from_")
+    frame = pd.read_csv(name)[titles]
+    assert len(model.predict(frame)["label"]) == 60
+    rows = list(inputs.predict_files(model, [name]))
+    assert [row["label"] for row in rows] == model.predict(frame)["label"].tolist()

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import keyword
 import logging
 from collections.abc import Callable
 
@@ -257,13 +258,15 @@ def in_memory(stream, cache_mb):
 
 
 def column_name(text):
-    """Turns a column's title into a name that fits a signature: `mean radius` → `mean_radius`.
+    """Turns a column's title into a name that fits a signature: `mean radius` → `mean_radius`, `class` → `class_`.
 
     >>> column_name("od280/od315_of_diluted_wines")
     'od280_od315_of_diluted_wines'
     """
     ascii_only = "".join(c if c.isascii() else f"u{ord(c):x}" for c in text.strip())
-    return "".join(c if c.isalnum() else "_" for c in ascii_only).strip("_")
+    name = "".join(c if c.isalnum() else "_" for c in ascii_only).strip("_")
+    # A signature's inputs are arguments of Python functions, the first of which is `self`.
+    return f"{name}_" if keyword.iskeyword(name) or name == "self" else name
 
 
 def check_finite(split, data, info):
