@@ -115,6 +115,56 @@ def test_a_grid_tries_no_step_twice(in_tmp, monkeypatch):
     assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
 
 
+def values_tried(dimension):
+    return {round(dimension.random_sample(seed), 9) for seed in range(300)}
+
+
+@pytest.mark.parametrize("name", families.FAMILIES)
+def test_every_value_that_a_family_declares_is_tried(name):
+    hp, declared = narrowed(), {}
+    plain = hp._number
+
+    def number(method, kinds, name, low, high, options):
+        declared[name] = (low, high, options["step"], options["sampling"])
+        return plain(method, kinds, name, low, high, options)
+
+    hp._number = number
+    spaces.family_space(hp, name)
+    tried = {d.name: values_tried(d) for d in hp._hp.space if d.name in declared}
+    assert tried
+    for dimension, (low, high, step, sampling) in declared.items():
+        if sampling != "linear":
+            continue
+        count = round((high - low) / (step or 1)) + 1
+        wanted = {round(low + i * (step or 1), 9) for i in range(count)}
+        assert tried[dimension] == wanted, dimension
+
+
+@pytest.mark.parametrize("ends", [(0.0, 0.6), (0.2, 0.3), (0.1, 0.4), (0.3, 0.3)])
+def test_a_narrowed_range_has_both_ends(ends):
+    hp = narrowed(space={"dropout": ends})
+    hp.Float("dropout", 0.0, 0.6, step=0.1)
+    (dimension,) = hp._hp.space
+    assert {min(values_tried(dimension)), max(values_tried(dimension))} == set(ends)
+
+
+@pytest.mark.parametrize("how", ["scope", "parent"])
+def test_a_name_under_two_conditions_is_refused(how, in_tmp):
+    def builder(hp, input_shape, num_classes):
+        cell = hp.Choice("cell", ["lstm", "gru"])
+        for value in ("lstm", "gru"):
+            if how == "parent":
+                hp.Int("units", 2, 8, parent_name="cell", parent_values=[value])
+            else:
+                with hp.conditional_scope("cell", [value]):
+                    if cell == value:
+                        hp.Int("units", 2, 8)
+                    hp.Int("units", 2, 8)
+
+    with pytest.raises(zoo.InputError, match="'units' under two conditions"):
+        tune(builder, trials=2)
+
+
 def test_values_and_ranges_of_numpy(in_tmp, monkeypatch):
     quick_trials(monkeypatch)
     found = tune(

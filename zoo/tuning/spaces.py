@@ -38,6 +38,7 @@ class Narrowed:
         self._hp, self._fix, self._space, self._kept = hp, dict(fix), dict(space), dict(kept)
         self._first = dict(first)
         self.ranges = {}  # name → what the builder allows, in words
+        self._conditions = {}  # name → the conditions that it is searched under
         self.taken = ()  # names that may not be declared any more
 
     def __getattr__(self, name):
@@ -65,7 +66,7 @@ class Narrowed:
         """One of some values."""
         values = list(values)
         options = {"ordered": ordered, "default": default, "parent_name": parent_name, "parent_values": parent_values}  # fmt: skip
-        self._declare(name, f"one of {', '.join(map(repr, values))}")
+        self._declare(name, f"one of {', '.join(map(repr, values))}", options)
         chosen = self._chosen(name, lambda value: value in values)
         if isinstance(chosen, tuple):  # from ... to
             low, high = chosen
@@ -75,7 +76,7 @@ class Narrowed:
     def Boolean(self, name, default=False, parent_name=None, parent_values=None):
         """True or False."""
         options = {"default": default, "parent_name": parent_name, "parent_values": parent_values}
-        self._declare(name, "True or False")
+        self._declare(name, "True or False", options)
         chosen = self._chosen(name, lambda value: isinstance(value, bool))
         if chosen is None:
             if isinstance(self._first.get(name), bool):
@@ -85,21 +86,30 @@ class Narrowed:
 
     def Fixed(self, name, *value, **options):
         """What is not searched."""
-        self._check_free(name)
+        self._check_free(name, options)
         return self._hp.Fixed(name, *value, **options)
 
-    def _declare(self, name, words):
-        self._check_free(name)
+    def _declare(self, name, words, options):
+        self._check_free(name, options)
         self.ranges[name] = words
 
-    def _check_free(self, name):
+    def _check_free(self, name, options):
+        conditions = [c.get_config() for c in self._hp._conditions]
+        conditions += [[options.get("parent_name"), options.get("parent_values")]]
+        if self._conditions.setdefault(name, conditions) != conditions:
+            raise SpaceError(
+                f"The builder declares {name!r} under two conditions, which KerasTuner mixes up: give each its own name, such as "
+                f"'{name}_a' and '{name}_b', or declare {name!r} once, outside of them."
+            )
         if self._hp._get_name(name) in self.taken:
             raise SpaceError(
                 f"The builder declares {name!r}, which is a dimension of the training: use another name."
             )
 
     def _number(self, method, kinds, name, low, high, options):
-        self._declare(name, f"{'a whole number' if method == 'Int' else 'a number'} {low}..{high}")
+        self._declare(
+            name, f"{'a whole number' if method == 'Int' else 'a number'} {low}..{high}", options
+        )
 
         def is_number(value):
             return isinstance(value, kinds) and not isinstance(value, bool)
@@ -116,6 +126,9 @@ class Narrowed:
             options["default"] = self._first[name]
         if options["default"] is not None:
             options["default"] = _on_step(min(max(options["default"], low), high), low, options)
+        if method == "Float" and options["step"] and options["sampling"] == "linear":
+            # KerasTuner counts the values by a floor of quotients, and 0.6 // 0.1 is 5: the highest would never be tried.
+            high += 1e-6 * options["step"] if high > low else 0
         return getattr(self._hp, method)(name, low, high, **options)
 
     def _one_of(self, name, values, options):
