@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import logging
 import os
 
 import keras
@@ -14,13 +15,15 @@ from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.models.layers import all_layers
 from zoo.saving import store, trained
-from zoo.saving.export import export_model
+from zoo.saving.export import export_model, rehearse
 from zoo.tasks import model_checks
 from zoo.training.compile import compile_model
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import Report, evaluate_model
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
+
+log = logging.getLogger("zoo")
 
 
 def build(model=None, *, size=None, weights=None, **arguments):
@@ -150,9 +153,17 @@ def train(
         built = make_compiled(model, splits, run)
         if diagnose(built, splits, run):
             return Trained(built)
+        rehearse(built, splits, run)
         history = fit_model(built, splits, run, extra_callbacks=keras.tree.flatten(callbacks or ()))
         report = evaluate_model(built, splits, run, history)
-        return Trained(built, history, report, export_model(built, splits, run))
+        try:
+            return Trained(built, history, report, export_model(built, splits, run))
+        except Exception:
+            log.error(
+                "the export failed, but the training is kept: --resume %s exports it again",
+                run.folder,
+            )
+            raise
 
 
 def settle(model, data, config, own, options, *, parts=()):

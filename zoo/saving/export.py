@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 from pathlib import Path
 
 import keras
@@ -19,6 +20,12 @@ from zoo.saving import endpoints, graph_check, manifest
 from zoo.tasks.target_vocabulary import TargetVocabulary
 from zoo.training import fused
 from zoo.training.callbacks import check_weights
+
+log = logging.getLogger("zoo")
+REPEATING = {
+    "tensors",
+    "embed",
+}  # signatures that ask the model and its preparation nothing that others do not
 
 
 @takes_splits_alone
@@ -69,6 +76,39 @@ def export_model(model, splits, run):
         cards.write(folder, card)
         manifest.write(folder)
     return Path(staged["path"])
+
+
+def rehearse(model, splits, run):
+    """Traces what an export will be asked, so that a model that cannot be exported fails before it is trained.
+
+    Args:
+        model: The model, trained or not.
+        splits: The `Splits` that it takes, with their `Preparation`.
+        run: The `Run`.
+
+    Raises:
+        InputError: A signature cannot be traced; the message has the reason.
+    """
+    serving = endpoints.Serving(beam_width=run.config.report.beam_width)
+    points = endpoints.make(model, splits, splits.pick("test", np.arange(1)), serving)
+    for name in points.keys() - REPEATING:
+        try:
+            traced = tf.function(points[name].run, autograph=False)
+            concrete = traced.get_concrete_function(points[name].specs)
+        except (TypeError, ValueError, NotImplementedError, tf.errors.OpError) as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            reason = " ".join(lines[:2])[:200]  # Keras names the layer first
+            raise checks.InputError(
+                f"{model.name} would train, but cannot be exported as a SavedModel: its signature {name!r} fails "
+                f"({type(error).__name__}: {reason}).\nA layer may use only `keras.ops` or TensorFlow's operations in `call`."
+            ) from error
+        unknown = graph_check.unknown_operations(concrete.graph.as_graph_def())
+        if unknown:
+            log.warning(
+                "%s uses operations that `zoo.load` does not know to be harmless: its export is loaded with allow=%r (--allow) only",
+                model.name, sorted(unknown),
+            )  # fmt: skip
+            return
 
 
 def _exported_before(run, score):

@@ -42,6 +42,13 @@ def allowed_operations():
     return frozenset(line for line in lines if line and not line.startswith("#"))
 
 
+def unknown_operations(graph):
+    """The names of the operations of a `GraphDef` that are not allowed."""
+    library = graph_library(graph).function
+    used = {node.op for node in graph.node} | {n.op for f in library for n in f.node_def}
+    return used - allowed_operations() - {function.signature.name for function in library}
+
+
 def check(content, allow=()):
     """Checks the bytes of a `saved_model.pb`.
 
