@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import re
 from pathlib import Path
 
 import keras
@@ -96,8 +97,8 @@ def rehearse(model, splits, run):
             traced = tf.function(points[name].run, autograph=False)
             concrete = traced.get_concrete_function(points[name].specs)
         except (TypeError, ValueError, NotImplementedError, tf.errors.OpError) as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            reason = " ".join(lines[:2])[:200]  # Keras names the layer first
+            plain = re.sub(r"\x1b\[\d*m", "", str(error))
+            reason = " ".join(plain.split()[:30])  # Keras names the layer first
             raise checks.InputError(
                 f"{model.name} would train, but cannot be exported as a SavedModel: its signature {name!r} fails "
                 f"({type(error).__name__}: {reason}).\nA layer may use only `keras.ops` or TensorFlow's operations in `call`."
