@@ -234,3 +234,13 @@ def test_verify_exits_with_2_and_names_the_broken_model(models, tmp_path):
     assert child.returncode == 2
     assert b"ok      " in child.stdout
     assert b"variables.data-00000-of-00001 has changed" in child.stdout
+
+
+def test_the_version_is_that_of_the_package():
+    assert ok("--version").strip() == zoo.__version__
+
+
+def test_an_unknown_verb_is_answered_with_the_nearest():
+    child = here("trian")
+    assert child.returncode == 2
+    assert "Unknown verb 'trian'. Did you mean 'train'" in child.stderr.decode()

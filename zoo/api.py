@@ -1,6 +1,5 @@
 """The few public calls that join the parts: build (with weights) and train."""
 
-import dataclasses
 import inspect
 import logging
 import os
@@ -16,10 +15,11 @@ from zoo.models import checks
 from zoo.models.layers import all_layers
 from zoo.saving import store, trained
 from zoo.saving.export import export_model, rehearse
+from zoo.saving.result import Trained
 from zoo.tasks import model_checks
 from zoo.training.compile import compile_model
 from zoo.training.diagnose import diagnose
-from zoo.training.evaluate import Report, evaluate_model
+from zoo.training.evaluate import evaluate_model
 from zoo.training.fit import fit_model
 from zoo.training.run import start_run
 
@@ -76,28 +76,10 @@ def _build_for(config, arguments):
     return model
 
 
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """What `zoo.train` returns.
-
-    Attributes:
-        model: The trained Keras model; it takes prepared inputs and returns logits.
-        history: Keras's `History`.
-        report: Test scores and where the report is.
-        export: The folder of the SavedModel, which takes raw inputs: `zoo.load(trained.export)`.
-
-    With `find_lr=True` or `overfit_batch=True` nothing is trained for good: the last three are `None`.
-    """
-
-    model: keras.Model
-    history: keras.callbacks.History | None = None
-    report: Report | None = None
-    export: object = None
-
-
 def train(
     model,
     data=None,
+    targets=None,
     *,
     validation=None,
     test=None,
@@ -116,6 +98,7 @@ def train(
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
             arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a
             `tf.data.Dataset` of pairs, which is read into memory once. Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images, strings are texts.
+        targets: The targets, where `data` are the inputs alone: `zoo.train(model, x, y)`.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
         target: The table's target column; several columns of 0 and 1 for a multi-label task.
@@ -145,6 +128,7 @@ def train(
         begun = check_field("resume", options.get("resume")) or AUTO
         config = TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
     data = config.data.dataset if data is None else data
+    data = data if targets is None else _paired(data, targets)
     own = {"target": target, "columns": columns, "task": task}
     model, config = settle(model, data, config, own, options, parts=(validation, test))
     with start_run(config) as run:
@@ -164,6 +148,15 @@ def train(
                 run.folder,
             )
             raise
+
+
+def _paired(data, targets):
+    if isinstance(data, (str, os.PathLike, tuple, tf.data.Dataset)):
+        what = repr(data) if isinstance(data, (str, os.PathLike)) else f"a {type(data).__name__}"
+        raise checks.InputError(
+            f"`targets` belong to inputs in memory, zoo.train(model, x, y). Received: {what}, which brings its own."
+        )
+    return data, targets
 
 
 def settle(model, data, config, own, options, *, parts=()):

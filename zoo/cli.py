@@ -18,6 +18,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="zoo", description="Small, trained Keras models: list, train, predict, verify."
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     _add_verbs_of_families(verbs)
     _add_tune(verbs)
@@ -25,12 +26,25 @@ def main(arguments=None):
     cli_models.add_verbs_that_make(verbs)
     _add_launch(verbs)
     with _clean_exit():
-        options, rest = parser.parse_known_args(arguments)
+        given = sys.argv[1:] if arguments is None else arguments
+        if given and not given[0].startswith("-"):
+            checks.one_of("verb", given[0], verbs.choices)
+        options, rest = parser.parse_known_args(given)
         if options.verb in ("inspect", "train", "tune"):
             options.rest = rest
         elif rest:
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
         options.run(options)
+
+
+class _Version(argparse.Action):
+    """Looks the version up only where it is asked for."""
+
+    def __call__(self, parser, *_):
+        import zoo
+
+        print(zoo.__version__)
+        parser.exit()
 
 
 def _add_verbs_of_families(verbs):
@@ -72,6 +86,10 @@ def _add_verbs_of_families(verbs):
         add_help=False,
     )
     add.set_defaults(run=_train)
+
+    add = verbs.add_parser("runs", help="list the runs of a folder with their scores")
+    add.add_argument("folder", nargs="?", default="runs", help="default: runs")
+    add.set_defaults(run=_runs)
 
 
 def _add_tune(verbs):
@@ -223,6 +241,17 @@ def _train(options):
     if trained.report is not None:  # otherwise the run was for diagnosis, which says what it found
         print(trained.report)
         print(f"exported {trained.export}")
+
+
+def _runs(options):
+    from zoo.training.listing import runs
+
+    found = runs(options.folder)
+    print(
+        found.to_string(index=False, na_rep="-")
+        if len(found)
+        else f"{options.folder} holds no runs"
+    )
 
 
 def _launch(options):

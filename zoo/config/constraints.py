@@ -256,6 +256,29 @@ def declared(kind):
     }
 
 
+# What people call an option who come from Keras, scikit-learn or PyTorch → what it is here.
+ELSEWHERE = {
+    "verbose": "quiet (quiet=True prints nothing but errors)",
+    "lr": "learning_rate",
+    "random_state": "seed",
+    "validation_data": "validation (and test=... for the test split)",
+    "validation_split": "validation_fraction",
+    "test_size": "test (data of your own; a fifth of yours by default)",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "n_iter": "epochs",
+    "bs": "batch_size",
+    "metrics": "task (each task has its scores)",
+    "early_stopping": "patience (epochs without a better validation score)",
+    "label_column": "target",
+    "labels": "target (of a table), or the pair (x, y)",
+    "y": "the third argument: zoo.train(model, x, y)",
+    "device": "strategy",
+    "dropout": "model_args={'dropout': ...} (--model-args dropout=...)",
+}
+
+
 def check_all(values, options):
     """Checks the values of several options; returns them as a config stores them.
 
@@ -269,6 +292,8 @@ def check_all(values, options):
     found = {}
     for name, value in values.items():
         if name not in options:
+            if name in ELSEWHERE:
+                raise checks.InputError(f"Unknown option {name!r}: here it is {ELSEWHERE[name]}.")
             checks.one_of("option", name, options)
         option = options[name]
         found[name] = option.constraint.check(name, value, option.default)

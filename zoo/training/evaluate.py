@@ -39,6 +39,16 @@ class Report:
     uncalibrated: dict | None = None
     baseline: Baseline | None = None
 
+    @classmethod
+    def of_run(cls, folder):
+        """The report of a run that was evaluated, from its `score.json`."""
+        found = json.loads((folder / "score.json").read_text())
+        known = {field.name for field in dataclasses.fields(cls)} - {"folder", "baseline"}
+        values = {key: value for key, value in found.items() if key in known}
+        baseline = Baseline(**found["baseline"]) if "baseline" in found else None
+        interval = tuple(found["interval"] or (-np.inf, np.inf))
+        return cls(**{**values, "interval": interval, "folder": folder, "baseline": baseline})
+
     def __str__(self):
         (name, value), *others = self.scores.items()
         headline = f"{name} {value:.4f} (95 % interval {reports.interval_text(self.interval)})"
