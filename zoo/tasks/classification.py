@@ -92,6 +92,7 @@ def _taken_for(labels, logits):
 def _report(splits, targets, outputs, folder):
     info = splits.info
     lines = scores.table_by_class(info, targets, outputs.argmax(-1), "class", {})
+    lines += scores.beyond_accuracy(targets, outputs, info.labels)
     if not splits.kind.is_quoted:
         return lines
     worst = scores.worst_mistakes(targets, outputs)

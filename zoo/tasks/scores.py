@@ -140,6 +140,69 @@ def multilabel(targets, logits):
     }
 
 
+def beyond_accuracy(targets, logits, labels):
+    """What says more than the accuracy where classes are not balanced: lines of Markdown.
+
+    Args:
+        targets, logits: Class ids `[N]` and logits `[N, K]`.
+        labels: The classes' names.
+    """
+    from sklearn import metrics
+
+    present, counts = np.unique(targets, return_counts=True)
+    if len(present) < 2:
+        return []
+    probabilities, chosen = softmax(logits), logits.argmax(-1)
+    hits = targets[:, None] == present
+    own = probabilities[:, present]
+    values = {
+        "balanced accuracy": np.mean([np.mean(chosen[targets == c] == c) for c in present]),
+        "ROC AUC": np.mean([metrics.roc_auc_score(h, p) for h, p in zip(hits.T, own.T)]),
+        "average precision": np.mean([metrics.average_precision_score(h, p) for h, p in zip(hits.T, own.T)]),
+    }  # fmt: skip
+    told = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+    of = (
+        "each class against the others, the classes' mean"
+        if len(present) > 2
+        else "the classes' mean"
+    )
+    lines = [f"Where classes are not balanced: {told} ({of}).", ""]
+    if logits.shape[-1] != 2:
+        return lines
+    rare = int(present[np.argmin(counts)])
+    lines += [
+        f"| {cell(labels[rare])} from a probability of | precision | recall |",
+        "| --- | --- | --- |",
+    ]
+    for threshold in (0.1, 0.25, 0.5, 0.75, 0.9):
+        taken, is_one = probabilities[:, rare] >= threshold, targets == rare
+        precision = f"{np.mean(is_one[taken]):.3f}" if taken.any() else "–"
+        lines.append(f"| {threshold} | {precision} | {np.mean(taken[is_one]):.3f} |")
+    return [*lines, ""]
+
+
+RISING = (
+    "accuracy",
+    "r2",
+    "mean_average_precision",
+)  # scores of which more is better; of others less
+DECIDING = ("cross_entropy", "nll")  # scores that count beside the headline
+
+
+def not_beaten(scores, others):
+    """The names of the scores, of the headline and those that decide, in which a model is no better than another.
+
+    Args:
+        scores: The model's, the headline first.
+        others: Those of the other.
+    """
+    judged = [
+        name for i, name in enumerate(scores) if (i == 0 or name in DECIDING) and name in others
+    ]
+    signs = {name: 1 if name in RISING else -1 for name in judged}
+    return [name for name in judged if signs[name] * (scores[name] - others[name]) <= 0]
+
+
 def wilson(hits, count):
     """The 95 % score interval of a share (Wilson 1927), which is right near 0 and 1, too."""
     z = 1.959964

@@ -1,6 +1,7 @@
 """Evaluating: the test split is read here, once, and nowhere else."""
 
 import dataclasses
+import functools
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.data.prepare import takes_splits_alone
+from zoo.tasks import scores as scoring
 from zoo.tasks.linear_baseline import Baseline
 from zoo.training import attention_maps
 from zoo.training import report as reports
@@ -28,6 +30,7 @@ class Report:
         temperature: What the exported model divides its logits by; 1 unless `calibrate` was asked for.
         uncalibrated: With `calibrate`, the scores at temperature 1.
         baseline: With `baseline`, the linear model's `Baseline`.
+        constant_name: What the best guess without a model is called.
     """
 
     scores: dict
@@ -38,6 +41,25 @@ class Report:
     temperature: float = 1.0
     uncalibrated: dict | None = None
     baseline: Baseline | None = None
+    constant_name: str = "constant guess"
+
+    @functools.cached_property
+    def warnings(self):
+        """What makes the model a bad choice, in sentences: what simpler models are as good as it."""
+        simpler = {self.constant_name: self.constant}
+        if self.baseline is not None:
+            simpler["linear baseline"] = self.baseline.scores
+        advice = {
+            self.constant_name: "it has learned nothing that holds on the test split. Try --find-lr, more epochs, or look at the data "
+            "with zoo inspect",
+            "linear baseline": "take that one, or search better settings with zoo tune",
+        }
+        found = []
+        for name, scores in simpler.items():
+            if equal := scoring.not_beaten(self.scores, scores):
+                pairs = [f"{n} {self.scores[n]:.4f} against {scores[n]:.4f}" for n in equal]
+                found.append(f"no better than the {name} ({', '.join(pairs)}): {advice[name]}")
+        return found
 
     @classmethod
     def of_run(cls, folder):
@@ -53,7 +75,8 @@ class Report:
         (name, value), *others = self.scores.items()
         headline = f"{name} {value:.4f} (95 % interval {reports.interval_text(self.interval)})"
         scores = ", ".join([headline, *(f"{name} {value:.4f}" for name, value in others)])
-        return f"test ({self.num_test} examples): {scores}; see {self.folder / 'report.md'}"
+        told = f"test ({self.num_test} examples): {scores}; see {self.folder / 'report.md'}"
+        return "\n".join([told, *(f"warning: {line}" for line in self.warnings)])
 
 
 @takes_splits_alone
@@ -90,6 +113,7 @@ def evaluate_model(model, splits, run, history=None):
         temperature=temperature,
         uncalibrated=task.score(targets, plain) if asked.calibrate else None,
         baseline=task.linear(splits) if asked.baseline else None,
+        constant_name=task.constant_name,
     )
     if not np.isfinite(list(report.scores.values())).all():
         raise NotFiniteError(f"The scores on the test split are not finite: {report.scores}")

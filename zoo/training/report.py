@@ -29,6 +29,7 @@ def render(report, model, splits, run, history, targets, outputs, pictures):
     lines = [
         f"# {splits.info.name}: {model.name}",
         "",
+        *(f"**{line[0].upper()}{line[1:]}.**\n" for line in report.warnings),
         *_score_table(report, splits.task),
         "",
         *_about_scores(report, splits),
