@@ -10,6 +10,7 @@ import sys
 import tyro
 
 from zoo.config.config import AUTO, TrainConfig
+from zoo.config.constraints import ELSEWHERE
 from zoo.config.options import DataOptions
 from zoo.models import checks
 
@@ -26,6 +27,7 @@ def from_command_line(default, description, arguments=None):
             the default.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    answer_other_names(arguments)
     arguments = [
         part for a in arguments for part in (a.split("=", 1) if a.startswith(_FILES) else [a])
     ]
@@ -50,6 +52,7 @@ def from_command_line(default, description, arguments=None):
 
 def data_from_command_line(arguments):
     """Makes the `DataOptions` of `zoo inspect DATA`, with DATA as their `dataset`."""
+    answer_other_names(arguments)
     data, options = arguments[:1], list(arguments[1:])
     description = "Say what data are taken for, without training: kinds of columns, gaps, classes, splits, what is odd."
     if not data or data[0].startswith("-"):
@@ -64,6 +67,16 @@ def data_from_command_line(arguments):
         )
     given = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     return DataOptions().replace(**given)
+
+
+def answer_other_names(arguments):
+    """Raises `InputError` for an option that has another name in Keras, scikit-learn or PyTorch, with ours."""
+    for argument in arguments:
+        name = argument.removeprefix("--").partition("=")[0].replace("-", "_")
+        if argument.startswith("--") and name in ELSEWHERE:
+            raise checks.InputError(
+                f"Unknown option {argument.partition('=')[0]}: here it is {ELSEWHERE[name]}."
+            )
 
 
 def _reading_anything():
