@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from zoo.data import kinds
-from zoo.data.kinds.readings import STYLES
+from zoo.data.kinds import dates, readings
 
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
@@ -249,7 +249,9 @@ _USABLE = {
     "input_range": _or_none(_is_list_of(_is_number, 2)),
     "column_kinds": _are_texts,
     "readings": lambda styles: (
-        styles is None or _is_dict(styles) and all(s in ("plain", *STYLES) for s in styles.values())
+        styles is None
+        or _is_dict(styles)
+        and all(readings.is_style(s) or s in dates.FORMS for s in styles.values())
     ),
     "text_size": _or_none(_is_list_of(_is_count, 2)),
     "text_unit": _is_text,

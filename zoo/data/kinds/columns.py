@@ -8,10 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import numbers, readings
+from zoo.data.kinds import dates, numbers, readings, units
 from zoo.models import checks
 
-ISO_DATE = r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?\s*"
 # Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
 NUMBERS = {"number": "float32", "precise": "float64"}
 _MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
@@ -78,9 +77,9 @@ def _kind(title, column, skip_bad):
 
 
 def _text_kind(title, texts, skip_bad):
-    if texts.str.fullmatch(ISO_DATE).all():
+    if texts.str.fullmatch(dates.ISO_DATE).all():
         return "date", None
-    numbers = texts.map(is_number) & ~texts.str.fullmatch(readings.CODE)
+    numbers = texts.map(is_number) & ~texts.str.fullmatch(units.CODE)
     if numbers.mean() > 0.5:
         if not numbers.all() and not skip_bad:
             row = texts.index[~numbers][0]
@@ -124,12 +123,6 @@ def is_number(value):
     return str(value).isascii() and "_" not in str(value)
 
 
-def are_dates(values):
-    """Whether each value of a pandas Series, none of which is missing, is a date or an empty text."""
-    texts = values.astype(str).str.strip()
-    return (texts == "") | texts.str.fullmatch(ISO_DATE)
-
-
 def convert_column(title, column, kind, *, split=None, skip_bad=False):
     """Turns a DataFrame's column into an array: float32 with NaN where missing, or UTF-8 with "" where missing.
 
@@ -169,7 +162,7 @@ def _check_values(split, title, column, kind, skip_bad):
     if kind in NUMBERS and not is_numeric(column):
         fits, wanted = values.map(is_number), "numbers"
     elif kind == "date":
-        fits, wanted = are_dates(values), "dates as YYYY-MM-DD"
+        fits, wanted = dates.are_dates(values), "dates as YYYY-MM-DD"
         if split == "train" and values.astype(str).str.match(r"\s*.{10}[T ][\d:.]*[1-9]").any():
             examples.log.warning("only the day of %r is read, not the time", title)
     else:
@@ -193,7 +186,7 @@ class DateParts(keras.layers.Layer):
     names = ("days", "month", "weekday")
 
     def call(self, texts):
-        is_date = tf.strings.regex_full_match(texts, ISO_DATE)
+        is_date = tf.strings.regex_full_match(texts, dates.ISO_DATE)
         safe = tf.where(is_date, tf.strings.strip(texts), "1970-01-01")
         year, month, day = (
             tf.strings.to_number(tf.strings.substr(safe, start, length), tf.int32)
@@ -303,7 +296,7 @@ def check_raw(name, values, kind, has_gaps, style=None):
         name, kind: The column's name, and what training took it for.
         values: What the caller passed.
         has_gaps: Whether the model fills gaps in columns of numbers.
-        style: How numbers that are texts are written, a key of `readings.STYLES`.
+        style: How numbers that are texts are written, a key of `readings.STYLES`, or dates, one of `dates.FORMS`.
     """
     if np.ma.is_masked(values):
         raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
@@ -313,7 +306,8 @@ def check_raw(name, values, kind, has_gaps, style=None):
         if not hasattr(values, "to_numpy"):
             values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values)))
         if kind == "date" and values.dtype.kind != "M":
-            _check_dates(name, values)
+            values = dates.as_iso(values, style) if style in dates.FORMS else values
+            _check_dates(name, values, style)
         return convert_column(name, values, kind)
     dtype = getattr(values, "dtype", np.dtype(object))
     if style and dtype.kind in "OUST":
@@ -337,11 +331,12 @@ def check_raw(name, values, kind, has_gaps, style=None):
     return numbers.finite(name, found)
 
 
-def _check_dates(name, column):
+def _check_dates(name, column, style):
     given = column.dropna()
-    wrong = given[~are_dates(given)]
+    wrong = given[~dates.are_dates(given)]
     if len(wrong):
+        also = f", or written as in training ({style})" if style in dates.FORMS else ""
         raise checks.InputError(
-            f"The column {name!r} must hold dates as YYYY-MM-DD, or nothing. Received {str(wrong.iloc[0])!r} in "
+            f"The column {name!r} must hold dates as YYYY-MM-DD{also}, or nothing. Received {str(wrong.iloc[0])!r} in "
             f"{wrong.index.name or 'row'} {wrong.index[0]}."
         )

@@ -10,15 +10,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.kinds import units
 from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
-# What stands for a missing number in a column whose other values are numbers; in a column of texts these are texts.
-GAPS = ("na", "n/a", "nan", "null", "none", "-", "--", "?", "#n/a")
-_PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-CODE = r"0\d+"  # 007 is a code, not 7
-_SIGNS = r"[€$£¥₹]|USD|EUR|GBP|CHF"
 _SPACE = "[ \u00a0\u202f'’]"
 # Name of a reading → what its values look like, its separators of thousands, its decimal sign, and how it is said.
 STYLES = {
@@ -27,11 +23,6 @@ STYLES = {
     "1 234.5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
     "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
 }  # fmt: skip
-# Forms of dates that people write, as `strptime` has them, besides those of ISO 8601.
-DATES = (
-    "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %d, %Y",
-    "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %Y", "%Y%m%d",
-)  # fmt: skip
 _EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"  # 9750, or 9.75
 
 
@@ -39,12 +30,15 @@ class TwoReadings(checks.InputError):
     """Numbers that can be read in two ways."""
 
 
-def bare(texts):
-    """Texts without spaces around them, and without a sign of a currency or per cent; and whether any had one."""
-    stripped = [text.strip() for text in texts]
-    cut = [re.sub(rf"\s*(?:{_SIGNS}|%)$", "", text) for text in stripped]
-    cut = [re.sub(rf"^([+-]?)(?:{_SIGNS})\s*", r"\1", text) for text in cut]
-    return cut, cut != stripped
+def split_style(style):
+    """A style as a key of `STYLES` or `"plain"`, its unit, and whether all numbers are whole: `"1,234.5; EUR; whole"`."""
+    base, *more = style.split("; ")
+    return base, "".join(part for part in more if part != "whole"), "whole" in more
+
+
+def is_style(text):
+    """Whether a text is the style of a column of numbers."""
+    return isinstance(text, str) and split_style(text)[0] in ("plain", *STYLES)
 
 
 def number_style(texts, decimal=None):
@@ -62,17 +56,17 @@ def number_style(texts, decimal=None):
     """
     if not all(any(map(str.isdigit, text)) for text in texts):
         return None
-    texts, _ = bare(texts)
-    if not texts or any(re.fullmatch(CODE, text) for text in texts):
+    given, (texts, _) = texts, units.bare(texts)
+    if not texts or any(re.fullmatch(units.CODE, text) for text in texts):
         return None
-    if decimal != "," and all(re.fullmatch(_PLAIN, text) for text in texts):
-        return "plain"
+    if decimal != "," and all(re.fullmatch(units.PLAIN, text) for text in texts):
+        return "plain" if units.common_unit(given) is not None else None
     fitting = [
         name
         for name, (pattern, _, sign, _) in STYLES.items()
         if decimal in (None, sign) and all(re.fullmatch(pattern, text) for text in texts)
     ]
-    if not fitting:
+    if not fitting or units.common_unit(given) is None:
         return None
     both = {"1,234.5", "1.234,5"} <= set(fitting)
     if both and all(re.fullmatch(_EITHER, t) for t in texts if "," in t):
@@ -86,23 +80,26 @@ def number_style(texts, decimal=None):
 def to_numbers(texts, style):
     """Texts as numbers of a style, float64; NaN for a gap and for what is no number of it."""
     found = []
-    cut, _ = bare(texts)
-    for text in cut:
+    style, _, _ = split_style(style)
+    for text in units.bare(texts)[0]:
         if style != "plain":
             pattern, thousands, sign, _ = STYLES[style]
             text = re.sub(f"[{thousands}]" if len(thousands) == 1 else thousands, "", text) if re.fullmatch(pattern, text) else ""  # fmt: skip
             text = text.replace(sign, ".")
-        found.append(float(text) if re.fullmatch(_PLAIN, text) else np.nan)
+        found.append(float(text) if re.fullmatch(units.PLAIN, text) else np.nan)
     return np.array(found, "float64")
 
 
-def is_gap(text):
-    """Whether a text stands for a missing number beside numbers."""
-    return text.strip().lower() in GAPS
-
-
 def typed(
-    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False
+    column,
+    *,
+    missing=(),
+    decimal=None,
+    quoted_in=None,
+    skip_bad=False,
+    style=None,
+    is_text=False,
+    is_label=False,
 ):
     """A DataFrame's column of texts as what it holds: numbers where all values are numbers, otherwise texts.
 
@@ -115,6 +112,7 @@ def typed(
         skip_bad: Count what is no number in a column of numbers as missing.
         style: How the training table's column is written, where that is known.
         is_text: Whether the values are texts whatever they look like.
+        is_label: Whether the values may be names of classes.
 
     Returns:
         The column, and its style; `None` for texts.
@@ -122,7 +120,7 @@ def typed(
     import pandas as pd
 
     if missing and column.dtype.kind in "iuf":
-        codes = [float(text) for text in missing if re.fullmatch(_PLAIN, text)]
+        codes = [float(text) for text in missing if re.fullmatch(units.PLAIN, text)]
         return (column.mask(column.isin(codes)) if codes else column), None
     if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
         return column, None
@@ -131,8 +129,13 @@ def typed(
     codes, texts = pd.factorize(column)  # -1: missing already
     texts = [str(text) for text in texts]
     gaps = [text.strip() == "" or text.strip() in missing for text in texts]
-    beside = [t for t, gap in zip(texts, gaps) if not gap and not is_gap(t)]
-    found = style
+    beside = [t for t, gap in zip(texts, gaps) if not gap and not units.is_gap(t)]
+
+    def place(text):
+        row = column.index[int(np.flatnonzero(codes == texts.index(text))[0])]
+        return f"{column.index.name or 'row'} {row}"
+
+    title, found = repr(str(column.name)), style
     if style is None and not is_text:
         try:
             found = number_style(beside, decimal) or _usual_style(
@@ -140,28 +143,72 @@ def typed(
             )
         except TwoReadings as error:
             if quoted_in != ",":
-                raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
+                raise checks.InputError(f"The column {title}: {error}") from None
             found = "1,234.5"
+        except units.MixedUnits as error:
+            if skip_bad:
+                kept = units.of_most(column.dropna())
+                return typed(column.where(kept.reindex(column.index)), decimal=decimal, quoted_in=quoted_in, missing=missing)  # fmt: skip
+            one, other = (f"{text!r} in {place(text)}" for text in error.texts)
+            raise checks.InputError(
+                f"The column {title} mixes numbers of different units: {one}, {other}. Write all in one unit, or pass "
+                f"kinds={{{title}: 'category'}} (--kinds {column.name}=category) where they are no numbers."
+            ) from None
+        if (
+            found
+            and is_label
+            and units.common_unit(beside) not in ("", "%", *units.CURRENCIES.values())
+        ):
+            found = None  # the names of classes, such as 3 stars
     if found is None:
         values = [None if gap else text for text, gap in zip(texts, gaps)]
         values = np.array([*values, None], object)[codes]
         return pd.Series(values, column.index, object, column.name), None
     values = np.append(np.where(gaps, np.nan, to_numbers(texts, found)), np.nan)
-    is_said = [gap or is_gap(text) for text, gap in zip(texts, gaps)]
+    is_said = [gap or units.is_gap(text) for text, gap in zip(texts, gaps)]
     wrong = np.flatnonzero(np.isnan(values[:-1]) & ~np.array(is_said, bool))
-    if style and len(wrong):  # a later table
-        if style == "plain" or skip_bad:
+    if style:  # a later table
+        base, unit, _ = split_style(style)
+        other = _other_than_trained(beside, style)
+        if len(wrong) and (base == "plain" or skip_bad):
             return column, None  # told of, with its line, where it is converted
-        row = column.index[int(np.flatnonzero(codes == wrong[0])[0])]
-        raise checks.InputError(
-            f"The column {str(column.name)!r} was learned from numbers with {STYLES[style][3]}; {texts[wrong[0]]!r} in "
-            f"{column.index.name or 'row'} {row} is not written so."
-        )
+        if len(wrong) or other:
+            text = texts[wrong[0]] if len(wrong) else other
+            how = "plain numbers" if base == "plain" else f"numbers with {STYLES[base][3]}"
+            raise checks.InputError(
+                f"The column {title} was learned from {how}{f' in {unit}' if unit else ''}; {text!r} in {place(text)} is not written "
+                "so, and could mean another number."
+            )
     numbers = pd.Series(values[codes], column.index, "float64", column.name)
     is_whole = not numbers.isna().any() and (numbers == np.round(numbers)).all()
-    if found == "plain":  # 2.0 is no whole number on purpose
-        is_whole = is_whole and all(re.fullmatch(r"\s*[+-]?\d{1,15}\s*", text) for text in texts)
+    if split_style(found)[0] == "plain":  # 2.0 is no whole number on purpose
+        is_whole = is_whole and all(
+            re.fullmatch(r"[+-]?\d{1,15}", core) for core in units.bare(texts)[0]
+        )
+    if style is None:
+        unit, present = units.common_unit(beside) if len(wrong) == 0 else "", numbers.dropna()
+        found = "; ".join(
+            [
+                found,
+                *([unit] if unit else []),
+                *(["whole"] if (present == np.round(present)).all() else []),
+            ]
+        )
     return (numbers.astype("int64") if is_whole else numbers), found
+
+
+def _other_than_trained(texts, style):
+    """The first text of a later table that could mean another number than one of the training table's style; `None` for none."""
+    base, unit, is_whole = split_style(style)
+    sign = "." if base == "plain" else STYLES[base][2]
+    for text in texts:
+        core, own = units.taken_apart(text)
+        is_price = {unit, own} <= {"", *units.CURRENCIES.values()} and "" in (unit, own)
+        if own != unit and not is_price:
+            return text
+        if is_whole and re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}[{sign}]\d{{3}}", core):
+            return text  # 9.750, which is 9750 where points stand between thousands
+    return None
 
 
 def _usual_style(column, codes, texts, beside, skip_bad):
@@ -173,10 +220,12 @@ def _usual_style(column, codes, texts, beside, skip_bad):
     counts = dict(zip(texts, np.bincount(codes[codes >= 0], minlength=len(texts))))
     total = sum(counts[text] for text in beside)
     for name, (pattern, *_) in STYLES.items():
-        fitting = {t for t, core in zip(beside, bare(beside)[0]) if re.fullmatch(pattern, core)}
+        fitting = {
+            t for t, core in zip(beside, units.bare(beside)[0]) if re.fullmatch(pattern, core)
+        }
         if sum(counts[text] for text in fitting) <= total / 2:
             continue
-        if all(re.fullmatch(_PLAIN, text.strip()) for text in fitting):
+        if all(re.fullmatch(units.PLAIN, text.strip()) for text in fitting):
             return None
         wrong = next(text for text in beside if text not in fitting)
         if skip_bad:
@@ -228,51 +277,30 @@ class CleanTexts(keras.layers.Layer):
         return super().get_config() | {"whole": self.whole, "lower": self.lower}
 
 
-def moments(column):
-    """The times that a column of dates can mean, each a `DatetimeIndex` in UTC without a zone; none for another column.
-
-    A column of texts is one of dates where all are there and of one form; 03/04/2023 is of two.
-    """
-    import pandas as pd
-
-    if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
-        return [pd.DatetimeIndex(pd.to_datetime(column, utc=True)).tz_localize(None)]
-    present = column.dropna()
-    if (
-        column.dtype.kind in "iufbmc"
-        or not len(present)
-        or not present.map(lambda v: isinstance(v, str)).all()
-    ):
-        return []
-    first, found = present.iloc[0].strip(), []
-    if not re.match(r"\w", first) or not re.search(r"\d", first) or len(first) > 40:
-        return []
-    for form in ("ISO8601", *DATES) if re.match(r"\s*\d{4}-", first) else DATES:
-        # The first one says at once of most columns that they are none.
-        if pd.notna(pd.to_datetime(first, format=form, errors="coerce", utc=True)):
-            read = pd.to_datetime(column.str.strip(), format=form, errors="coerce", utc=True)
-            if read[present.index].notna().all():
-                found.append(pd.DatetimeIndex(read).tz_localize(None))
-                if form == "ISO8601":
-                    break
-    return found
-
-
 def say(title, column, style, texts):
     """One line of the log for a column that is read otherwise than as plain numbers."""
+    base, unit, _ = split_style(style)
     parts = []
-    if style not in (None, "plain"):
-        parts.append(f"numbers with {STYLES[style][3]}, {column.notna().sum()} values")
-    if style and (signs := [t for t in texts[:1] if bare([t])[1]]):
-        parts.append(f"signs as in {signs[0].strip()!r} are left out")
-    if style and (gaps := sorted({t.strip() for t in texts if is_gap(t)})):
+    if base != "plain":
+        parts.append(f"numbers with {STYLES[base][3]}, {column.notna().sum()} values")
+    if unit and (signs := [t for t in texts if units.taken_apart(t)[1]]):
+        parts.append(f"the unit is left out, as in {signs[0].strip()!r}")
+    if gaps := sorted({t.strip() for t in texts if units.is_gap(t)}):
         parts.append(f"{', '.join(map(repr, gaps))} counted as missing")
     if parts:
         log.info("%s: %s", title, "; ".join(parts))
 
 
 def typed_frame(
-    frame, *, styles=None, texts=(), missing=(), decimal=None, quoted_in=None, skip_bad=False
+    frame,
+    *,
+    styles=None,
+    texts=(),
+    labels=(),
+    missing=(),
+    decimal=None,
+    quoted_in=None,
+    skip_bad=False,
 ):
     """A DataFrame whose columns of texts are read; and how each one is written, by its title, where it is one of numbers.
 
@@ -280,6 +308,7 @@ def typed_frame(
         frame: The DataFrame.
         styles: Title → style, of the training table; `None` for the training table itself.
         texts: Titles of columns that hold texts whatever they look like.
+        labels: Titles of columns that may hold names of classes.
         missing, decimal, quoted_in, skip_bad: As in `typed`.
     """
     found, columns = {}, {}
@@ -290,7 +319,7 @@ def typed_frame(
         is_text = title in texts
         columns[title], used = typed(
             frame[title], missing=missing, decimal=decimal, quoted_in=quoted_in, skip_bad=skip_bad, style=style,
-            is_text=is_text,
+            is_text=is_text, is_label=title in labels,
         )  # fmt: skip
         if used:
             found[title] = used
@@ -298,8 +327,9 @@ def typed_frame(
                 say(
                     title, columns[title], used, frame[title].dropna().astype(str).unique().tolist()
                 )
-    if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(found.values()):
-        _check_dots(frame, [title for title, style in found.items() if style == "plain"])
+    bases = {title: split_style(style)[0] for title, style in found.items()}
+    if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(bases.values()):
+        _check_dots(frame, [title for title, base in bases.items() if base == "plain"])
     return type(frame)(columns, index=frame.index), found
 
 
@@ -310,7 +340,7 @@ def _check_dots(frame, titles):
             text for text in frame[title].dropna().astype(str).str.strip().unique() if "." in text
         ]
         if dotted and all(
-            re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) for text in bare(dotted)[0]
+            re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) for text in units.bare(dotted)[0]
         ):
             raise checks.InputError(
                 f"The column {str(title)!r}: {dotted[0]!r} can be read in two ways, as other columns have decimal commas: pass "

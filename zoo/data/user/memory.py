@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples, kinds
-from zoo.data.kinds import readings, series
+from zoo.data.kinds import dates, readings, series
 from zoo.data.user import oddities, targets
 from zoo.models import checks
 from zoo.tasks import task
@@ -36,10 +36,10 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             raise checks.InputError(
                 "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
             )
-        data, styles = _typed(data, options, separator)
+        data, styles = _typed(data, options, separator, has_dates=False)
         info, held = series.read(data, options, name)
         styles = {column: styles[column] for column in info.columns if column in styles}
-        return dataclasses.replace(info, styles=styles), {"train": held}
+        return dataclasses.replace(info, styles=info.styles | styles), {"train": held}
     data, styles = _typed(data, options, separator)
     validation, test = (_typed(p, options, separator, styles)[0] for p in (validation, test))
     given = {"train": data, "validation": validation, "test": test}
@@ -80,21 +80,49 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     return info, splits
 
 
-def _typed(data, options, separator, styles=None):
-    """A DataFrame whose columns of texts are read, and column → style of its numbers; other data as they are."""
+def _typed(data, options, separator, styles=None, has_dates=True):
+    """A DataFrame whose columns of texts are read, and column → style of its numbers and dates; other data as they are.
+
+    Args:
+        data, options, separator: As in `read`.
+        styles: Those of the training table, for a later one.
+        has_dates: Whether dates are read; those of a series are read where its order is found.
+    """
     if not (hasattr(data, "columns") and hasattr(data, "iloc")):
         return data, {}
     frame = data.rename(columns=str)
     names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
     is_later = styles is not None
     known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
-    texts = [title for title, style in (known or {}).items() if style is None]
+    texts = [
+        title for title, style in (known or {}).items() if style is None or style in dates.FORMS
+    ]
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
+    unread = _unread(frame, options) if has_dates else []
     found, used = readings.typed_frame(
-        frame, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator,
-        skip_bad=options.skip_bad,
+        frame.drop(columns=unread), styles=known, texts=texts, missing=options.missing, decimal=options.decimal,
+        quoted_in=separator, skip_bad=options.skip_bad, labels=_labels(options),
     )  # fmt: skip
+    if has_dates:
+        others = [*options.target, *(t for t, kind in options.kinds.items() if kind != "date")]
+        found, forms = dates.read_frame(
+            found, styles=known, order=options.dates, texts=others, skip_bad=options.skip_bad
+        )
+        used |= forms
+    found = found.assign(**{title: frame[title] for title in unread})[list(frame.columns)]
     return found, {names[title]: style for title, style in used.items()}
+
+
+def _labels(options):
+    """Titles of the targets, unless they are numbers for sure."""
+    is_number = options.task and task(options.task).targets in ("number", "steps")
+    return () if is_number else options.target
+
+
+def _unread(frame, options):
+    """Titles of columns that are not asked for, and so not read: they may hold anything."""
+    wanted = {*options.columns, *options.target, options.split_by}
+    return [title for title in frame.columns if options.columns and title not in wanted]
 
 
 def _without_targets(part):
