@@ -236,7 +236,7 @@ def frame(**columns):
         (
             frame(heat=["1.5 m"] + ["2"] * 399),
             {"target": "sold"},
-            "mixes numbers of different units",
+            "holds numbers of different units",
         ),
     ],
 )

@@ -31,7 +31,7 @@ class DataInfo:
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
-        styles: Column → how its numbers are written where they are texts, a key of `kinds.readings.STYLES` or `"plain"`.
+        styles: Column → how its numbers are written where they are texts, a key of `kinds.units.STYLES` or `"plain"`.
         text_size: For text, the units kept of each text and the units of the vocabulary.
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
         target_unit: For answers that are texts, what they are split into.

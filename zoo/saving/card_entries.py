@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from zoo.data import kinds
-from zoo.data.kinds import dates, readings
+from zoo.data.kinds import dates, units
 
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
@@ -251,7 +251,7 @@ _USABLE = {
     "readings": lambda styles: (
         styles is None
         or _is_dict(styles)
-        and all(readings.is_style(s) or s in dates.FORMS for s in styles.values())
+        and all(units.is_style(s) or s in dates.FORMS for s in styles.values())
     ),
     "text_size": _or_none(_is_list_of(_is_count, 2)),
     "text_unit": _is_text,

@@ -3,6 +3,8 @@
 Needs pandas where a DataFrame comes in, TensorFlow alone where columns become numbers.
 """
 
+import re
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,7 @@ from zoo.models import checks
 
 # Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
 NUMBERS = {"number": "float32", "precise": "float64"}
+_POSTCODE = re.compile(r"(?i)(?:^|[^a-z])(?:zip|plz|postcode|postal|postleitzahl)(?:[^a-z]|$|code)")
 _MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
 
 
@@ -68,12 +71,25 @@ def _kind(title, column, skip_bad):
         )
         if is_id and column.dtype.kind in "iu" and column.is_unique:
             return None, "it numbers the rows"
-        return "number", None
+        return _number_kind(title, present)
     if column.dtype.kind in "mc":
         raise checks.InputError(
             f"The column {title!r} holds {column.dtype}: turn it into numbers or leave it out."
         )
     return _text_kind(title, present.astype(str).str.strip(), skip_bad)
+
+
+def _number_kind(title, present):
+    """The kind of a column of numbers, which may be codes."""
+    is_few = present.nunique() <= max(_MANY, len(present) / 2)
+    if present.dtype.kind in "iu" and present.abs().max() > 2**53:  # float64 would make some alike
+        return ("category", None) if is_few else (None, "its numbers have more digits than float64")
+    if _POSTCODE.search(title) and is_few and (present == present.round()).all():
+        examples.log.info(
+            "%s: codes, so each is a category; where they are numbers pass kinds={%r: 'number'}", title, title
+        )  # fmt: skip
+        return "category", None
+    return "number", None
 
 
 def _text_kind(title, texts, skip_bad):
@@ -89,6 +105,9 @@ def _text_kind(title, texts, skip_bad):
             )
         return "number", None
     if texts.nunique() <= max(_MANY, len(texts) / 2) and texts.nunique() < len(texts):
+        if units.are_ranges(texts.unique()):
+            told = "%s: ranges such as %r are categories, whose order is not learned"
+            examples.log.info(told, title, next(t for t in texts if not is_number(t)))
         return "category", None
     if texts.str.split().str.len().mean() >= 3:
         return "text", None
@@ -152,7 +171,9 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
     if column.dtype.kind == "M":
         column = column.dt.strftime("%Y-%m-%d")
     elif column.dtype.kind in "iufb":  # 3 and 3.0 are the same category
-        column = column.map(lambda v: v if v != v else f"{v:g}" if column.dtype.kind == "f" else v)
+        column = column.map(
+            lambda v: v if v != v else f"{v:.15g}" if column.dtype.kind == "f" else v
+        )
     texts = column.astype(object).where(column.notna(), "").astype(str).str.strip()
     return texts.to_numpy(object)
 
@@ -174,43 +195,6 @@ def _check_values(split, title, column, kind, skip_bad):
             f"{str(wrong.iloc[0])!r} in {column.index.name or 'row'} {wrong.index[0]}: mend them, or pass skip_bad "
             "(--skip-bad) to count them as missing."
         )
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class DateParts(keras.layers.Layer):
-    """Dates as ISO 8601 texts, string [B] → days since 1970, month and weekday (Monday is 0), float32 [B, 3].
-
-    What is no date becomes NaN.
-    """
-
-    names = ("days", "month", "weekday")
-
-    def call(self, texts):
-        is_date = tf.strings.regex_full_match(texts, dates.ISO_DATE)
-        safe = tf.where(is_date, tf.strings.strip(texts), "1970-01-01")
-        year, month, day = (
-            tf.strings.to_number(tf.strings.substr(safe, start, length), tf.int32)
-            for start, length in ((0, 4), (5, 2), (8, 2))
-        )
-        # Hinnant, "chrono-compatible low-level date algorithms": years that begin in March end with the leap day.
-        early = month <= 2
-        year -= tf.cast(early, tf.int32)
-        era = year // 400
-        year_of_era = year - era * 400
-        day_of_year = (153 * (month + tf.where(early, 9, -3)) + 2) // 5 + day - 1
-        days = (
-            era * 146097
-            + year_of_era * 365
-            + year_of_era // 4
-            - year_of_era // 100
-            + day_of_year
-            - 719468
-        )
-        parts = tf.cast(tf.stack([days, month, (days + 3) % 7], -1), tf.float32)
-        return tf.where(is_date[:, None], parts, np.nan)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, 3)
 
 
 def encoder(info, inputs):
@@ -241,11 +225,11 @@ def encoder(info, inputs):
             continue
         parts = {column: (raw[column], inputs[column])}
         if kind == "date":
-            layer = DateParts(dtype="float32", name=f"{column}_date")
+            layer = dates.DateParts(dtype="float32", name=f"{column}_date")
             symbolic, known = layer(raw[column]), layer(tf.constant(inputs[column])).numpy()
             parts = {
                 f"{column}_{part}": (symbolic[:, i], known[:, i])
-                for i, part in enumerate(DateParts.names)
+                for i, part in enumerate(dates.DateParts.names)
             }
         for name, (x, known) in parts.items():
             step = _fill(name, x, known, features, values, encoded)
@@ -296,7 +280,7 @@ def check_raw(name, values, kind, has_gaps, style=None):
         name, kind: The column's name, and what training took it for.
         values: What the caller passed.
         has_gaps: Whether the model fills gaps in columns of numbers.
-        style: How numbers that are texts are written, a key of `readings.STYLES`, or dates, one of `dates.FORMS`.
+        style: How numbers that are texts are written, a key of `units.STYLES`, or dates, one of `dates.FORMS`.
     """
     if np.ma.is_masked(values):
         raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")

@@ -7,7 +7,9 @@ The form of a column is decided by all of its values and kept: `predict` reads b
 import logging
 import re
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from zoo.data.kinds import units
 from zoo.models import checks
@@ -256,9 +258,11 @@ def _form_of(title, column, order, skip_bad):
             "them as missing."
         )
     if len(fitting) > 1:
-        one, other = (str(parsed(texts.iloc[:1], form)[0][0])[:10] for form in fitting[:2])
+        ways = [parsed(different, form)[0] for form in fitting[:2]]
+        at = int(np.argmax(ways[0] != ways[1]))
+        one, other = (str(way[at])[:10] for way in ways)
         raise checks.InputError(
-            f"The column {str(title)!r}: {texts.iloc[0]!r} is {one} or {other}, and so are all its dates: pass dates='day-first' "
+            f"The column {str(title)!r}: {different.iloc[at]!r} is {one} or {other}, and so are all its dates: pass dates='day-first' "
             "(--dates day-first) or dates='month-first' (--dates month-first)."
         )
     return fitting[0]
@@ -274,6 +278,46 @@ def _usual_forms(texts, order):
 
 
 def are_dates(values):
-    """Whether each value of a pandas Series, none of which is missing, is an ISO 8601 date or an empty text."""
+    """Whether each value of a pandas Series, none of which is missing, is an ISO 8601 date of the calendar or an empty text."""
+    import pandas as pd
+
     texts = values.astype(str).str.strip()
-    return (texts == "") | texts.str.fullmatch(ISO_DATE)
+    days = pd.to_datetime(texts.str[:10], format=ISO, errors="coerce")
+    return (texts == "") | texts.str.fullmatch(ISO_DATE) & days.notna()
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class DateParts(keras.layers.Layer):
+    """Dates as ISO 8601 texts, string [B] → days since 1970, month and weekday (Monday is 0), float32 [B, 3].
+
+    What is no date becomes NaN.
+    """
+
+    names = ("days", "month", "weekday")
+
+    def call(self, texts):
+        is_date = tf.strings.regex_full_match(texts, ISO_DATE)
+        safe = tf.where(is_date, tf.strings.strip(texts), "1970-01-01")
+        year, month, day = (
+            tf.strings.to_number(tf.strings.substr(safe, start, length), tf.int32)
+            for start, length in ((0, 4), (5, 2), (8, 2))
+        )
+        # Hinnant, "chrono-compatible low-level date algorithms": years that begin in March end with the leap day.
+        early = month <= 2
+        year -= tf.cast(early, tf.int32)
+        era = year // 400
+        year_of_era = year - era * 400
+        day_of_year = (153 * (month + tf.where(early, 9, -3)) + 2) // 5 + day - 1
+        days = (
+            era * 146097
+            + year_of_era * 365
+            + year_of_era // 4
+            - year_of_era // 100
+            + day_of_year
+            - 719468
+        )
+        parts = tf.cast(tf.stack([days, month, (days + 3) % 7], -1), tf.float32)
+        return tf.where(is_date[:, None], parts, np.nan)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, 3)

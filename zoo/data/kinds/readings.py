@@ -15,80 +15,6 @@ from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
-_SPACE = "[ \u00a0\u202f'’]"
-# Name of a reading → what its values look like, its separators of thousands, its decimal sign, and how it is said.
-STYLES = {
-    "1,234.5": (r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
-    "1.234,5": (r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,\d+)?", ".", ",", "decimal commas"),
-    "1 234.5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
-    "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
-}  # fmt: skip
-_EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"  # 9750, or 9.75
-
-
-class TwoReadings(checks.InputError):
-    """Numbers that can be read in two ways."""
-
-
-def split_style(style):
-    """A style as a key of `STYLES` or `"plain"`, its unit, and whether all numbers are whole: `"1,234.5; EUR; whole"`."""
-    base, *more = style.split("; ")
-    return base, "".join(part for part in more if part != "whole"), "whole" in more
-
-
-def is_style(text):
-    """Whether a text is the style of a column of numbers."""
-    return isinstance(text, str) and split_style(text)[0] in ("plain", *STYLES)
-
-
-def number_style(texts, decimal=None):
-    """How some texts, all of which are numbers, are written.
-
-    Args:
-        texts: Different texts, none of them a gap.
-        decimal: `"."` or `","` where the caller says it.
-
-    Returns:
-        A key of `STYLES`, `"plain"`, or `None` where they are no numbers, or codes such as 007.
-
-    Raises:
-        InputError: They can be read in two ways.
-    """
-    if not all(any(map(str.isdigit, text)) for text in texts):
-        return None
-    given, (texts, _) = texts, units.bare(texts)
-    if not texts or any(re.fullmatch(units.CODE, text) for text in texts):
-        return None
-    if decimal != "," and all(re.fullmatch(units.PLAIN, text) for text in texts):
-        return "plain" if units.common_unit(given) is not None else None
-    fitting = [
-        name
-        for name, (pattern, _, sign, _) in STYLES.items()
-        if decimal in (None, sign) and all(re.fullmatch(pattern, text) for text in texts)
-    ]
-    if not fitting or units.common_unit(given) is None:
-        return None
-    both = {"1,234.5", "1.234,5"} <= set(fitting)
-    if both and all(re.fullmatch(_EITHER, t) for t in texts if "," in t):
-        raise TwoReadings(
-            f"{next(t for t in texts if ',' in t)!r} can be read in two ways: pass decimal='.' (--decimal .) where the comma "
-            "stands between thousands, decimal=',' where it begins the fraction."
-        )
-    return fitting[0]
-
-
-def to_numbers(texts, style):
-    """Texts as numbers of a style, float64; NaN for a gap and for what is no number of it."""
-    found = []
-    style, _, _ = split_style(style)
-    for text in units.bare(texts)[0]:
-        if style != "plain":
-            pattern, thousands, sign, _ = STYLES[style]
-            text = re.sub(f"[{thousands}]" if len(thousands) == 1 else thousands, "", text) if re.fullmatch(pattern, text) else ""  # fmt: skip
-            text = text.replace(sign, ".")
-        found.append(float(text) if re.fullmatch(units.PLAIN, text) else np.nan)
-    return np.array(found, "float64")
-
 
 def typed(
     column,
@@ -130,77 +56,94 @@ def typed(
     texts = [str(text) for text in texts]
     gaps = [text.strip() == "" or text.strip() in missing for text in texts]
     beside = [t for t, gap in zip(texts, gaps) if not gap and not units.is_gap(t)]
-
-    def place(text):
-        row = column.index[int(np.flatnonzero(codes == texts.index(text))[0])]
-        return f"{column.index.name or 'row'} {row}"
-
-    title, found = repr(str(column.name)), style
     if style is None and not is_text:
         try:
-            found = number_style(beside, decimal) or _usual_style(
-                column, codes, texts, beside, skip_bad
-            )
-        except TwoReadings as error:
-            if quoted_in != ",":
-                raise checks.InputError(f"The column {title}: {error}") from None
-            found = "1,234.5"
+            style, is_new = _style_of(column, beside, decimal, quoted_in, skip_bad, is_label), True
         except units.MixedUnits as error:
-            if skip_bad:
-                kept = units.of_most(column.dropna())
-                return typed(column.where(kept.reindex(column.index)), decimal=decimal, quoted_in=quoted_in, missing=missing)  # fmt: skip
-            one, other = (f"{text!r} in {place(text)}" for text in error.texts)
-            raise checks.InputError(
-                f"The column {title} mixes numbers of different units: {one}, {other}. Write all in one unit, or pass "
-                f"kinds={{{title}: 'category'}} (--kinds {column.name}=category) where they are no numbers."
-            ) from None
-        if (
-            found
-            and is_label
-            and units.common_unit(beside) not in ("", "%", *units.CURRENCIES.values())
-        ):
-            found = None  # the names of classes, such as 3 stars
-    if found is None:
+            if not (skip_bad or is_label):
+                raise _odd(
+                    column, error.texts, "numbers of different units: write all in one"
+                ) from None
+            style, is_new = None, True
+            if skip_bad and not is_label:
+                kept = units.of_most(column.dropna()).reindex(column.index, fill_value=False)
+                return typed(
+                    column.where(kept), missing=missing, decimal=decimal, quoted_in=quoted_in
+                )
+    else:
+        is_new = False
+    if style is None:
         values = [None if gap else text for text, gap in zip(texts, gaps)]
         values = np.array([*values, None], object)[codes]
         return pd.Series(values, column.index, object, column.name), None
-    values = np.append(np.where(gaps, np.nan, to_numbers(texts, found)), np.nan)
+    values = np.append(np.where(gaps, np.nan, units.to_numbers(texts, style)), np.nan)
     is_said = [gap or units.is_gap(text) for text, gap in zip(texts, gaps)]
-    wrong = np.flatnonzero(np.isnan(values[:-1]) & ~np.array(is_said, bool))
-    if style:  # a later table
-        base, unit, _ = split_style(style)
-        other = _other_than_trained(beside, style)
-        if len(wrong) and (base == "plain" or skip_bad):
+    wrong = [t for t, v, said in zip(texts, values, is_said) if np.isnan(v) and not said]
+    base = units.split_style(style)[0]
+    if not is_new and (wrong or _other_than_trained(beside, style)):
+        if wrong and (base == "plain" or skip_bad):
             return column, None  # told of, with its line, where it is converted
-        if len(wrong) or other:
-            text = texts[wrong[0]] if len(wrong) else other
-            how = "plain numbers" if base == "plain" else f"numbers with {STYLES[base][3]}"
-            raise checks.InputError(
-                f"The column {title} was learned from {how}{f' in {unit}' if unit else ''}; {text!r} in {place(text)} is not written "
-                "so, and could mean another number."
-            )
+        raise _not_as_trained(
+            column, wrong[0] if wrong else _other_than_trained(beside, style), style
+        )
     numbers = pd.Series(values[codes], column.index, "float64", column.name)
-    is_whole = not numbers.isna().any() and (numbers == np.round(numbers)).all()
-    if split_style(found)[0] == "plain":  # 2.0 is no whole number on purpose
+    are_whole = (numbers.dropna() == np.round(numbers.dropna())).all()
+    is_whole = are_whole and not numbers.isna().any()
+    if base == "plain":  # 2.0 is no whole number on purpose
         is_whole = is_whole and all(
             re.fullmatch(r"[+-]?\d{1,15}", core) for core in units.bare(texts)[0]
         )
+    style = f"{style}; whole" if is_new and are_whole else style
+    return (numbers.astype("int64") if is_whole else numbers), style
+
+
+def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label):
+    """The style, with its unit, of a training table's column of texts; `None` where they are no numbers."""
+    try:
+        style = units.number_style(beside, decimal) or _usual_style(column, beside, skip_bad)
+    except units.TwoReadings as error:
+        if quoted_in != ",":
+            raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
+        style = "1,234.5"
     if style is None:
-        unit, present = units.common_unit(beside) if len(wrong) == 0 else "", numbers.dropna()
-        found = "; ".join(
-            [
-                found,
-                *([unit] if unit else []),
-                *(["whole"] if (present == np.round(present)).all() else []),
-            ]
-        )
-    return (numbers.astype("int64") if is_whole else numbers), found
+        odd = units.in_parentheses(beside)
+        if odd and not (is_label or skip_bad):
+            raise _odd(column, (odd,), "numbers and such in parentheses: write a minus as in -5")
+        return None
+    numbers = units.to_numbers(beside, style)
+    unit = units.common_unit([t for t, number in zip(beside, numbers) if number == number])
+    if is_label and unit not in ("", "%", *units.CURRENCIES.values()):
+        return None  # the names of classes, such as 3 stars
+    return f"{style}; {unit}" if unit else style
+
+
+def _not_as_trained(column, text, style):
+    base, unit, _ = units.split_style(style)
+    how = "plain numbers" if base == "plain" else f"numbers with {units.STYLES[base][3]}"
+    return checks.InputError(
+        f"The column {str(column.name)!r} was learned from {how}{unit and f' in {unit}'}; {text!r} in {_place(column, text)} is "
+        "not written so, and could mean another number."
+    )
+
+
+def _odd(column, texts, what):
+    title = str(column.name)
+    where = ", ".join(f"{text!r} in {_place(column, text)}" for text in texts)
+    return checks.InputError(
+        f"The column {title!r} holds {what}. Received {where}. Where they are no numbers, pass kinds={{{title!r}: 'category'}} "
+        f"(--kinds {title}=category)."
+    )
+
+
+def _place(column, text):
+    """What a message calls the first row that holds a text."""
+    return f"{column.index.name or 'row'} {column.index[int(np.argmax((column == text).to_numpy(bool, na_value=False)))]}"
 
 
 def _other_than_trained(texts, style):
     """The first text of a later table that could mean another number than one of the training table's style; `None` for none."""
-    base, unit, is_whole = split_style(style)
-    sign = "." if base == "plain" else STYLES[base][2]
+    base, unit, is_whole = units.split_style(style)
+    sign = "." if base == "plain" else units.STYLES[base][2]
     for text in texts:
         core, own = units.taken_apart(text)
         is_price = {unit, own} <= {"", *units.CURRENCIES.values()} and "" in (unit, own)
@@ -211,29 +154,29 @@ def _other_than_trained(texts, style):
     return None
 
 
-def _usual_style(column, codes, texts, beside, skip_bad):
+def _usual_style(column, beside, skip_bad):
     """The style of most values of a column that has others, too; `None` for a column that is one of texts, or of plain numbers.
 
     Raises:
         InputError: Most values are numbers that are not written plainly, and some are none.
     """
-    counts = dict(zip(texts, np.bincount(codes[codes >= 0], minlength=len(texts))))
+    counts = column.value_counts()
     total = sum(counts[text] for text in beside)
-    for name, (pattern, *_) in STYLES.items():
-        fitting = {
-            t for t, core in zip(beside, units.bare(beside)[0]) if re.fullmatch(pattern, core)
-        }
+    for name, (pattern, *_) in units.STYLES.items():
+        apart = {text: units.taken_apart(text) for text in beside}
+        fitting = {t for t, (core, unit) in apart.items() if unit in ("", *units.UNITS) and re.fullmatch(pattern, core)}  # fmt: skip
         if sum(counts[text] for text in fitting) <= total / 2:
             continue
         if all(re.fullmatch(units.PLAIN, text.strip()) for text in fitting):
             return None
-        wrong = next(text for text in beside if text not in fitting)
+        wrong = next((text for text in beside if text not in fitting), None)
+        if wrong is None:
+            return None
         if skip_bad:
             return name
-        row = column.index[int(np.flatnonzero(codes == texts.index(wrong))[0])]
         raise checks.InputError(
             f"The column {str(column.name)!r} holds numbers such as {next(iter(fitting))!r}, but {len(beside) - len(fitting)} values "
-            f"are none, first {wrong!r} in {column.index.name or 'row'} {row}: mend them, say missing=({wrong!r},) (--missing) where "
+            f"are none, first {wrong!r} in {_place(column, wrong)}: mend them, say missing=({wrong!r},) (--missing) where "
             "they are gaps, or pass skip_bad (--skip-bad) to count them as missing."
         )
     return None
@@ -279,10 +222,10 @@ class CleanTexts(keras.layers.Layer):
 
 def say(title, column, style, texts):
     """One line of the log for a column that is read otherwise than as plain numbers."""
-    base, unit, _ = split_style(style)
+    base, unit, _ = units.split_style(style)
     parts = []
     if base != "plain":
-        parts.append(f"numbers with {STYLES[base][3]}, {column.notna().sum()} values")
+        parts.append(f"numbers with {units.STYLES[base][3]}, {column.notna().sum()} values")
     if unit and (signs := [t for t in texts if units.taken_apart(t)[1]]):
         parts.append(f"the unit is left out, as in {signs[0].strip()!r}")
     if gaps := sorted({t.strip() for t in texts if units.is_gap(t)}):
@@ -327,7 +270,7 @@ def typed_frame(
                 say(
                     title, columns[title], used, frame[title].dropna().astype(str).unique().tolist()
                 )
-    bases = {title: split_style(style)[0] for title, style in found.items()}
+    bases = {title: units.split_style(style)[0] for title, style in found.items()}
     if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(bases.values()):
         _check_dots(frame, [title for title, base in bases.items() if base == "plain"])
     return type(frame)(columns, index=frame.index), found

@@ -1,7 +1,9 @@
-"""Numbers and what stands beside them: signs of currencies, per cent, units of measurement, ranges."""
+"""How numbers are written, and what stands beside them: signs of currencies, per cent, units of measurement."""
 
 import re
 import unicodedata
+
+import numpy as np
 
 from zoo.models import checks
 
@@ -27,7 +29,16 @@ UNITS = {
     *CURRENCIES.values(), *["%", "‰", "k", "K", "M", "B", "bn", "mn", "mio", "mrd", "t", "kg", "g", "mg", "lb", "oz", "km", "m", "cm", "mm", "mi", "ft", "in", "l", "ml", "s", "sec", "ms", "min", "h", "hr", "d", "day", "week", "month"],
     *["year", "°C", "°F", "°"],
 }  # fmt: skip
-_RANGE = r"[<>≤≥~±]?=?\s*[\d.,]+\s*(?:(?:-|–|—|to|bis)\s*[\d.,]+|\+)?"
+_RANGE = r"[<>≤≥~±]?=?\s*\d+(?:[.,]\d+)?\s*(?:(?:-|–|—|to|bis)\s*\d+(?:[.,]\d+)?|\+)?"
+_SPACE = "[ \u00a0\u202f'’]"
+# Name of a reading → what its values look like, its separators of thousands, its decimal sign, and how it is said.
+STYLES = {
+    "1,234.5": (r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
+    "1.234,5": (r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,\d+)?", ".", ",", "decimal commas"),
+    "1 234.5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
+    "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
+}  # fmt: skip
+_EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"  # 9750, or 9.75
 
 
 def taken_apart(text):
@@ -99,3 +110,78 @@ def of_most(column):
 def is_gap(text):
     """Whether a text stands for a missing number beside numbers."""
     return text.strip().lower() in GAPS
+
+
+def in_parentheses(texts):
+    """The first of some numbers that is in parentheses, as accountants write what is below 0; `None` where the others are none."""
+    without = [re.sub(r"\(([^()]+)\)", r"\1", text) for text in texts]
+    if any(
+        re.fullmatch(r"[+-]?[\d., ]*\d[\d., ]*", taken_apart(text)[0]) is None for text in without
+    ):
+        return None
+    inside = [text for text, changed in zip(texts, without) if text != changed]
+    return inside[0] if 0 < len(inside) < len(texts) else None
+
+
+class TwoReadings(checks.InputError):
+    """Numbers that can be read in two ways."""
+
+
+def split_style(style):
+    """A style as a key of `STYLES` or `"plain"`, its unit, and whether all numbers are whole: `"1,234.5; EUR; whole"`."""
+    base, *more = style.split("; ")
+    return base, "".join(part for part in more if part != "whole"), "whole" in more
+
+
+def is_style(text):
+    """Whether a text is the style of a column of numbers."""
+    return isinstance(text, str) and split_style(text)[0] in ("plain", *STYLES)
+
+
+def number_style(texts, decimal=None):
+    """How some texts, all of which are numbers, are written.
+
+    Args:
+        texts: Different texts, none of them a gap.
+        decimal: `"."` or `","` where the caller says it.
+
+    Returns:
+        A key of `STYLES`, `"plain"`, or `None` where they are no numbers, or codes such as 007.
+
+    Raises:
+        InputError: They can be read in two ways.
+    """
+    if not all(any(map(str.isdigit, text)) for text in texts):
+        return None
+    given, (texts, _) = texts, bare(texts)
+    if not texts or any(re.fullmatch(CODE, text) for text in texts):
+        return None
+    if decimal != "," and all(re.fullmatch(PLAIN, text) for text in texts):
+        return "plain" if common_unit(given) is not None else None
+    fitting = [
+        name
+        for name, (pattern, _, sign, _) in STYLES.items()
+        if decimal in (None, sign) and all(re.fullmatch(pattern, text) for text in texts)
+    ]
+    if not fitting or common_unit(given) is None:
+        return None
+    both = {"1,234.5", "1.234,5"} <= set(fitting)
+    if both and all(re.fullmatch(_EITHER, t) for t in texts if "," in t):
+        raise TwoReadings(
+            f"{next(t for t in texts if ',' in t)!r} can be read in two ways: pass decimal='.' (--decimal .) where the comma "
+            "stands between thousands, decimal=',' where it begins the fraction."
+        )
+    return fitting[0]
+
+
+def to_numbers(texts, style):
+    """Texts as numbers of a style, float64; NaN for a gap and for what is no number of it."""
+    found = []
+    style, _, _ = split_style(style)
+    for text in bare(texts)[0]:
+        if style != "plain":
+            pattern, thousands, sign, _ = STYLES[style]
+            text = re.sub(f"[{thousands}]" if len(thousands) == 1 else thousands, "", text) if re.fullmatch(pattern, text) else ""  # fmt: skip
+            text = text.replace(sign, ".")
+        found.append(float(text) if re.fullmatch(PLAIN, text) else np.nan)
+    return np.array(found, "float64")
