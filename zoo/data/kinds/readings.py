@@ -17,16 +17,8 @@ log = logging.getLogger("zoo")
 
 
 def typed(
-    column,
-    *,
-    missing=(),
-    decimal=None,
-    quoted_in=None,
-    skip_bad=False,
-    style=None,
-    is_text=False,
-    is_label=False,
-):
+    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False, is_label=False
+):  # fmt: skip
     """A DataFrame's column of texts as what it holds: numbers where all values are numbers, otherwise texts.
 
     Args:

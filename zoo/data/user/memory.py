@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples, kinds
+from zoo.data import carving, examples, kinds
 from zoo.data.kinds import dates, readings, series
 from zoo.data.user import oddities, targets
 from zoo.models import checks
@@ -45,14 +45,20 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     given = {"train": data, "validation": validation, "test": test}
     if row and row.targets == "none":
         given = {split: _without_targets(part) for split, part in given.items()}
+    by, group = _split_by(data, options)
     parts = {
-        split: _part(split, part, options) for split, part in given.items() if part is not None
+        split: _part(split, part, options, group)
+        for split, part in given.items()
+        if part is not None
     }
+    parts["train"].by = by
     for part in parts.values():
         part.y = targets.plain(part.y)
         problems = targets.problems(part.y)
         if not part.is_frame:
             problems |= kinds.recognise(part.x).problems(part)
+        if part.by is not None:
+            problems |= {f"its {options.split_by!r} is missing": carving.is_missing(part.by)}
         part.drop(problems, options.skip_bad)
     train = parts["train"]
     if not train.is_frame and (options.target or options.columns):
@@ -70,8 +76,12 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         column: style for column, style in styles.items() if column in described.get("columns", ())
     }
     info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
+    if train.by is not None:
+        info = dataclasses.replace(info, split=carving.told(train.by, options.split_by))
+    elif train.is_frame and "test" not in parts:
+        carving.warn_of_chance(data.drop(columns=list(options.target)))
     splits = {
-        split: examples.Arrays(convert(part), convert_targets(part))
+        split: examples.Arrays(convert(part), convert_targets(part), part.by)
         for split, part in parts.items()
     }
     if info.columns and row.targets == "class":
@@ -130,13 +140,28 @@ def _without_targets(part):
     return (part, np.zeros(len(part), "int64")) if isinstance(part, np.ndarray) else part
 
 
-def _part(split, data, options):
+def _split_by(frame, options):
+    """What a training table is split by, and the title of its column where it only tells groups apart; `None` without one."""
+    title = options.split_by
+    if not title or not (hasattr(frame, "columns") and hasattr(frame, "iloc")):
+        return None, None
+    checks.one_of("column in split_by", title, list(frame.columns))
+    if title in options.target:
+        raise checks.InputError(f"split_by={title!r} is the target: name another column.")
+    by = carving.split_column(frame[title])
+    is_learned = carving.is_order(by) or title in options.columns
+    if not is_learned:
+        examples.log.info("%s: the rows are split by it, so it is not learned from; to learn from it name it in columns", title)  # fmt: skip
+    return by, None if is_learned else title
+
+
+def _part(split, data, options, group=None):
     if isinstance(data, examples.Part):
         return data
     if isinstance(data, tf.data.Dataset):
         return examples.Part(split, *_read_dataset(split, data), lambda i: f"example {i}")
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        x, y = _read_frame(split, data.rename(columns=str), options)
+        x, y = _read_frame(split, data.rename(columns=str), options, group)
         return examples.Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = (_array(split, part) for part in data)
@@ -205,14 +230,14 @@ def _is_batched(split, x, y):
     return sizes == (None, None)
 
 
-def _read_frame(split, frame, options):
-    """Returns the columns to learn from as a DataFrame, and the targets as an array."""
+def _read_frame(split, frame, options, group):
+    """Returns the columns to learn from, without that of groups, as a DataFrame, and the targets as an array."""
     columns, named = options.columns, targets.titles_of(split, frame, options.target)
     for column in columns:
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
     if len(frame) == 0:
         raise checks.InputError(f"The {split} table has no rows.")
-    wanted = list(columns) if columns else [c for c in frame.columns if c not in named]
+    wanted = list(columns) if columns else [c for c in frame.columns if c not in (*named, group)]
     if any(t in wanted for t in named):
         raise checks.InputError(
             f"The target {options.target!r} is among the columns to learn from."
