@@ -244,7 +244,7 @@ def _form_of(title, column, order, skip_bad):
     texts = given[~given.map(lambda v: not isinstance(v, str) or not v.strip() or units.is_gap(v))]
     if not len(texts) or len(texts) < given.map(lambda v: not isinstance(v, str)).sum():
         return None
-    if texts.str.fullmatch(ISO_DATE).all() and len(texts) == len(given):
+    if are_dates(texts).all() and len(texts) == len(given):
         return None  # nothing to change
     different = texts.drop_duplicates().sort_values()
     fitting = forms(different, order) or _usual_forms(different, order)

@@ -79,11 +79,11 @@ def _all_when(frame, learned, order, forms):
             found.append(When([title], readings))
         elif _looks_like_dates(frame[title]):
             given = frame[title].dropna().drop_duplicates()
-            fitting = forms_of_dates.forms(given.iloc[:1])
-            unread = [
-                t for t in given if not fitting or not forms_of_dates.forms(given[given == t])
+            ways = [
+                forms_of_dates.parsed(given, form)[0] for form in forms_of_dates.forms(given[:1])
             ]
-            other = unread[0] if unread else given.iloc[-1]
+            unread = given[np.all([np.isnat(times) for times in ways], 0)] if ways else given
+            other = (unread if len(unread) else given).iloc[0]
             row = frame.index[frame[title] == other][0]
             raise checks.InputError(
                 f"The dates of the column {str(title)!r} cannot be read, such as {other!r} in {place(frame, row)}: one is in no "
