@@ -383,7 +383,7 @@ def test_numbers_are_read_with_what_people_write_beside_them(cells, style, value
         (lambda i: f"{i} %" if i % 3 else f"0.{i:02}", "different units.*'1 %' in line 3"),
         (lambda i: f"{i}.5k" if i % 3 else f"{i}M", "different units"),
         (lambda i: f"{i} kg" if i % 3 else f"{i + 1}00 g", "different units"),
-        (lambda i: f"({i})" if i % 3 else f"{i}", r"such in parentheses: write a minus.*'\(1\)' in line 3"),
+        (lambda i: f"({i})" if i % 3 else f"{i}", r"some in parentheses: write a minus.*'\(1\)' in line 3"),
     ],
 )  # fmt: skip
 def test_numbers_of_different_units_are_refused_with_their_lines(cells, told, in_tmp):

@@ -116,12 +116,10 @@ def read(data, options=None, *, validation=None, test=None, **changes):
     if "test" not in splits:
         splits = carved(splits, "test", TEST_SHARE, info)
         if not kind.is_ordered:
-            how = info.split or "a fixed 20 %"
-            told = "%s: no test data given: %s; %d of %d examples are the test split"
+            how = "" if info.split else "a fixed 20 %, "
             total = splits["test"].count + splits["train"].count
+            told = "%s: no test data given: %s%d of %d examples are the test split"
             examples.log.info(told, info.name, how, splits["test"].count, total)
-    elif info.split and "validation" not in splits:
-        examples.log.info("%s: validation is %s", info.name, info.split)
     splits = repeats.removed(splits, info, "drop" if options.skip_bad else options.repeats)
     for split, data in splits.items():
         if data.count == 0:

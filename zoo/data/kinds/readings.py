@@ -100,7 +100,7 @@ def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label):
     if style is None:
         odd = units.in_parentheses(beside)
         if odd and not (is_label or skip_bad):
-            raise _odd(column, (odd,), "numbers and such in parentheses: write a minus as in -5")
+            raise _odd(column, (odd,), "numbers, some in parentheses: write a minus as in -5")
         return None
     numbers = units.to_numbers(beside, style)
     unit = units.common_unit([t for t, number in zip(beside, numbers) if number == number])

@@ -150,8 +150,8 @@ def _split_by(frame, options):
         raise checks.InputError(f"split_by={title!r} is the target: name another column.")
     by = carving.split_column(frame[title])
     is_learned = carving.is_order(by) or title in options.columns
-    if not is_learned:
-        examples.log.info("%s: the rows are split by it, so it is not learned from; to learn from it name it in columns", title)  # fmt: skip
+    more = "" if is_learned else "; it is not learned from, unless columns name it"
+    examples.log.info("rows are %s%s", carving.told(by, title), more)
     return by, None if is_learned else title
 
 
