@@ -167,6 +167,7 @@ class Stream:
         return Stream(self.records.concatenate(others.records), self.count + len(others), self.read)
 
     is_indexed = False
+    by = None
 
     def take(self, indices):
         """The first examples, as many as there are indices; a stream cannot be picked from."""

@@ -108,7 +108,7 @@ def read(data, options=None, *, validation=None, test=None, **changes):
             )
     if options.task and task(options.task).targets == "none":  # any targets are only shown
         info = dataclasses.replace(info, task=options.task)
-    if options.split_by and getattr(splits["train"], "by", None) is None:
+    if options.split_by and splits["train"].by is None:
         what = "is split by time as it is" if kind.is_ordered else "has no such column"
         raise checks.InputError(
             f"split_by={options.split_by!r} is for a table's column, and {info.name} {what}: leave it out."
