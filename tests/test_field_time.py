@@ -94,6 +94,7 @@ WHEN = {
     "milliseconds": {"ts": 1_700_000_000_000 + 3_600_000 * np.arange(240)},
     "a date and a time": {"date": HOURS.strftime("%m/%d/%Y"), "time": HOURS.strftime("%H:%M")},
     "a date and an hour": {"date": HOURS.strftime("%Y-%m-%d"), "hour": HOURS.hour},
+    "a date and one time for all": {"date": DAYS.strftime("%d.%m.%Y"), "time": ["09:30"] * 240},
     "year, month and day": {"year": DAYS.year, "month": DAYS.month, "day": DAYS.day},
 }
 

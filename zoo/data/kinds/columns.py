@@ -19,13 +19,14 @@ _POSTCODE = re.compile(r"(?i)(?:^|[^a-z])(?:zip|plz|postcode|postal|postleitzahl
 _MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
 
 
-def column_kinds(frame, *, skip_bad=False, told=()):
+def column_kinds(frame, *, skip_bad=False, told=(), least=1):
     """Tells what each column of a training table is, and which are left out.
 
     Args:
         frame: A DataFrame without its target.
         skip_bad: Take single texts in a column of numbers as missing.
         told: Title → kind, where the caller says it.
+        least: How many columns must be of use.
 
     Returns:
         Dict from the column's title to `"number"`, `"category"`, `"date"` or `"text"`; a column that cannot help is
@@ -47,7 +48,7 @@ def column_kinds(frame, *, skip_bad=False, told=()):
             examples.log.warning("column %r is left out: %s", str(title), why_not)
         else:
             kinds[title] = kind
-    if not kinds:
+    if len(kinds) < least:
         raise checks.InputError(
             f"No column of the table is of use for training: {', '.join(map(str, frame.columns)) or 'there is none'}."
         )

@@ -120,7 +120,7 @@ def _columns(data, options):
     learned = (*targets, *options.columns)
     frame, when = time_order.in_time_order(frame, learned=learned, order=options.dates)
     rest = frame.drop(columns=[*when, *targets])
-    kinds = tables.column_kinds(rest) if len(rest.columns) else {}
+    kinds = tables.column_kinds(rest, least=0)
     numbers = [title for title, kind in kinds.items() if kind == "number"]
     if not targets and len(numbers) == 1:
         targets = numbers
