@@ -250,6 +250,42 @@ SERIES = {
     "class weights for a forecast": lambda: forecast(WAVE, class_weight="balanced"),
 }
 
+IDS = np.arange(40) // 4
+
+
+def cells(form):
+    """A CSV file with a column of forty cells."""
+    rows = [f"{form(i)},{X[i, 0]:.3f},{'up' if Y[i] else 'down'}" for i in range(40)]
+    return csv("\n".join(["x,z,kind", *rows]))
+
+
+def two_shops():
+    days = [*DAYS[:100].strftime("%d.%m.%Y")] * 4
+    return steps(day=days, shop=np.repeat(list("abcd"), 100))
+
+
+WRITTEN = {
+    "dates that could be two": lambda: cells(lambda i: f"{1 + i % 9:02}/{1 + i % 7:02}/2023"),
+    "a date of no calendar": lambda: cells(lambda i: f"{1 + i % 30:02}.02.2022"),
+    "dates in the other order than said": lambda: forecast(steps(day=DAYS.strftime("%m/%d/%Y")), target="sold", dates="day-first"),
+    "two currencies in a column": lambda: cells(lambda i: f"${i}" if i % 3 else f"€{i}"),
+    "shares with and without a per cent sign": lambda: cells(lambda i: f"{i} %" if i % 3 else f"0.{i + 10}"),
+    "thousands as 1.5k beside whole numbers": lambda: cells(lambda i: f"{i}.5k" if i % 3 else f"{i}"),
+    "two units in a column": lambda: cells(lambda i: f"{i} kg" if i % 3 else f"{i} g"),
+    "numbers below 0 in parentheses": lambda: cells(lambda i: f"({i})" if i % 3 else f"{i}"),
+    "several series below each other": lambda: forecast(two_shops(), target="sold"),
+    "dates of a series in French": lambda: forecast(steps(day=[f"{d.day} janv. {2000 + i}" for i, d in enumerate(DAYS)]), target="sold"),
+    "dates of two forms in a series": lambda: forecast(steps(day=[*DAYS[:99].strftime("%d.%m.%Y"), *DAYS[99:].strftime("%Y-%m-%d")]), target="sold"),
+    "a date of a series that is missing": lambda: forecast(steps(day=[*DAYS[:-1].strftime("%d.%m.%Y"), None]), target="sold"),
+    "a column to split by with a slip": lambda: csv_of(frame(who=IDS), split_by="whom"),
+    "a split by the target": lambda: csv_of(TABLE, split_by="kind"),
+    "a split by a column with gaps": lambda: csv_of(frame(who=np.where(IDS > 3, IDS, np.nan)), split_by="who"),
+    "a split by two groups": lambda: csv_of(frame(who=Y), split_by="who"),
+    "a split by one day": lambda: csv_of(frame(day="2023-01-01", z=X[:, 1]), split_by="day"),
+    "a split of arrays by a column": lambda: train(split_by="who"),
+    "a split of a series by a column": lambda: forecast(steps(who=WAVE), target="sold", split_by="who"),
+}  # fmt: skip
+
 SETTINGS = {
     "zero epochs": lambda: train(epochs=0),
     "a batch of 0": lambda: train(batch_size=0),
@@ -308,8 +344,8 @@ PREDICT = {
     "an .npy that is none": lambda: predict_file("mnist_cnn", "x.npy", b"none"),
 }  # fmt: skip
 
-CASES = {**DATA, **FILES, **SERIES, **SETTINGS, **PREDICT}
-GROUPS = {"Data in memory": DATA, "Files": FILES, "Series": SERIES, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
+CASES = {**DATA, **FILES, **SERIES, **WRITTEN, **SETTINGS, **PREDICT}
+GROUPS = {"Data in memory": DATA, "Files": FILES, "Series": SERIES, "Times, splits and units": WRITTEN, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
 
 
 @contextlib.contextmanager

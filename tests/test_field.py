@@ -9,7 +9,7 @@ from tolerances import KERNELS, assert_close
 
 import zoo
 from zoo.data import load as door
-from zoo.data.kinds import readings
+from zoo.data.kinds import readings, units
 from zoo.saving import inputs
 
 RNG = np.random.default_rng(0)
@@ -53,16 +53,16 @@ def read(name, target="kind", **options):
     ],
 )
 def test_numbers_are_read_as_they_are_written(texts, style, numbers):
-    assert readings.number_style(texts) == style
+    assert units.number_style(texts) == style
     if style:
-        np.testing.assert_array_equal(readings.to_numbers(texts, style), numbers)
+        np.testing.assert_array_equal(units.to_numbers(texts, style), numbers)
 
 
 def test_a_number_that_can_be_two_is_asked_about():
     with pytest.raises(zoo.InputError, match="'9,750' can be read in two ways: pass decimal='.'"):
-        readings.number_style(["9,750", "12"])
-    assert readings.number_style(["9,750", "12"], ".") == "1,234.5"
-    assert readings.number_style(["9,750", "12"], ",") == "1.234,5"
+        units.number_style(["9,750", "12"])
+    assert units.number_style(["9,750", "12"], ".") == "1,234.5"
+    assert units.number_style(["9,750", "12"], ",") == "1.234,5"
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
@@ -413,7 +413,7 @@ def test_a_code_for_a_gap_is_one_in_numbers_too(in_tmp):
     ],
 )
 def test_no_thousands_begin_with_nothing(texts, style):
-    assert readings.number_style(texts) == style
+    assert units.number_style(texts) == style
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,7 @@ def frame(**columns):
         (
             frame(heat=["1.5 m"] + ["2"] * 399),
             {"target": "sold"},
-            "holds numbers, but 1 values are none",
+            "holds numbers of different units",
         ),
     ],
 )

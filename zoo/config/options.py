@@ -69,6 +69,11 @@ class DataConfig:
     """Texts that stand for a gap in your tables, such as NA; an empty cell always does."""
     decimal: Literal[".", ","] | None = None
     """The decimal sign of numbers that your tables hold as texts, where it cannot be told from them: 9,750."""
+    dates: Literal["day-first", "month-first"] | None = None
+    """How 03/04/2023 in your tables is meant, where it cannot be told from them: 3 April or March 4."""
+    split_by: Annotated[str, Text("the title of a column")] | None = None
+    """Your table's column that says which rows may be split. One of dates or times: the newest rows are test, those before them
+    validation; any other, such as patient_id: all rows with the same value are in the same split. Default: split at random."""
     repeats: Literal["auto", "keep", "drop"] = "auto"
     """Training examples of your own that are in validation or test, too. auto: those that chance explains stay, others are left
     out of train, up to 5 % of it, and beyond that the run stops; keep: all stay; drop: all are left out."""

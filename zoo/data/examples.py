@@ -72,12 +72,13 @@ class DataInfo:
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
-        styles: Column → how its numbers are written where they are texts, a key of `kinds.readings.STYLES` or `"plain"`.
+        styles: Column → how its numbers are written where they are texts, a key of `kinds.units.STYLES` or `"plain"`.
         text_size: For text, the units kept of each text and the units of the vocabulary.
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
         target_unit: For answers that are texts, what they are split into.
         horizon: For a series, the steps to forecast.
         season: For a series, the steps after which it resembles itself; 1 where it does not.
+        split: How examples come into validation and test where a column says it, in words.
         licence: Terms of the data.
         source: Where it comes from.
         limits: What a model trained on it is not for.
@@ -99,6 +100,7 @@ class DataInfo:
     horizon: int = 0
     season: int = 1
     licence: str = "unknown"
+    split: str = ""
     source: str = "the caller"
     limits: str = "judged on its own test split only"
     notes: tuple[str, ...] = ()
@@ -115,10 +117,17 @@ class DataInfo:
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-    """Examples in memory; the inputs of a table with `column_kinds` are a dict of columns."""
+    """Examples in memory.
+
+    Attributes:
+        inputs: An array; of a table with `column_kinds` a dict of columns.
+        targets: An array.
+        by: What examples are split by, where that is not chance: times or numbers that rise, or texts, one for each group.
+    """
 
     inputs: np.ndarray | dict[str, np.ndarray]
     targets: np.ndarray
+    by: np.ndarray | None = None
 
     def __len__(self):
         return len(self.targets)
@@ -139,12 +148,13 @@ class Arrays:
         inputs = tf.nest.map_structure(
             lambda a, b: np.concatenate([a, b]), self.inputs, others.inputs
         )
-        return Arrays(inputs, np.concatenate([self.targets, others.targets]))
+        by = None if self.by is None or others.by is None else np.concatenate([self.by, others.by])
+        return Arrays(inputs, np.concatenate([self.targets, others.targets]), by)
 
     def take(self, indices):
         """The examples at these indices."""
         inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
-        return Arrays(inputs, self.targets[indices])
+        return Arrays(inputs, self.targets[indices], None if self.by is None else self.by[indices])
 
     is_indexed = True  # whether `take` picks any examples
 
@@ -207,6 +217,7 @@ class Stream:
         return Stream(self.records.concatenate(others.records), self.count + len(others), self.read)
 
     is_indexed = False
+    by = None
 
     def take(self, indices):
         """The first examples, as many as there are indices; a stream cannot be picked from."""
@@ -308,12 +319,13 @@ def as_unicode(values):
 
 @dataclasses.dataclass
 class Part:
-    """One split as a caller gave it: `x` is an array or a DataFrame, `row(i)` says where an example is."""
+    """One split as a caller gave it: `x` is an array or a DataFrame, `row(i)` says where an example is, `by` as in `Arrays`."""
 
     split: str
     x: object
     y: np.ndarray
     row: Callable[[int], str]
+    by: np.ndarray | None = None
 
     @property
     def is_frame(self):
@@ -345,4 +357,5 @@ class Part:
             kept, row = np.flatnonzero(~bad), self.row
             self.x = self.x.iloc[kept] if self.is_frame else self.x[kept]
             self.y = self.y[kept]
+            self.by = None if self.by is None else self.by[kept]
             self.row = lambda i: row(kept[i])

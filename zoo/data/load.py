@@ -9,6 +9,7 @@ import numpy as np
 from zoo.config.options import DataOptions, SeriesConfig
 from zoo.data import augment, datasets, examples, kinds, repeats
 from zoo.data.batches import Splits
+from zoo.data.carving import carved
 from zoo.data.user import files, memory
 from zoo.models import checks
 from zoo.tasks import task
@@ -119,11 +120,18 @@ def _read(data, options, validation, test):
             )
     if options.task and task(options.task).targets == "none":  # any targets are only shown
         info = dataclasses.replace(info, task=options.task)
+    if options.split_by and splits["train"].by is None:
+        what = "is split by time as it is" if kind.is_ordered else "has no such column"
+        raise checks.InputError(
+            f"split_by={options.split_by!r} is for a table's column, and {info.name} {what}: leave it out."
+        )
     if "test" not in splits:
         splits = carved(splits, "test", TEST_SHARE, info)
         if not kind.is_ordered:
-            told = "%s: no test data given: a fixed 20 %% (%d examples) is the test split"
-            examples.log.info(told, info.name, splits["test"].count)
+            how = "" if info.split else "a fixed 20 %, "
+            total = splits["test"].count + splits["train"].count
+            told = "%s: no test data given: %s%d of %d examples are the test split"
+            examples.log.info(told, info.name, how, splits["test"].count, total)
     splits = repeats.removed(splits, info, "drop" if options.skip_bad else options.repeats)
     for split, data in splits.items():
         if data.count == 0:
@@ -180,42 +188,6 @@ def make_splits(info, splits, options=None, **changes):
         options.bucket,
         options.binarize == "dynamic",
     )
-
-
-def carved(splits, name, share, info):
-    """Splits a share of the training examples off, the same for every seed; stratified by class where there are classes.
-
-    Of a series it is the newest share, and examples whose targets would reach into it are left out.
-    """
-    data = splits["train"]
-    count = round(data.count * share)
-    gap = max(info.horizon - 1, 0)
-    if count < 1 or count + gap >= data.count:
-        raise checks.InputError(
-            f"A share of {share} of {data.count} examples leaves one part empty: pass more examples or another share."
-        )
-    if kinds.kind(info.kind).is_ordered:
-        rest, part = (
-            data.take(np.arange(data.count - count - gap)),
-            data.take(np.arange(data.count - count, data.count)),
-        )
-    elif not data.is_indexed:
-        rest, part = data.parted(count)
-    else:
-        from sklearn.model_selection import train_test_split
-
-        present = np.unique(data.targets, return_counts=True)[1]
-        has_classes = task(info.task).targets == "class"
-        rest, part = train_test_split(
-            np.arange(data.count),
-            test_size=count,
-            random_state=0,
-            stratify=data.targets
-            if has_classes and present.min() >= 2 and count >= len(present)
-            else None,
-        )
-        rest, part = data.take(np.sort(rest)), data.take(np.sort(part))
-    return {**splits, "train": rest, name: part}
 
 
 def _check(splits, info):

@@ -170,19 +170,20 @@ def make(splits, builder, run, signatures):
         text_size=info.text_size,
         text_unit=info.text_unit,
         runs=(score,),
-        protocol=_protocol(splits.task, run.config),
+        protocol=_protocol(splits.task, run.config, info),
         config=config,
         made_by=made_by,
         limits=info.limits,
     )
 
 
-def _protocol(task, config):
+def _protocol(task, config, info):
     """How the scores were measured, in words."""
     kept = "the epoch is chosen by the validation split"
     if config.data.use_validation:
         kept = "the last epoch is kept, as the validation examples were trained on, too"
-    return "; ".join(["test split, read once after training", kept, *task.protocol(config)])
+    parts = ["test split, read once after training", info.split, kept, *task.protocol(config)]
+    return "; ".join(part for part in parts if part)
 
 
 def _calibration(run):

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from zoo.data import kinds
-from zoo.data.kinds.readings import STYLES
+from zoo.data.kinds import dates, units
 
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
@@ -250,7 +250,9 @@ _USABLE = {
     "input_range": _or_none(_is_list_of(_is_number, 2)),
     "column_kinds": _are_texts,
     "readings": lambda styles: (
-        styles is None or _is_dict(styles) and all(s in ("plain", *STYLES) for s in styles.values())
+        styles is None
+        or _is_dict(styles)
+        and all(units.is_style(s) or s in dates.FORMS for s in styles.values())
     ),
     "taken_for": _or_none(_are_texts),
     "text_size": _or_none(_is_list_of(_is_count, 2)),

@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo import files
 from zoo.data import examples, kinds
-from zoo.data.kinds import readings
+from zoo.data.kinds import dates, readings
 from zoo.data.user import files as user_files
 from zoo.models import checks
 from zoo.saving import foreign
@@ -151,12 +151,11 @@ def _read_csv(path, content, card, kind):
     else:
         frame, separator = user_files.read_csv(path, content)
         usual = {name: "plain" for name in card.columns if name not in texts}
+        styles = {name: s for name, s in card.readings.items() if s not in dates.FORMS}
         names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
         frame, _ = readings.typed_frame(
             frame,
-            styles={
-                title: card.readings.get(name, usual.get(name)) for title, name in names.items()
-            },
+            styles={title: styles.get(name, usual.get(name)) for title, name in names.items()},
             texts=[title for title, name in names.items() if name in texts],
             missing=card.config.get("data", {}).get("missing", ()),
             decimal=card.config.get("data", {}).get("decimal"),

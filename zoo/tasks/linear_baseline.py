@@ -56,7 +56,9 @@ def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, best=max)
     if info.labels and targets["train"].ndim == 1 and len(np.unique(targets["train"])) == 1:
         log.warning("no linear baseline: the first training examples are all of one class")
         return None
-    features = (kind.linear_features or _as_prepared)(info, rows["train"])
+    is_precise = targets["train"].dtype == np.float64  # float32 rows would be answered in float32
+    as_prepared = _in_float64 if is_precise else _as_prepared
+    features = (kind.linear_features or as_prepared)(info, rows["train"])
     train, validation = features(rows["train"]), features(rows["validation"])
     log.info("fitting the linear baseline on %d examples", len(targets["train"]))
     with warnings.catch_warnings():  # of fits that 300 steps end, and of labels that never vary
@@ -93,6 +95,10 @@ def _batches(splits):
 
 def _as_prepared(info, rows):
     return lambda rows: rows
+
+
+def _in_float64(info, rows):
+    return lambda rows: rows.astype("float64")
 
 
 def log_probabilities(model, features, info):

@@ -37,6 +37,11 @@ def _predictions(model, features, info):
     return model.predict(features).reshape(-1, 1)
 
 
+def _in_words(number):
+    """A number with six digits, or all before its point."""
+    return f"{number:.6g}" if abs(number) < 1e6 else f"{number:.10g}"
+
+
 TASK = Task(
     name="regression",
     targets="number",
@@ -63,6 +68,6 @@ TASK = Task(
     draw=_draw,
     predict=_predict,
     key="prediction",
-    in_words=lambda row: f"{row['prediction']:.6g}",
+    in_words=lambda row: _in_words(row["prediction"]),
     columns=lambda row: {},
 )

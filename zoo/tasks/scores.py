@@ -112,6 +112,7 @@ def classification(targets, logits):
 
 def regression(targets, outputs):
     """Test scores of predictions for targets `[N]`, in the targets' units."""
+    targets = targets.astype("float64")
     errors = outputs.reshape(-1).astype("float64") - targets
     spread = np.mean(np.square(targets - targets.mean()))
     scores = {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}

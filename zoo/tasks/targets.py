@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from zoo.data import examples
 from zoo.models import checks
@@ -40,16 +41,26 @@ class Standardised(Unchanged):
 
     def __init__(self, splits, of=None):
         super().__init__(splits)
-        self.mean, self.std = _mean_and_std(of(splits) if of else splits.targets("train"))
+        numbers = of(splits) if of else splits.targets("train")
+        self.mean, self.std = _mean_and_std(numbers)
+        # float32 cannot tell such numbers apart, so they keep float64, and so do the answers.
+        self.is_precise = numbers.dtype == np.float64 and of is None
         if self.std != 1.0:
-            self.steps = (f"predictions multiplied by {self.std:.6g}, plus {self.mean:.6g}",)
+            self.steps = (
+                f"predictions multiplied by {self.std:.6g}, plus {self.mean:.{15 if self.is_precise else 6}g}",
+            )
 
     def prepared(self, features, targets, raw):
         if (self.mean, self.std) == (0.0, 1.0):
             return features, targets
+        if self.is_precise:
+            changes = tf.cast(targets, "float64") - self.mean
+            return features, tf.cast(changes / self.std, "float32")
         return features, (keras.ops.cast(targets, "float32") - self.mean) / self.std
 
     def restored(self, outputs, raw=None):
+        if self.is_precise:
+            outputs = tf.cast(outputs, "float64")
         return outputs * self.std + self.mean
 
 
@@ -70,11 +81,25 @@ def of_classes(targets, titles=None):
 
 
 def of_numbers(targets, titles=None):
-    """Numbers, float32 `[N]`."""
+    """Numbers, float32 `[N]`; float64 where they are large and differ by little."""
     _check_one_each(targets, "regression")
     if targets.dtype.kind not in "fiub":
         raise checks.InputError(f"A regression needs numbers as targets. Received: {targets.dtype}")
-    return (), lambda part: _one_each(part, targets).astype("float32")
+    dtype = "float64" if _is_precise(targets) else "float32"
+    if dtype == "float64":
+        examples.log.info(
+            "targets: large numbers that differ by little, learned and answered in float64"
+        )
+    return (), lambda part: _one_each(part, targets).astype(dtype)
+
+
+def _is_precise(targets):
+    """Whether float32 loses more than a ten-thousandth of what numbers differ by, as of seconds since 1970 within a day."""
+    values = targets.astype("float64")
+    values = values[np.isfinite(values)]
+    if not len(values) or np.abs(values).max() > np.finfo("float32").max:
+        return False
+    return np.spacing(np.float32(np.abs(values).max())) > 1e-4 * values.std() > 0
 
 
 def warn_of_several(names):
@@ -153,8 +178,8 @@ def _classes(targets):
         )
     found, at = _different(targets)
     classes, spelled = _spellings(found, np.bincount(at))
-    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 2 * len(classes):
-        # Ids already: a class that train happens to miss keeps its number.
+    if classes.dtype.kind in "iu" and classes[0] == 0 and classes[-1] < 2 * len(classes):
+        # Ids already, as they begin with 0: a class that train happens to miss keeps its number.
         classes = np.arange(int(classes[-1]) + 1)
 
     def to_ids(part):

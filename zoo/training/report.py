@@ -106,7 +106,7 @@ def _about_run(model, splits, run, history):
     info, config = splits.info, run.config
     counts = ", ".join(f"{name} {data.count:,}" for name, data in splits.examples.items())
     lines = [
-        f"- data: {info.name} ({counts}); {info.source}",
+        f"- data: {info.name} ({counts}); {info.split and info.split + '; '}{info.source}",
         f"- model: {config.model}, {model.count_params():,} parameters",
         f"- seed {config.run.seed}, batch size {config.data.batch_size}, {config.optimizer.name}, "
         f"learning rate {config.optimizer.learning_rate} ({config.optimizer.schedule})",

@@ -3,27 +3,30 @@
 Needs pandas where a DataFrame comes in, TensorFlow alone where columns become numbers.
 """
 
+import re
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import numbers, readings
+from zoo.data.kinds import dates, numbers, readings, units
 from zoo.models import checks
 
-ISO_DATE = r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?\s*"
 # Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
 NUMBERS = {"number": "float32", "precise": "float64"}
+_POSTCODE = re.compile(r"(?i)(?:^|[^a-z])(?:zip|plz|postcode|postal|postleitzahl)(?:[^a-z]|$|code)")
 _MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
 
 
-def column_kinds(frame, *, skip_bad=False, told=()):
+def column_kinds(frame, *, skip_bad=False, told=(), least=1):
     """Tells what each column of a training table is, and which are left out.
 
     Args:
         frame: A DataFrame without its target.
         skip_bad: Take single texts in a column of numbers as missing.
         told: Title → kind, where the caller says it.
+        least: How many columns must be of use.
 
     Returns:
         Dict from the column's title to `"number"`, `"category"`, `"date"` or `"text"`; a column that cannot help is
@@ -45,7 +48,7 @@ def column_kinds(frame, *, skip_bad=False, told=()):
             examples.log.warning("column %r is left out: %s", str(title), why_not)
         else:
             kinds[title] = kind
-    if not kinds:
+    if len(kinds) < least:
         raise checks.InputError(
             f"No column of the table is of use for training: {', '.join(map(str, frame.columns)) or 'there is none'}."
         )
@@ -69,12 +72,25 @@ def _kind(title, column, skip_bad):
         )
         if is_id and column.dtype.kind in "iu" and column.is_unique:
             return None, "it numbers the rows"
-        return "number", None
+        return _number_kind(title, present)
     if column.dtype.kind in "mc":
         raise checks.InputError(
             f"The column {title!r} holds {column.dtype}: turn it into numbers or leave it out."
         )
     return _text_kind(title, present, skip_bad)
+
+
+def _number_kind(title, present):
+    """The kind of a column of numbers, which may be codes."""
+    is_few = present.nunique() <= max(_MANY, len(present) / 2)
+    if present.dtype.kind in "iu" and present.abs().max() > 2**53:  # float64 would make some alike
+        return ("category", None) if is_few else (None, "its numbers have more digits than float64")
+    if _POSTCODE.search(title) and is_few and (present == present.round()).all():
+        examples.log.info(
+            "%s: codes, so each is a category; where they are numbers pass kinds={%r: 'number'}", title, title
+        )  # fmt: skip
+        return "category", None
+    return "number", None
 
 
 def _text_kind(title, present, skip_bad):
@@ -83,9 +99,9 @@ def _text_kind(title, present, skip_bad):
 
     codes, values = pd.factorize(present.astype(str))  # each different text is looked at once
     texts, counts = pd.Series(values).str.strip(), np.bincount(codes)
-    if texts.str.fullmatch(ISO_DATE).all():
+    if texts.str.fullmatch(dates.ISO_DATE).all():
         return "date", None
-    numbers = (texts.map(is_number) & ~texts.str.fullmatch(readings.CODE)).to_numpy(bool)
+    numbers = (texts.map(is_number) & ~texts.str.fullmatch(units.CODE)).to_numpy(bool)
     if counts[numbers].sum() > len(codes) / 2:
         if not numbers.all() and not skip_bad:
             wrong = np.flatnonzero(~numbers[codes])
@@ -97,6 +113,9 @@ def _text_kind(title, present, skip_bad):
         return "number", None
     different = texts.nunique()
     if different <= max(_MANY, len(codes) / 2) and different < len(codes):
+        if units.are_ranges(texts.unique()):
+            told = "%s: ranges such as %r are categories, whose order is not learned"
+            examples.log.info(told, title, next(t for t in texts if not is_number(t)))
         return "category", None
     if (texts.str.split().str.len() * counts).sum() / len(codes) >= 3:
         return "text", None
@@ -132,12 +151,6 @@ def is_number(value):
     return str(value).isascii() and "_" not in str(value)
 
 
-def are_dates(values):
-    """Whether each value of a pandas Series, none of which is missing, is a date or an empty text."""
-    texts = values.astype(str).str.strip()
-    return (texts == "") | texts.str.fullmatch(ISO_DATE)
-
-
 def convert_column(title, column, kind, *, split=None, skip_bad=False):
     """Turns a DataFrame's column into an array: float32 with NaN where missing, or UTF-8 with "" where missing.
 
@@ -167,7 +180,9 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
     if column.dtype.kind == "M":
         column = column.dt.strftime("%Y-%m-%d")
     elif column.dtype.kind in "iufb":  # 3 and 3.0 are the same category
-        column = column.map(lambda v: v if v != v else f"{v:g}" if column.dtype.kind == "f" else v)
+        column = column.map(
+            lambda v: v if v != v else f"{v:.15g}" if column.dtype.kind == "f" else v
+        )
     if pd.api.types.infer_dtype(column, skipna=True) == "string":  # each different text once
         codes, values = pd.factorize(column)
         return np.array([*(text.strip() for text in values), ""], object)[codes]
@@ -184,7 +199,7 @@ def _check_values(split, title, column, kind, skip_bad):
     codes, values = pd.factorize(column.astype(str))  # each different text is looked at once
     values = pd.Series(values, dtype=object)
     if kind == "date":
-        fits, wanted = are_dates(values), "dates as YYYY-MM-DD"
+        fits, wanted = dates.are_dates(values), "dates as YYYY-MM-DD"
         if split == "train" and values.str.match(r"\s*.{10}[T ][\d:.]*[1-9]").any():
             examples.log.warning("only the day of %r is read, not the time", title)
     else:
@@ -211,43 +226,6 @@ def in_words(values, kind):
     first = sorted(counts, key=counts.get, reverse=True)[:4]
     shown = ", ".join(f"{text[:30]!r} {counts[text]:,}" for text in first)
     return f"{len(counts):,} values: {shown}{', ...' * (len(counts) > 4)}{told}"
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class DateParts(keras.layers.Layer):
-    """Dates as ISO 8601 texts, string [B] → days since 1970, month and weekday (Monday is 0), float32 [B, 3].
-
-    What is no date becomes NaN.
-    """
-
-    names = ("days", "month", "weekday")
-
-    def call(self, texts):
-        is_date = tf.strings.regex_full_match(texts, ISO_DATE)
-        safe = tf.where(is_date, tf.strings.strip(texts), "1970-01-01")
-        year, month, day = (
-            tf.strings.to_number(tf.strings.substr(safe, start, length), tf.int32)
-            for start, length in ((0, 4), (5, 2), (8, 2))
-        )
-        # Hinnant, "chrono-compatible low-level date algorithms": years that begin in March end with the leap day.
-        early = month <= 2
-        year -= tf.cast(early, tf.int32)
-        era = year // 400
-        year_of_era = year - era * 400
-        day_of_year = (153 * (month + tf.where(early, 9, -3)) + 2) // 5 + day - 1
-        days = (
-            era * 146097
-            + year_of_era * 365
-            + year_of_era // 4
-            - year_of_era // 100
-            + day_of_year
-            - 719468
-        )
-        parts = tf.cast(tf.stack([days, month, (days + 3) % 7], -1), tf.float32)
-        return tf.where(is_date[:, None], parts, np.nan)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, 3)
 
 
 def encoder(info, inputs):
@@ -278,11 +256,11 @@ def encoder(info, inputs):
             continue
         parts = {column: (raw[column], inputs[column])}
         if kind == "date":
-            layer = DateParts(dtype="float32", name=f"{column}_date")
+            layer = dates.DateParts(dtype="float32", name=f"{column}_date")
             symbolic, known = layer(raw[column]), layer(tf.constant(inputs[column])).numpy()
             parts = {
                 f"{column}_{part}": (symbolic[:, i], known[:, i])
-                for i, part in enumerate(DateParts.names)
+                for i, part in enumerate(dates.DateParts.names)
             }
         for name, (x, known) in parts.items():
             step = _fill(name, x, known, features, values, encoded)
@@ -333,7 +311,7 @@ def check_raw(name, values, kind, has_gaps, style=None):
         name, kind: The column's name, and what training took it for.
         values: What the caller passed.
         has_gaps: Whether the model fills gaps in columns of numbers.
-        style: How numbers that are texts are written, a key of `readings.STYLES`.
+        style: How numbers that are texts are written, a key of `units.STYLES`, or dates, one of `dates.FORMS`.
     """
     if np.ma.is_masked(values):
         raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
@@ -343,7 +321,8 @@ def check_raw(name, values, kind, has_gaps, style=None):
         if not hasattr(values, "to_numpy"):
             values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values)))
         if kind == "date" and values.dtype.kind != "M":
-            _check_dates(name, values)
+            values = dates.as_iso(values, style) if style in dates.FORMS else values
+            _check_dates(name, values, style)
         return convert_column(name, values, kind)
     dtype = getattr(values, "dtype", np.dtype(object))
     if style and dtype.kind in "OUST":
@@ -367,11 +346,12 @@ def check_raw(name, values, kind, has_gaps, style=None):
     return numbers.finite(name, found)
 
 
-def _check_dates(name, column):
+def _check_dates(name, column, style):
     given = column.dropna()
-    wrong = given[~are_dates(given)]
+    wrong = given[~dates.are_dates(given)]
     if len(wrong):
+        also = f", or written as in training ({style})" if style in dates.FORMS else ""
         raise checks.InputError(
-            f"The column {name!r} must hold dates as YYYY-MM-DD, or nothing. Received {str(wrong.iloc[0])!r} in "
+            f"The column {name!r} must hold dates as YYYY-MM-DD{also}, or nothing. Received {str(wrong.iloc[0])!r} in "
             f"{wrong.index.name or 'row'} {wrong.index[0]}."
         )

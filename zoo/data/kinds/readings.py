@@ -10,100 +10,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.kinds import units
 from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
-# What stands for a missing number in a column whose other values are numbers; in a column of texts these are texts.
-GAPS = ("na", "n/a", "nan", "null", "none", "-", "--", "?", "#n/a")
-_PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-CODE = r"0\d+"  # 007 is a code, not 7
-_SIGNS = r"[€$£¥₹]|USD|EUR|GBP|CHF"
-_SPACE = "[ \u00a0\u202f'’]"
-# Name of a reading → what its values look like, its separators of thousands, its decimal sign, and how it is said.
-STYLES = {
-    "1,234.5": (r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
-    "1.234,5": (r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,\d+)?", ".", ",", "decimal commas"),
-    "1 234.5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
-    "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
-}  # fmt: skip
-# Forms of dates that people write, as `strptime` has them, besides those of ISO 8601.
-DATES = (
-    "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%b %d, %Y",
-    "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%b %Y", "%Y%m%d",
-)  # fmt: skip
-_EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"  # 9750, or 9.75
-
-
-class TwoReadings(checks.InputError):
-    """Numbers that can be read in two ways."""
-
-
-def bare(texts):
-    """Texts without spaces around them, and without a sign of a currency or per cent; and whether any had one."""
-    stripped = [text.strip() for text in texts]
-    cut = [re.sub(rf"\s*(?:{_SIGNS}|%)$", "", text) for text in stripped]
-    cut = [re.sub(rf"^([+-]?)(?:{_SIGNS})\s*", r"\1", text) for text in cut]
-    return cut, cut != stripped
-
-
-def number_style(texts, decimal=None):
-    """How some texts, all of which are numbers, are written.
-
-    Args:
-        texts: Different texts, none of them a gap.
-        decimal: `"."` or `","` where the caller says it.
-
-    Returns:
-        A key of `STYLES`, `"plain"`, or `None` where they are no numbers, or codes such as 007.
-
-    Raises:
-        InputError: They can be read in two ways.
-    """
-    if not all(any(map(str.isdigit, text)) for text in texts):
-        return None
-    texts, _ = bare(texts)
-    if not texts or any(re.fullmatch(CODE, text) for text in texts):
-        return None
-    if decimal != "," and all(re.fullmatch(_PLAIN, text) for text in texts):
-        return "plain"
-    fitting = [
-        name
-        for name, (pattern, _, sign, _) in STYLES.items()
-        if decimal in (None, sign) and all(re.fullmatch(pattern, text) for text in texts)
-    ]
-    if not fitting:
-        return None
-    both = {"1,234.5", "1.234,5"} <= set(fitting)
-    if both and all(re.fullmatch(_EITHER, t) for t in texts if "," in t):
-        raise TwoReadings(
-            f"{next(t for t in texts if ',' in t)!r} can be read in two ways: pass decimal='.' (--decimal .) where the comma "
-            "stands between thousands, decimal=',' where it begins the fraction."
-        )
-    return fitting[0]
-
-
-def to_numbers(texts, style):
-    """Texts as numbers of a style, float64; NaN for a gap and for what is no number of it."""
-    found = []
-    cut, _ = bare(texts)
-    for text in cut:
-        if style != "plain":
-            pattern, thousands, sign, _ = STYLES[style]
-            text = re.sub(f"[{thousands}]" if len(thousands) == 1 else thousands, "", text) if re.fullmatch(pattern, text) else ""  # fmt: skip
-            text = text.replace(sign, ".")
-        found.append(float(text) if re.fullmatch(_PLAIN, text) else np.nan)
-    return np.array(found, "float64")
-
-
-def is_gap(text):
-    """Whether a text stands for a missing number beside numbers."""
-    return text.strip().lower() in GAPS
-
 
 def typed(
-    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False
-):
+    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False, is_label=False
+):  # fmt: skip
     """A DataFrame's column of texts as what it holds: numbers where all values are numbers, otherwise texts.
 
     Args:
@@ -115,6 +30,7 @@ def typed(
         skip_bad: Count what is no number in a column of numbers as missing.
         style: How the training table's column is written, where that is known.
         is_text: Whether the values are texts whatever they look like.
+        is_label: Whether the values may be names of classes.
 
     Returns:
         The column, and its style; `None` for texts.
@@ -122,7 +38,7 @@ def typed(
     import pandas as pd
 
     if column.dtype.kind in "iuf":
-        codes = [float(text) for text in missing if re.fullmatch(_PLAIN, text)]
+        codes = [float(text) for text in missing if re.fullmatch(units.PLAIN, text)]
         used = "plain" if quoted_in and not is_text else None  # of a file
         return (column.mask(column.isin(codes)) if codes else column), used
     if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
@@ -132,62 +48,128 @@ def typed(
     codes, texts = pd.factorize(column)  # -1: missing already
     texts = [str(text) for text in texts]
     gaps = [text.strip() == "" or text.strip() in missing for text in texts]
-    beside = [t for t, gap in zip(texts, gaps) if not gap and not is_gap(t)]
-    found = style
+    beside = [t for t, gap in zip(texts, gaps) if not gap and not units.is_gap(t)]
     if style is None and not is_text:
         try:
-            found = number_style(beside, decimal) or _usual_style(
-                column, codes, texts, beside, skip_bad
-            )
-        except TwoReadings as error:
-            if quoted_in != ",":
-                raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
-            found = "1,234.5"
-    if found is None:
-        if not any(gaps):
-            return column, None
+            style, is_new = _style_of(column, beside, decimal, quoted_in, skip_bad, is_label), True
+        except units.MixedUnits as error:
+            if not (skip_bad or is_label):
+                raise _odd(
+                    column, error.texts, "numbers of different units: write all in one"
+                ) from None
+            style, is_new = None, True
+            if skip_bad and not is_label:
+                kept = units.of_most(column.dropna()).reindex(column.index, fill_value=False)
+                return typed(
+                    column.where(kept), missing=missing, decimal=decimal, quoted_in=quoted_in
+                )
+    else:
+        is_new = False
+    if style is None:
         values = [None if gap else text for text, gap in zip(texts, gaps)]
         values = np.array([*values, None], object)[codes]
         return pd.Series(values, column.index, object, column.name), None
-    values = np.append(np.where(gaps, np.nan, to_numbers(texts, found)), np.nan)
-    is_said = [gap or is_gap(text) for text, gap in zip(texts, gaps)]
-    wrong = np.flatnonzero(np.isnan(values[:-1]) & ~np.array(is_said, bool))
-    if style and len(wrong):  # a later table
-        if style == "plain" or skip_bad:
+    values = np.append(np.where(gaps, np.nan, units.to_numbers(texts, style)), np.nan)
+    is_said = [gap or units.is_gap(text) for text, gap in zip(texts, gaps)]
+    wrong = [t for t, v, said in zip(texts, values, is_said) if np.isnan(v) and not said]
+    base = units.split_style(style)[0]
+    if not is_new and (wrong or _other_than_trained(beside, style)):
+        if wrong and (base == "plain" or skip_bad):
             return column, None  # told of, with its line, where it is converted
-        row = column.index[int(np.flatnonzero(codes == wrong[0])[0])]
-        raise checks.InputError(
-            f"The column {str(column.name)!r} was learned from numbers with {STYLES[style][3]}; {texts[wrong[0]]!r} in "
-            f"{column.index.name or 'row'} {row} is not written so."
+        raise _not_as_trained(
+            column, wrong[0] if wrong else _other_than_trained(beside, style), style
         )
     numbers = pd.Series(values[codes], column.index, "float64", column.name)
-    is_whole = not numbers.isna().any() and (numbers == np.round(numbers)).all()
-    if found == "plain":  # 2.0 is no whole number on purpose
-        is_whole = is_whole and all(re.fullmatch(r"\s*[+-]?\d{1,15}\s*", text) for text in texts)
-    return (numbers.astype("int64") if is_whole else numbers), found
+    are_whole = (numbers.dropna() == np.round(numbers.dropna())).all()
+    is_whole = are_whole and not numbers.isna().any()
+    if base == "plain":  # 2.0 is no whole number on purpose
+        is_whole = is_whole and all(
+            re.fullmatch(r"[+-]?\d{1,15}", core) for core in units.bare(texts)[0]
+        )
+    style = f"{style}; whole" if is_new and are_whole else style
+    return (numbers.astype("int64") if is_whole else numbers), style
 
 
-def _usual_style(column, codes, texts, beside, skip_bad):
+def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label):
+    """The style, with its unit, of a training table's column of texts; `None` where they are no numbers."""
+    try:
+        style = units.number_style(beside, decimal) or _usual_style(column, beside, skip_bad)
+    except units.TwoReadings as error:
+        if quoted_in != ",":
+            raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
+        style = "1,234.5"
+    if style is None:
+        odd = units.in_parentheses(beside)
+        if odd and not (is_label or skip_bad):
+            raise _odd(column, (odd,), "numbers, some in parentheses: write a minus as in -5")
+        return None
+    numbers = units.to_numbers(beside, style)
+    unit = units.common_unit([t for t, number in zip(beside, numbers) if number == number])
+    if is_label and unit not in ("", "%", *units.CURRENCIES.values()):
+        return None  # the names of classes, such as 3 stars
+    return f"{style}; {unit}" if unit else style
+
+
+def _not_as_trained(column, text, style):
+    base, unit, _ = units.split_style(style)
+    how = "plain numbers" if base == "plain" else f"numbers with {units.STYLES[base][3]}"
+    return checks.InputError(
+        f"The column {str(column.name)!r} was learned from {how}{unit and f' in {unit}'}; {text!r} in {_place(column, text)} is "
+        "not written so, and could mean another number."
+    )
+
+
+def _odd(column, texts, what):
+    title = str(column.name)
+    where = ", ".join(f"{text!r} in {_place(column, text)}" for text in texts)
+    return checks.InputError(
+        f"The column {title!r} holds {what}. Received {where}. Where they are no numbers, pass kinds={{{title!r}: 'category'}} "
+        f"(--kinds {title}=category)."
+    )
+
+
+def _place(column, text):
+    """What a message calls the first row that holds a text."""
+    return f"{column.index.name or 'row'} {column.index[int(np.argmax((column == text).to_numpy(bool, na_value=False)))]}"
+
+
+def _other_than_trained(texts, style):
+    """The first text of a later table that could mean another number than one of the training table's style; `None` for none."""
+    base, unit, is_whole = units.split_style(style)
+    sign = "." if base == "plain" else units.STYLES[base][2]
+    for text in texts:
+        core, own = units.taken_apart(text)
+        is_price = {unit, own} <= {"", *units.CURRENCIES.values()} and "" in (unit, own)
+        if own != unit and not is_price:
+            return text
+        if is_whole and re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}[{sign}]\d{{3}}", core):
+            return text  # 9.750, which is 9750 where points stand between thousands
+    return None
+
+
+def _usual_style(column, beside, skip_bad):
     """The style of most values of a column that has others, too; `None` for a column that is one of texts, or of plain numbers.
 
     Raises:
         InputError: Most values are numbers that are not written plainly, and some are none.
     """
-    counts = dict(zip(texts, np.bincount(codes[codes >= 0], minlength=len(texts))))
+    counts = column.value_counts()
     total = sum(counts[text] for text in beside)
-    for name, (pattern, *_) in STYLES.items():
-        fitting = {t for t, core in zip(beside, bare(beside)[0]) if re.fullmatch(pattern, core)}
+    for name, (pattern, *_) in units.STYLES.items():
+        apart = {text: units.taken_apart(text) for text in beside}
+        fitting = {t for t, (core, unit) in apart.items() if unit in ("", *units.UNITS) and re.fullmatch(pattern, core)}  # fmt: skip
         if sum(counts[text] for text in fitting) <= total / 2:
             continue
-        if all(re.fullmatch(_PLAIN, text.strip()) for text in fitting):
+        if all(re.fullmatch(units.PLAIN, text.strip()) for text in fitting):
             return None
-        wrong = next(text for text in beside if text not in fitting)
+        wrong = next((text for text in beside if text not in fitting), None)
+        if wrong is None:
+            return None
         if skip_bad:
             return name
-        row = column.index[int(np.flatnonzero(codes == texts.index(wrong))[0])]
         raise checks.InputError(
             f"The column {str(column.name)!r} holds numbers such as {next(iter(fitting))!r}, but {len(beside) - len(fitting)} values "
-            f"are none, first {wrong!r} in {column.index.name or 'row'} {row}: mend them, say missing=({wrong!r},) (--missing) where "
+            f"are none, first {wrong!r} in {_place(column, wrong)}: mend them, say missing=({wrong!r},) (--missing) where "
             "they are gaps, or pass skip_bad (--skip-bad) to count them as missing."
         )
     return None
@@ -198,17 +180,19 @@ class CleanTexts(keras.layers.Layer):
     """Brings the texts of a category to the form that training knows, string [B] → string [B].
 
     Spaces at the ends go always. 3.0 is 3 where all categories are whole numbers, and True is true where all are yes or no.
+    7 is 007 where all categories are codes of three digits: spreadsheets leave the zeros out.
 
     Args:
         whole: Whether a fraction of 0 goes.
         lower: Whether capitals go.
+        digits: How many digits all categories have, some of which begin with 0; `None` for others.
     """
 
     WORDS = {"true", "false", "yes", "no", "t", "f", "y", "n", "on", "off"}
 
-    def __init__(self, whole=False, lower=False, **kwargs):
+    def __init__(self, whole=False, lower=False, digits=None, **kwargs):
         super().__init__(**kwargs)
-        self.whole, self.lower = whole, lower
+        self.whole, self.lower, self.digits = whole, lower, digits
 
     @classmethod
     def for_texts(cls, texts, **kwargs):
@@ -216,66 +200,60 @@ class CleanTexts(keras.layers.Layer):
         found = {text.strip() for text in set(texts.tolist())} - {""}
         lower = {text.lower() for text in found} <= cls.WORDS
         whole = bool(found) and all(re.fullmatch(r"[+-]?\d+(\.0+)?", text) for text in found)
-        return cls(whole, lower, dtype="string", **kwargs)
+        widths = {len(text) for text in found}
+        is_padded = (
+            len(widths) == 1 and all(map(str.isdecimal, found)) and any(t[0] == "0" for t in found)
+        )
+        return cls(whole, lower, *(widths if is_padded else ()), dtype="string", **kwargs)
 
     def call(self, texts):
         texts = tf.strings.strip(texts)
         if self.whole:
             texts = tf.strings.regex_replace(texts, r"^([+-]?\d+)\.0+$", r"\1")
+        if self.digits:
+            is_short = tf.strings.regex_full_match(texts, rf"\d{{1,{self.digits}}}")
+            padded = tf.strings.join([tf.constant("0" * self.digits), texts])
+            padded = tf.strings.substr(
+                tf.where(is_short, padded, "0" * self.digits), -self.digits, self.digits
+            )
+            texts = tf.where(is_short, padded, texts)
         return tf.strings.lower(texts) if self.lower else texts
 
     def compute_output_spec(self, texts):
         return keras.KerasTensor(texts.shape, "string")
 
     def get_config(self):
-        return super().get_config() | {"whole": self.whole, "lower": self.lower}
-
-
-def moments(column):
-    """The times that a column of dates can mean, each a `DatetimeIndex` in UTC without a zone; none for another column.
-
-    A column of texts is one of dates where all are there and of one form; 03/04/2023 is of two.
-    """
-    import pandas as pd
-
-    if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
-        return [pd.DatetimeIndex(pd.to_datetime(column, utc=True)).tz_localize(None)]
-    present = column.dropna()
-    if (
-        column.dtype.kind in "iufbmc"
-        or not len(present)
-        or not present.map(lambda v: isinstance(v, str)).all()
-    ):
-        return []
-    first, found = present.iloc[0].strip(), []
-    if not re.match(r"\w", first) or not re.search(r"\d", first) or len(first) > 40:
-        return []
-    for form in ("ISO8601", *DATES) if re.match(r"\s*\d{4}-", first) else DATES:
-        # The first one says at once of most columns that they are none.
-        if pd.notna(pd.to_datetime(first, format=form, errors="coerce", utc=True)):
-            read = pd.to_datetime(column.str.strip(), format=form, errors="coerce", utc=True)
-            if read[present.index].notna().all():
-                found.append(pd.DatetimeIndex(read).tz_localize(None))
-                if form == "ISO8601":
-                    break
-    return found
+        return super().get_config() | {
+            "whole": self.whole,
+            "lower": self.lower,
+            "digits": self.digits,
+        }
 
 
 def say(title, column, style, texts):
     """One line of the log for a column that is read otherwise than as plain numbers."""
+    base, unit, _ = units.split_style(style)
     parts = []
-    if style not in (None, "plain"):
-        parts.append(f"numbers with {STYLES[style][3]}, {column.notna().sum()} values")
-    if style and (signs := [t for t in texts[:1] if bare([t])[1]]):
-        parts.append(f"signs as in {signs[0].strip()!r} are left out")
-    if style and (gaps := sorted({t.strip() for t in texts if is_gap(t)})):
+    if base != "plain":
+        parts.append(f"numbers with {units.STYLES[base][3]}, {column.notna().sum()} values")
+    if unit and (signs := [t for t in texts if units.taken_apart(t)[1]]):
+        parts.append(f"the unit is left out, as in {signs[0].strip()!r}")
+    if gaps := sorted({t.strip() for t in texts if units.is_gap(t)}):
         parts.append(f"{', '.join(map(repr, gaps))} counted as missing")
     if parts:
         log.info("%s: %s", title, "; ".join(parts))
 
 
 def typed_frame(
-    frame, *, styles=None, texts=(), missing=(), decimal=None, quoted_in=None, skip_bad=False
+    frame,
+    *,
+    styles=None,
+    texts=(),
+    labels=(),
+    missing=(),
+    decimal=None,
+    quoted_in=None,
+    skip_bad=False,
 ):
     """A DataFrame whose columns of texts are read; and how each one is written, by its title, where it is one of numbers.
 
@@ -283,6 +261,7 @@ def typed_frame(
         frame: The DataFrame.
         styles: Title → style, of the training table; `None` for the training table itself.
         texts: Titles of columns that hold texts whatever they look like.
+        labels: Titles of columns that may hold names of classes.
         missing, decimal, quoted_in, skip_bad: As in `typed`.
     """
     found, columns = {}, {}
@@ -293,15 +272,16 @@ def typed_frame(
         is_text = title in texts
         columns[title], used = typed(
             frame[title], missing=missing, decimal=decimal, quoted_in=quoted_in, skip_bad=skip_bad, style=style,
-            is_text=is_text,
+            is_text=is_text, is_label=title in labels,
         )  # fmt: skip
         if used:
             found[title] = used
             if styles is None and frame[title].dtype.kind not in "iuf":
                 texts_there = frame[title].dropna().astype(str).unique().tolist()
                 say(title, columns[title], used, texts_there)
-    if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(found.values()):
-        _check_dots(frame, [title for title, style in found.items() if style == "plain"])
+    bases = {title: units.split_style(style)[0] for title, style in found.items()}
+    if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(bases.values()):
+        _check_dots(frame, [title for title, base in bases.items() if base == "plain"])
     return type(frame)(columns, index=frame.index), found
 
 
@@ -312,7 +292,7 @@ def _check_dots(frame, titles):
             text for text in frame[title].dropna().astype(str).str.strip().unique() if "." in text
         ]
         if dotted and all(
-            re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) for text in bare(dotted)[0]
+            re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) for text in units.bare(dotted)[0]
         ):
             raise checks.InputError(
                 f"The column {str(title)!r}: {dotted[0]!r} can be read in two ways, as other columns have decimal commas: pass "

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from zoo.data import examples
 from zoo.data.kinds import columns as tables
-from zoo.data.kinds import numbers, readings
+from zoo.data.kinds import dates, numbers, time_order
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -50,7 +50,7 @@ def read(data, options, name="your data"):
             f"A window of {window} steps does not hold the step one season ({season}) ago, which forecasts are "
             f"compared with: pass window={season + 1} or more."
         )
-    titles, values, row_name = _columns(data, options)
+    titles, values, row_name, forms = _columns(data, options)
     least = window + 10 * horizon  # leaves some examples for each split
     if len(values) < least:
         raise checks.InputError(
@@ -72,6 +72,7 @@ def read(data, options, name="your data"):
         columns=tuple(titles),
         horizon=horizon,
         season=season,
+        styles=forms,
     )
     return info, windows(values.astype("float32"), window, horizon)
 
@@ -100,89 +101,10 @@ def pieces(data):
     return found
 
 
-def in_time_order(frame):
-    """Brings a table whose newest row comes first into the order of time, and finds its dates.
-
-    Args:
-        frame: A DataFrame; dates may be in columns, also as texts of a common form (`readings.DATES`), or in its index.
-
-    Returns:
-        The DataFrame, and the titles of its columns of dates.
-
-    Raises:
-        InputError: Dates neither rise nor fall from row to row, or one is missing. Warns where steps are missing.
-    """
-    import pandas as pd
-
-    times = {title: readings.moments(frame[title]) for title in frame.columns}
-    for title in frame.columns:
-        if not times[title] and _looks_like_dates(frame[title]):
-            raise checks.InputError(
-                f"The dates of the column {str(title)!r} cannot be read: one is in no calendar, or they are of several forms."
-            )
-    times = {title: found for title, found in times.items() if found}
-    titles = list(times)
-    if isinstance(frame.index, (pd.PeriodIndex, pd.DatetimeIndex)):
-        index = frame.index
-        index = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
-        times[None] = [pd.DatetimeIndex(index.tz_localize(None))]
-    falls = []
-    for title, found in times.items():
-        where = "of the index" if title is None else f"of the column {str(title)!r}"
-        for moments in found:
-            if moments.isna().any():
-                row = frame.index[int(np.argmax(moments.isna()))]
-                raise checks.InputError(
-                    f"The date {where} is missing in {_row(frame, row)}: fill it in."
-                )
-        # 03/04/2023 can be read in two ways: that counts in which the dates go one way.
-        steps = [np.diff(moments.to_numpy("datetime64[ns]").astype("int64")) for moments in found]
-        steps.sort(key=lambda each: ((each > 0).all(), (each < 0).all()), reverse=True)
-        falls.append(bool(len(steps[0])) and (steps[0] < 0).all())
-        forward = -steps[0] if falls[-1] else steps[0]
-        if (forward <= 0).any():
-            row = frame.index[int(np.argmax(forward <= 0)) + 1]
-            raise checks.InputError(
-                f"The dates {where} do not rise, first in {_row(frame, row)}: sort the rows by time, and pass one series "
-                "at a time."
-            )
-        if len(forward) and forward.max() > 1.5 * np.median(forward):
-            row = frame.index[int(np.argmax(forward)) + 1]
-            examples.log.warning(
-                "dates %s: before %s steps are missing; rows are taken as equally far apart",
-                where, _row(frame, row),
-            )  # fmt: skip
-    for title in frame.columns if not times else ():
-        steps = np.diff(frame[title]) if tables.is_numeric(frame[title]) else np.zeros(1)
-        if len(steps) and steps[0] < 0 and (steps == steps[0]).all():
-            examples.log.warning(
-                "%r falls by %g from row to row, as time does where the newest row comes first: rows are taken as they stand, the "
-                "oldest first", str(title), -steps[0],
-            )  # fmt: skip
-    if len(set(falls)) > 1:
-        raise checks.InputError(
-            "Some dates of the table rise and others fall: leave one of them out."
-        )
-    if falls and falls[0]:
-        examples.log.info(
-            "dates: the newest row comes first, so the rows are read from the last one on"
-        )
-        return frame.iloc[::-1], titles
-    return frame, titles
-
-
-def _looks_like_dates(column):
-    texts = column.dropna()
-    is_text = not tables.is_numeric(column) and len(texts) > 0
-    return is_text and texts.astype(str).str.fullmatch(tables.ISO_DATE).all()
-
-
-def _row(frame, label):
-    return f"{frame.index.name or 'row'} {label}"
-
-
 def _columns(data, options):
-    """The titles of the columns of numbers, the one to forecast first; their values, float64 `[T, C]`; what row i is called."""
+    """The titles of the columns of numbers, the one to forecast first; their values, float64 `[T, C]`; what row i is called; and the
+    form of each column of dates, by its name.
+    """
     if hasattr(data, "to_pandas"):
         data = data.to_pandas()
     if hasattr(data, "to_frame") and not hasattr(data, "columns"):  # a pandas Series
@@ -195,9 +117,10 @@ def _columns(data, options):
     targets = list(options.target)
     for title in (*targets, *options.columns):
         checks.one_of("column of the series", title, list(frame.columns))
-    frame, dates = in_time_order(frame)
-    rest = frame.drop(columns=[*dates, *targets])
-    kinds = tables.column_kinds(rest) if len(rest.columns) else {}
+    learned = (*targets, *options.columns)
+    frame, when = time_order.in_time_order(frame, learned=learned, order=options.dates)
+    rest = frame.drop(columns=[*when, *targets])
+    kinds = tables.column_kinds(rest, least=0)
     numbers = [title for title, kind in kinds.items() if kind == "number"]
     if not targets and len(numbers) == 1:
         targets = numbers
@@ -221,7 +144,9 @@ def _columns(data, options):
         pd.to_numeric(frame[title], errors="coerce").to_numpy("float64", na_value=np.nan)
         for title in titles
     ]
-    return names, np.stack(values, -1), lambda i: _row(frame, frame.index[i])
+    forms = {examples.column_name(title): form for title, form in when.items()}
+    forms = {name: form for name, form in forms.items() if form in dates.FORMS}
+    return names, np.stack(values, -1), lambda i: time_order.place(frame, frame.index[i]), forms
 
 
 def _array_columns(data, options):
@@ -245,7 +170,7 @@ def _array_columns(data, options):
         )
     values = values.reshape(len(values), -1)
     titles = ["value", *(f"value_{i}" for i in range(1, values.shape[1]))]
-    return titles, values, "step {}".format
+    return titles, values, "step {}".format, {}
 
 
 def _check_values(titles, values, row_name, season, name):
@@ -297,7 +222,8 @@ def is_one(values, card):
 def _columns_of_model(frame, card):
     """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
     named = frame.rename(columns=lambda title: examples.column_name(str(title)))
-    named, _ = in_time_order(named)
+    forms = {name: form for name, form in (card.readings or {}).items() if form in dates.FORMS}
+    named, _ = time_order.in_time_order(named, learned=card.columns, forms=forms)
     for column in card.columns:
         checks.one_of("column of the model", column, list(named.columns))
     values = [tables.convert_column(name, named[name], "number") for name in card.columns]

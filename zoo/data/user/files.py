@@ -155,9 +155,7 @@ def read_csv(path, content=None, *, texts=None):
         ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise checks.InputError(f"{path} is no CSV table: {str(error).strip()}") from error
-    frame.index += (
-        skipped + 1
-    )  # the number of the line in the file, where no value goes over several
+    frame.index = _lines(content, separator, skipped, len(frame))
     frame = frame[[i for i, title in enumerate(titles) if title is not None]]
     frame.columns = [title for title in titles if title is not None]
     return frame.rename_axis("line"), separator  # messages then say "line 7"
@@ -216,6 +214,21 @@ def _cells(content, separator, skipped, titles, texts):
     if again:
         frame[again] = pd.read_csv(io.BytesIO(content), dtype=str, usecols=again, **form)
     return frame
+
+
+def _lines(content, separator, skipped, count):
+    """The line of the file that each of `count` rows begins in: values may go over several lines, and empty ones are no rows."""
+    if content.rstrip(b"\r\n").count(b"\n") + 1 - skipped == count:
+        return range(skipped + 1, skipped + 1 + count)
+    lines = io.StringIO(content.decode("utf-8"), newline="")
+    for _ in range(skipped):
+        next(lines)
+    rows, found, first = csv.reader(lines, delimiter=separator), [], skipped + 1
+    for row in rows:
+        if row and (len(row) > 1 or row[0].strip()):
+            found.append(first)
+        first = skipped + rows.line_num + 1
+    return found if len(found) == count else range(skipped + 1, skipped + 1 + count)
 
 
 def _header(path, text):

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples, kinds
-from zoo.data.kinds import readings, series
+from zoo.data import carving, examples, kinds
+from zoo.data.kinds import dates, readings, series
 from zoo.data.user import oddities, targets
 from zoo.models import checks
 from zoo.tasks import task
@@ -36,23 +36,29 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             raise checks.InputError(
                 "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
             )
-        data, styles = _typed(data, options, separator)
+        data, styles = _typed(data, options, separator, has_dates=False)
         info, held = series.read(data, options, name)
         styles = {column: styles[column] for column in info.columns if column in styles}
-        return dataclasses.replace(info, styles=styles), {"train": held}
+        return dataclasses.replace(info, styles=info.styles | styles), {"train": held}
     data, styles = _typed(data, options, separator)
     validation, test = (_typed(p, options, separator, styles)[0] for p in (validation, test))
     given = {"train": data, "validation": validation, "test": test}
     if row and row.targets == "none":
         given = {split: _without_targets(part) for split, part in given.items()}
+    by, group = _split_by(data, options)
     parts = {
-        split: _part(split, part, options) for split, part in given.items() if part is not None
+        split: _part(split, part, options, group)
+        for split, part in given.items()
+        if part is not None
     }
+    parts["train"].by = by
     for part in parts.values():
         part.y = targets.plain(part.y)
         problems = targets.problems(part.y)
         if not part.is_frame:
             problems |= kinds.recognise(part.x).problems(part)
+        if part.by is not None:
+            problems |= {f"its {options.split_by!r} is missing": carving.is_missing(part.by)}
         part.drop(problems, options.skip_bad)
     train = parts["train"]
     if not train.is_frame and (options.target or options.columns):
@@ -70,8 +76,12 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         column: style for column, style in styles.items() if column in described.get("columns", ())
     }
     info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
+    if train.by is not None:
+        info = dataclasses.replace(info, split=carving.told(train.by, options.split_by))
+    elif train.is_frame and "test" not in parts:
+        carving.warn_of_chance(data.drop(columns=list(options.target)))
     splits = {
-        split: examples.Arrays(convert(part), convert_targets(part))
+        split: examples.Arrays(convert(part), convert_targets(part), part.by)
         for split, part in parts.items()
     }
     if info.columns and row.targets == "class":
@@ -80,21 +90,49 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     return info, splits
 
 
-def _typed(data, options, separator, styles=None):
-    """A DataFrame whose columns of texts are read, and column → style of its numbers; other data as they are."""
+def _typed(data, options, separator, styles=None, has_dates=True):
+    """A DataFrame whose columns of texts are read, and column → style of its numbers and dates; other data as they are.
+
+    Args:
+        data, options, separator: As in `read`.
+        styles: Those of the training table, for a later one.
+        has_dates: Whether dates are read; those of a series are read where its order is found.
+    """
     if not (hasattr(data, "columns") and hasattr(data, "iloc")):
         return data, {}
     frame = data.rename(columns=str)
     names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
     is_later = styles is not None
     known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
-    texts = [title for title, style in (known or {}).items() if style is None]
+    texts = [
+        title for title, style in (known or {}).items() if style is None or style in dates.FORMS
+    ]
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
+    unread = _unread(frame, options) if has_dates else []
     found, used = readings.typed_frame(
-        frame, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator,
-        skip_bad=options.skip_bad,
+        frame.drop(columns=unread), styles=known, texts=texts, missing=options.missing, decimal=options.decimal,
+        quoted_in=separator, skip_bad=options.skip_bad, labels=_labels(options),
     )  # fmt: skip
+    if has_dates:
+        others = [*options.target, *(t for t, kind in options.kinds.items() if kind != "date")]
+        found, forms = dates.read_frame(
+            found, styles=known, order=options.dates, texts=others, skip_bad=options.skip_bad
+        )
+        used |= forms
+    found = found.assign(**{title: frame[title] for title in unread})[list(frame.columns)]
     return found, {names[title]: style for title, style in used.items()}
+
+
+def _labels(options):
+    """Titles of the targets, unless they are numbers for sure."""
+    is_number = options.task and task(options.task).targets in ("number", "steps")
+    return () if is_number else options.target
+
+
+def _unread(frame, options):
+    """Titles of columns that are not asked for, and so not read: they may hold anything."""
+    wanted = {*options.columns, *options.target, options.split_by}
+    return [title for title in frame.columns if options.columns and title not in wanted]
 
 
 def _without_targets(part):
@@ -102,13 +140,28 @@ def _without_targets(part):
     return (part, np.zeros(len(part), "int64")) if isinstance(part, np.ndarray) else part
 
 
-def _part(split, data, options):
+def _split_by(frame, options):
+    """What a training table is split by, and the title of its column where it only tells groups apart; `None` without one."""
+    title = options.split_by
+    if not title or not (hasattr(frame, "columns") and hasattr(frame, "iloc")):
+        return None, None
+    checks.one_of("column in split_by", title, list(frame.columns))
+    if title in options.target:
+        raise checks.InputError(f"split_by={title!r} is the target: name another column.")
+    by = carving.split_column(frame[title])
+    is_learned = carving.is_order(by) or title in options.columns
+    more = "" if is_learned else "; it is not learned from, unless columns name it"
+    examples.log.info("rows are %s%s", carving.told(by, title), more)
+    return by, None if is_learned else title
+
+
+def _part(split, data, options, group=None):
     if isinstance(data, examples.Part):
         return data
     if isinstance(data, tf.data.Dataset):
         return examples.Part(split, *_read_dataset(split, data), lambda i: f"example {i}")
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        x, y = _read_frame(split, data.rename(columns=str), options)
+        x, y = _read_frame(split, data.rename(columns=str), options, group)
         return examples.Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = (_array(split, part) for part in data)
@@ -177,14 +230,14 @@ def _is_batched(split, x, y):
     return sizes == (None, None)
 
 
-def _read_frame(split, frame, options):
-    """Returns the columns to learn from as a DataFrame, and the targets as an array."""
+def _read_frame(split, frame, options, group):
+    """Returns the columns to learn from, without that of groups, as a DataFrame, and the targets as an array."""
     columns, named = options.columns, targets.titles_of(split, frame, options.target)
     for column in columns:
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
     if len(frame) == 0:
         raise checks.InputError(f"The {split} table has no rows.")
-    wanted = list(columns) if columns else [c for c in frame.columns if c not in named]
+    wanted = list(columns) if columns else [c for c in frame.columns if c not in (*named, group)]
     if any(t in wanted for t in named):
         raise checks.InputError(
             f"The target {options.target!r} is among the columns to learn from."

@@ -1,0 +1,271 @@
+"""The order of time: which columns of a table tell when its rows were, and that the rows follow each other."""
+
+import dataclasses
+import itertools
+import re
+
+import numpy as np
+
+from zoo.data import examples
+from zoo.data.kinds import dates as forms_of_dates
+from zoo.models import checks
+
+HOUR = 3_600_000_000  # microseconds
+PARTS = ("year", "month", "day", "hour", "minute")  # columns that are a date together
+MOST_SERIES = 1000  # below each other in one table
+
+
+@dataclasses.dataclass
+class When:
+    """A column that tells when, or several together.
+
+    Attributes:
+        titles: The columns' titles; none for the index.
+        readings: Form → the times of the rows, `datetime64[us]`; 03/04/2023 has two.
+    """
+
+    titles: list
+    readings: dict
+
+    @property
+    def where(self):
+        """What a message says after "the dates"."""
+        if not self.titles:
+            return "of the index"
+        column = "column" if len(self.titles) == 1 else "columns"
+        return f"of the {column} {', '.join(repr(str(title)) for title in self.titles)}"
+
+
+def in_time_order(frame, *, learned=(), order=None, forms=None):
+    """Brings a table whose newest row comes first into the order of time, and finds its dates.
+
+    Args:
+        frame: A DataFrame; dates may be in columns, also as texts of a common form (`dates.FORMS`), or in its index.
+        learned: Titles of columns that hold what is learned, and so no times.
+        order: `"day-first"` or `"month-first"` where the caller says how 03/04/2023 is meant.
+        forms: Title → form, of the training table, where that is known.
+
+    Returns:
+        The DataFrame, and for each title of a column that tells when its form, or `""`.
+
+    Raises:
+        InputError: Dates cannot be read, or neither rise nor fall from row to row, or one is missing. Warns where steps are missing.
+    """
+    found = _all_when(frame, learned, order, forms or {})
+    falls = [_falls(when, frame) for when in found]
+    if not found:
+        _warn_of_numbers_that_fall(frame)
+    if len(set(falls)) > 1:
+        raise checks.InputError(
+            "Some dates of the table rise and others fall: leave one of them out."
+        )
+    told = {t: form if len(w.titles) == 1 else "" for w in found for t in w.titles for form in w.readings}  # fmt: skip
+    if falls and falls[0]:
+        examples.log.info(
+            "dates: the newest row comes first, so the rows are read from the last one on"
+        )
+        return frame.iloc[::-1], told
+    return frame, told
+
+
+def _all_when(frame, learned, order, forms):
+    import pandas as pd
+
+    others = [title for title in frame.columns if title not in learned]
+    found = []
+    for title in others:
+        readings = forms_of_dates.moments(frame[title], order, forms.get(title))
+        if readings:
+            found.append(When([title], readings))
+        elif _looks_like_dates(frame[title]):
+            given = frame[title].dropna().drop_duplicates()
+            ways = [
+                forms_of_dates.parsed(given, form)[0] for form in forms_of_dates.forms(given[:1])
+            ]
+            unread = given[np.all([np.isnat(times) for times in ways], 0)] if ways else given
+            other = (unread if len(unread) else given).iloc[0]
+            row = frame.index[frame[title] == other][0]
+            raise checks.InputError(
+                f"The dates of the column {str(title)!r} cannot be read, such as {other!r} in {place(frame, row)}: one is in no "
+                "calendar, or they are of several forms, or of none that is known.\nWrite them as 2023-01-05, or leave the column out."
+            )
+    found = _with_parts(frame[others], found)
+    index = frame.index
+    if isinstance(index, (pd.PeriodIndex, pd.DatetimeIndex)):
+        index = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
+        index = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
+        found.append(When([], {forms_of_dates.ISO: index.to_numpy("datetime64[us]")}))
+    return [_with_clock(when, frame[others]) for when in found]
+
+
+def _looks_like_dates(column):
+    """Whether a column of texts tells when, though nobody can read it: almost all differ, and hold years or have such a title."""
+    given = column.dropna()
+    if not len(given) or not given.map(lambda v: isinstance(v, str)).all():
+        return False
+    texts = given.astype(str)
+    if texts.str.fullmatch(forms_of_dates.ISO_DATE).all():
+        return True
+    has_digits = texts.str.contains(r"\d").mean() > 0.9 and texts.nunique() > len(texts) / 2
+    is_named = forms_of_dates.NAMED.search(str(column.name)) is not None
+    is_clock = texts.str.fullmatch(_clock()).all()
+    return bool(has_digits and not is_clock and (is_named or texts.str.contains(r"\b(?:19|20)\d\d\b").mean() > 0.9))  # fmt: skip
+
+
+def _clock():
+    return rf"(?i)\s*{forms_of_dates.CLOCK}\s*"
+
+
+def _with_parts(frame, found):
+    """Columns of years, months, days and hours as one date, where none is written out."""
+    import pandas as pd
+
+    by_name = {str(title).strip().lower(): title for title in frame.columns}
+    titles = [by_name[part] for part in itertools.takewhile(by_name.__contains__, PARTS)]
+    if len(titles) < 2 or any(set(when.titles) - set(titles) for when in found):
+        return found
+    values = frame[titles].apply(pd.to_numeric, errors="coerce").set_axis(PARTS[: len(titles)], axis=1)  # fmt: skip
+    times = pd.to_datetime(values.assign(day=values.get("day", 1)), errors="coerce")
+    if times.isna().any():
+        return found
+    examples.log.info("dates: %s together say when each row was", ", ".join(map(repr, titles)))
+    return [When(titles, {"": times.to_numpy("datetime64[us]")})]
+
+
+def _with_clock(when, frame):
+    """Adds the time of day that a column of its own holds, where days alone do not tell the rows apart."""
+    import pandas as pd
+
+    times = next(iter(when.readings.values()))
+    known = times[~np.isnat(times)]
+    is_days = (known == known.astype("datetime64[D]")).all()
+    if not when.titles or not is_days or len(np.unique(known)) == len(known):
+        return when
+    for title in frame.columns:
+        column = frame[title]
+        if title in when.titles:
+            continue
+        texts = column.astype(str)
+        if column.notna().all() and texts.str.fullmatch(_clock()).all():
+            clock, _ = forms_of_dates.parsed("1970-01-01 " + texts.str.strip(), forms_of_dates.ISO)
+        elif re.fullmatch(r"(?i)\s*(?:hour|hr|stunde)s?\s*", str(title)) and column.dtype.kind in "iu" and column.between(0, 24).all():  # fmt: skip
+            clock = pd.to_datetime(column * 3600, unit="s").to_numpy("datetime64[us]")
+        else:
+            continue
+        examples.log.info("dates: %r holds the time of day of %r", str(title), str(when.titles[0]))
+        clock = clock - np.datetime64(0, "us")
+        readings = {form: times + clock for form, times in when.readings.items()}
+        return When([*when.titles, title], readings)
+    return when
+
+
+def _falls(when, frame):
+    """Whether the times fall from row to row; raises `InputError` unless they go one way. Keeps the one reading that does."""
+    for times in when.readings.values():
+        if np.isnat(times).any():
+            row = frame.index[int(np.argmax(np.isnat(times)))]
+            raise checks.InputError(
+                f"The date {when.where} is missing in {place(frame, row)}: fill it in."
+            )
+    # 03/04/2023 can be read in two ways: that counts in which the dates go one way, and evenly.
+    one = min(map(_judge, when.readings.items()), key=lambda one: (one.disorder, one.unevenness))
+    when.readings = {one.form: when.readings[one.form]}
+    rows = frame.index[::-1] if one.falls else frame.index
+    if one.disorder:
+        wrong = np.flatnonzero(one.steps <= 0)
+        first = rows[wrong[-1]] if one.falls else rows[wrong[0] + 1]
+        times = when.readings[one.form]
+        raise checks.InputError(
+            f"The dates {when.where} do not rise, first in {place(frame, first)}: {_why(when, frame, times)}"
+        )
+    if one.put_back.any():
+        examples.log.warning(
+            "dates %s: the hour that repeats before %s is taken for clocks that were put back, so the rows stay as they are",
+            when.where, place(frame, rows[int(np.argmax(one.put_back)) + 1]),
+        )  # fmt: skip
+    if len(one.steps) and one.gaps.max() > 1.5 * np.median(one.steps):
+        examples.log.warning(
+            "dates %s: before %s steps are missing; rows are taken as equally far apart",
+            when.where, place(frame, rows[int(np.argmax(one.gaps)) + 1]),
+        )  # fmt: skip
+    return one.falls
+
+
+@dataclasses.dataclass
+class _Judged:
+    """A reading of dates: its form, whether the times fall, and what lies between them in the order of time, in microseconds."""
+
+    form: str
+    falls: bool
+    steps: np.ndarray  # as time passes
+    put_back: np.ndarray  # whether clocks were put back within the step
+    gaps: np.ndarray  # the steps, but for those in which clocks were put forward
+
+    @property
+    def disorder(self):
+        return int((self.steps <= 0).sum())
+
+    @property
+    def unevenness(self):
+        return (
+            self.gaps.max() / np.median(self.steps) if len(self.steps) and not self.disorder else 0
+        )
+
+
+def _judge(reading):
+    form, times = reading
+    steps = np.diff(times).astype("int64")
+    falls = bool((steps < 0).sum() > len(steps) / 2)
+    times, steps = (times[::-1], -steps[::-1]) if falls else (times, steps)
+    if not len(steps):
+        return _Judged(form, falls, steps, steps > 0, steps)
+    start, usual = times[:-1], np.median(steps)
+    # Clocks change in the night of a Sunday: 2:30 is followed by 2:00 of the same night, or 1:30 by 3:00.
+    day = start.astype("datetime64[D]")
+    month = start.astype("datetime64[M]").astype("int64") % 12 + 1
+    is_night = (day.astype("int64") % 7 == 3) & (start - day <= np.timedelta64(3, "h"))
+    is_night &= np.isin(month, (3, 4, 9, 10, 11)) & (0 < usual <= HOUR)
+    put_back = is_night & (steps > -HOUR) & (steps <= 0)
+    steps = steps + HOUR * put_back
+    return _Judged(
+        form, falls, steps, put_back, np.where(is_night & (steps == usual + HOUR), usual, steps)
+    )
+
+
+def _why(when, frame, times):
+    """What to do about dates that do not rise: names the column that tells several series apart."""
+    others = [title for title in frame.columns if title not in when.titles]
+    few = [title for title in others if 1 < frame[title].nunique(dropna=False) <= min(MOST_SERIES, len(frame) / 2)]  # fmt: skip
+    order = np.arange(len(frame))
+    for titles in (*((t,) for t in few), *itertools.combinations(few[:10], 2)):
+        keys = frame.groupby(list(titles), dropna=False, sort=False).ngroup().to_numpy()
+        rows = np.lexsort((order, keys))
+        same, steps = np.diff(keys[rows]) == 0, np.diff(times[rows])[np.diff(keys[rows]) == 0]
+        zero = np.timedelta64(0)
+        if same.sum() >= len(frame) / 2 and ((steps > zero).all() or (steps < zero).all()):
+            value = ", ".join(f"{title} is {frame[title].iloc[0]!r}" for title in titles)
+            return (
+                f"{' and '.join(map(repr, titles))} {'tells' if len(titles) == 1 else 'tell'} {keys.max() + 1} series apart. Pass one "
+                f"series at a time, such as the rows where {value}."
+            )
+    if len(np.unique(times)) < len(times):
+        return (
+            "a date is there more than once. Pass one series at a time, with one row for each step."
+        )
+    return "sort the rows by time, and pass one series at a time."
+
+
+def _warn_of_numbers_that_fall(frame):
+    for title in frame.columns:
+        is_number = frame[title].dtype.kind in "iuf"
+        steps = np.diff(frame[title].to_numpy("float64", na_value=np.nan)) if is_number else np.zeros(1)  # fmt: skip
+        if len(steps) and steps[0] < 0 and (steps == steps[0]).all():
+            examples.log.warning(
+                "%r falls by %g from row to row, as time does where the newest row comes first: rows are taken as they stand, the "
+                "oldest first", str(title), -steps[0],
+            )  # fmt: skip
+
+
+def place(frame, label):
+    """What a message calls a row: `line 7` of a file."""
+    return f"{frame.index.name or 'row'} {label}"

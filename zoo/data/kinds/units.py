@@ -1,0 +1,187 @@
+"""How numbers are written, and what stands beside them: signs of currencies, per cent, units of measurement."""
+
+import re
+import unicodedata
+
+import numpy as np
+
+from zoo.models import checks
+
+# What stands for a missing number in a column whose other values are numbers; in a column of texts these are texts.
+GAPS = ("na", "n/a", "nan", "null", "none", "-", "--", "?", "#n/a")
+PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# 007 is a code, not 7; +4930123456 is a telephone; and of 16 digits float64 loses some.
+CODE = r"0\d+|\+\d{6,}|[+-]?\d{16,}"
+CURRENCIES = {
+    "$": "USD",
+    "€": "EUR",
+    "£": "GBP",
+    "¥": "JPY",
+    "₹": "INR",
+    "US$": "USD",
+    "CHF": "CHF",
+}
+_CURRENCY = "|".join(
+    map(re.escape, [*sorted(CURRENCIES, key=len, reverse=True), *CURRENCIES.values()])
+)
+# Units that numbers of one column must share; where others differ, the texts may well be codes such as 12A and 12B.
+UNITS = {
+    *CURRENCIES.values(), *["%", "‰", "k", "K", "M", "B", "bn", "mn", "mio", "mrd", "t", "kg", "g", "mg", "lb", "oz", "km", "m", "cm", "mm", "mi", "ft", "in", "l", "ml", "s", "sec", "ms", "min", "h", "hr", "d", "day", "week", "month"],
+    *["year", "°C", "°F", "°"],
+}  # fmt: skip
+_RANGE = r"[<>≤≥~±]?=?\s*\d+(?:[.,]\d+)?\s*(?:(?:-|–|—|to|bis)\s*\d+(?:[.,]\d+)?|\+)?"
+_SPACE = "[ \u00a0\u202f'’]"
+# Name of a reading → what its values look like, its separators of thousands, its decimal sign, and how it is said.
+STYLES = {
+    "1,234.5": (r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
+    "1.234,5": (r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,\d+)?", ".", ",", "decimal commas"),
+    "1 234.5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
+    "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
+}  # fmt: skip
+_EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"  # 9750, or 9.75
+
+
+def taken_apart(text):
+    """A text as a number is written, and the sign of its currency, per cent or unit, `""` where it has none.
+
+    A minus of print, digits of full width and an apostrophe before a number, as spreadsheets have it, are brought to the usual.
+    """
+    text = unicodedata.normalize("NFKC", text).strip().replace("\u2212", "-")
+    text = re.sub(r"^'(?=[+-]?[\d.])", "", text)
+    if re.fullmatch(PLAIN, text):
+        return text, ""
+    if found := re.fullmatch(rf"([+-]?)\s*({_CURRENCY})\s*([+-]?)\s*(.+)", text):
+        minus, unit, inner, core = found.groups()
+        return minus + inner + core, CURRENCIES.get(unit, unit)
+    if found := re.fullmatch(
+        rf"(.*\d\.?)\s*({_CURRENCY}|[^\W\d_]{{1,12}}[23]?|[%‰°][CF]?)\.?", text
+    ):
+        core, unit = found.groups()
+        unit = unit if len(unit) < 3 else unit.removesuffix("s")  # 1 day, 2 days
+        return core, CURRENCIES.get(unit, unit)
+    return text, ""
+
+
+def bare(texts):
+    """Texts without signs of currencies, per cent and units; and whether any had one."""
+    found = [taken_apart(text) for text in texts]
+    return [core for core, _ in found], any(unit for _, unit in found)
+
+
+def common_unit(texts):
+    """The unit that all of some texts have, `""` for none; `None` where they differ and need not be units at all.
+
+    Raises:
+        MixedUnits: Some are in another unit, or in none; a price without its sign is none of those.
+    """
+    first = {}
+    for text in texts:
+        first.setdefault(taken_apart(text)[1], text)
+    if len(first) == 1:
+        return next(iter(first))
+    if len(first) == 2 and "" in first and set(first) & set(CURRENCIES.values()):
+        return next(unit for unit in first if unit)
+    if set(first) - {""} <= UNITS:
+        one, other = list(first.values())[:2]
+        raise MixedUnits(one, other)
+    return None
+
+
+class MixedUnits(checks.InputError):
+    """Numbers in different units, `texts` being two of them."""
+
+    def __init__(self, *texts):
+        super().__init__(f"{texts[0]!r} and {texts[1]!r} are in different units.")
+        self.texts = texts
+
+
+def are_ranges(texts):
+    """Whether texts are ranges such as 10-20, >100 and 65+, at least one of them, among numbers."""
+    is_range = [re.fullmatch(_RANGE, text.strip()) is not None for text in texts]
+    return all(is_range) and not all(re.fullmatch(PLAIN, text.strip()) for text in texts)
+
+
+def of_most(column):
+    """Whether each text of a pandas Series is in the unit that most of them are in."""
+    own = column.map(lambda text: taken_apart(text)[1])
+    return own == own.mode()[0]
+
+
+def is_gap(text):
+    """Whether a text stands for a missing number beside numbers."""
+    return text.strip().lower() in GAPS
+
+
+def in_parentheses(texts):
+    """The first of some numbers that is in parentheses, as accountants write what is below 0; `None` where the others are none."""
+    without = [re.sub(r"\(([^()]+)\)", r"\1", text) for text in texts]
+    if any(
+        re.fullmatch(r"[+-]?[\d., ]*\d[\d., ]*", taken_apart(text)[0]) is None for text in without
+    ):
+        return None
+    inside = [text for text, changed in zip(texts, without) if text != changed]
+    return inside[0] if 0 < len(inside) < len(texts) else None
+
+
+class TwoReadings(checks.InputError):
+    """Numbers that can be read in two ways."""
+
+
+def split_style(style):
+    """A style as a key of `STYLES` or `"plain"`, its unit, and whether all numbers are whole: `"1,234.5; EUR; whole"`."""
+    base, *more = style.split("; ")
+    return base, "".join(part for part in more if part != "whole"), "whole" in more
+
+
+def is_style(text):
+    """Whether a text is the style of a column of numbers."""
+    return isinstance(text, str) and split_style(text)[0] in ("plain", *STYLES)
+
+
+def number_style(texts, decimal=None):
+    """How some texts, all of which are numbers, are written.
+
+    Args:
+        texts: Different texts, none of them a gap.
+        decimal: `"."` or `","` where the caller says it.
+
+    Returns:
+        A key of `STYLES`, `"plain"`, or `None` where they are no numbers, or codes such as 007.
+
+    Raises:
+        InputError: They can be read in two ways.
+    """
+    if not all(any(map(str.isdigit, text)) for text in texts):
+        return None
+    given, (texts, _) = texts, bare(texts)
+    if not texts or any(re.fullmatch(CODE, text) for text in texts):
+        return None
+    if decimal != "," and all(re.fullmatch(PLAIN, text) for text in texts):
+        return "plain" if common_unit(given) is not None else None
+    fitting = [
+        name
+        for name, (pattern, _, sign, _) in STYLES.items()
+        if decimal in (None, sign) and all(re.fullmatch(pattern, text) for text in texts)
+    ]
+    if not fitting or common_unit(given) is None:
+        return None
+    both = {"1,234.5", "1.234,5"} <= set(fitting)
+    if both and all(re.fullmatch(_EITHER, t) for t in texts if "," in t):
+        raise TwoReadings(
+            f"{next(t for t in texts if ',' in t)!r} can be read in two ways: pass decimal='.' (--decimal .) where the comma "
+            "stands between thousands, decimal=',' where it begins the fraction."
+        )
+    return fitting[0]
+
+
+def to_numbers(texts, style):
+    """Texts as numbers of a style, float64; NaN for a gap and for what is no number of it."""
+    found = []
+    style, _, _ = split_style(style)
+    for text in bare(texts)[0]:
+        if style != "plain":
+            pattern, thousands, sign, _ = STYLES[style]
+            text = re.sub(f"[{thousands}]" if len(thousands) == 1 else thousands, "", text) if re.fullmatch(pattern, text) else ""  # fmt: skip
+            text = text.replace(sign, ".")
+        found.append(float(text) if re.fullmatch(PLAIN, text) else np.nan)
+    return np.array(found, "float64")
