@@ -39,8 +39,11 @@ def typed(
 
     if column.dtype.kind in "iuf":
         codes = [float(text) for text in missing if re.fullmatch(units.PLAIN, text)]
-        used = "plain" if quoted_in and not is_text else None  # of a file
-        return (column.mask(column.isin(codes)) if codes else column), used
+        column = column.mask(column.isin(codes)) if codes else column
+        if not quoted_in or is_text:
+            return column, None
+        present = column.dropna()  # of a file that was read as numbers at once
+        return column, "plain; whole" if (present == np.round(present)).all() else "plain"
     if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
         return column, None
     if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
@@ -66,6 +69,8 @@ def typed(
     else:
         is_new = False
     if style is None:
+        if not any(gaps):
+            return column, None
         values = [None if gap else text for text, gap in zip(texts, gaps)]
         values = np.array([*values, None], object)[codes]
         return pd.Series(values, column.index, object, column.name), None

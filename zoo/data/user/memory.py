@@ -79,7 +79,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     if train.by is not None:
         info = dataclasses.replace(info, split=carving.told(train.by, options.split_by))
     elif train.is_frame and "test" not in parts:
-        carving.warn_of_chance(data.drop(columns=list(options.target)))
+        carving.warn_of_chance(data.drop(columns=list(options.target), errors="ignore"))
     splits = {
         split: examples.Arrays(convert(part), convert_targets(part), part.by)
         for split, part in parts.items()
