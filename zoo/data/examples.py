@@ -34,6 +34,7 @@ class DataInfo:
         styles: Column → how its numbers are written where they are texts, a key of `kinds.readings.STYLES` or `"plain"`.
         text_size: For text, the units kept of each text and the units of the vocabulary.
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
+        text_cleaning: For text, what is brought to plain text, keys of `kinds.cleaning.STEPS`; none for a set that has a name.
         target_unit: For answers that are texts, what they are split into.
         horizon: For a series, the steps to forecast.
         season: For a series, the steps after which it resembles itself; 1 where it does not.
@@ -53,6 +54,7 @@ class DataInfo:
     styles: dict[str, str] = dataclasses.field(default_factory=dict)
     text_size: tuple[int, int] | None = None
     text_unit: str = "words"
+    text_cleaning: tuple[str, ...] = ()
     target_unit: str = "words"
     horizon: int = 0
     season: int = 1

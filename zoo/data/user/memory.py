@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples, kinds
-from zoo.data.kinds import readings, series
+from zoo.data.kinds import cleaning, readings, series
 from zoo.data.user import oddities, targets
 from zoo.models import checks
 from zoo.tasks import task
@@ -69,6 +69,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     styles = {
         column: style for column, style in styles.items() if column in described.get("columns", ())
     }
+    if row.targets == "answer":
+        described["target_unit"], _ = cleaning.unit_for(list(map(str, train.y)))
     info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
     splits = {
         split: examples.Arrays(convert(part), convert_targets(part))
