@@ -16,6 +16,7 @@ import zoo
 from zoo.data import examples as sources
 from zoo.data import load as door
 from zoo.data.kinds import columns as tables
+from zoo.data.kinds import dates
 from zoo.data.kinds import image as images
 from zoo.data.prepare import prepare
 
@@ -192,11 +193,11 @@ def test_a_category_that_train_does_not_know_is_no_other_category():
 
 def test_dates_are_the_calendar_s():
     days = pd.date_range("1899-12-25", "2104-03-05", freq="17D")
-    parts = tables.DateParts()(tf.constant(days.strftime("%Y-%m-%d").tolist())).numpy()
+    parts = dates.DateParts()(tf.constant(days.strftime("%Y-%m-%d").tolist())).numpy()
     np.testing.assert_array_equal(parts[:, 0], (days - pd.Timestamp("1970-01-01")).days)
     np.testing.assert_array_equal(parts[:, 1], days.month)
     np.testing.assert_array_equal(parts[:, 2], days.weekday)
-    assert np.isnan(tables.DateParts()(tf.constant(["", "yesterday"])).numpy()).all()
+    assert np.isnan(dates.DateParts()(tf.constant(["", "yesterday"])).numpy()).all()
 
 
 @pytest.mark.slow

@@ -108,6 +108,11 @@ def steps_for(texts):
     return (("html",) if held else ()) + ("signs",), held
 
 
+def count(text):
+    """Words of a text; of a script without spaces between words, its characters."""
+    return len(re.sub(f"[{SPACELESS}]", r" \g<0> ", text).split())
+
+
 def unit_for(texts):
     """What some training texts, `str`, are split into, and why where it is characters.
 
@@ -115,14 +120,13 @@ def unit_for(texts):
     single words, most of which occur in one text alone.
     """
     few = [texts[i] for i in np.random.default_rng(0).permutation(len(texts))[:2000]]
-    spaceless = sum(len(re.findall(f"[{SPACELESS}]", text)) for text in few)
-    words = sum(len(re.sub(f"[{SPACELESS}]", " ", text).split()) for text in few)
-    if spaceless > words:
+    total = sum(map(count, few))
+    if sum(len(re.findall(f"[{SPACELESS}]", text)) for text in few) > total / 2:
         return "characters", "most are of a script without spaces between words"
     split = [text.lower().split() for text in few]
     half = len(split) // 2
     known = {word for text in split[:half] for word in text}
     later = [word for text in split[half:] for word in text]
-    if half and words <= 2.5 * len(few) and np.mean([word not in known for word in later]) > 0.5:
+    if half and total <= 2.5 * len(few) and np.mean([word not in known for word in later]) > 0.5:
         return "characters", "they are single words or names, most of which occur once"
     return "words", None

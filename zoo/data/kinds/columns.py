@@ -8,10 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import numbers, readings
+from zoo.data.kinds import categories, cleaning, dates, numbers, readings
 from zoo.models import checks
 
-ISO_DATE = r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?\s*"
 # Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
 NUMBERS = {"number": "float32", "precise": "float64"}
 _MANY = 50  # different texts in a column: more than that in over half of the rows are no categories
@@ -26,8 +25,8 @@ def column_kinds(frame, *, skip_bad=False, told=()):
         told: Title → kind, where the caller says it.
 
     Returns:
-        Dict from the column's title to `"number"`, `"category"`, `"date"` or `"text"`; a column that cannot help is
-        not in it, and a message says why.
+        Dict from the column's title to `"number"`, `"category"`, `"date"`, `"text"` or, for short texts that differ in most
+        rows, `"name"`; a column that cannot help is not in it, and a message says why.
 
     Raises:
         InputError: A column mixes numbers and texts, or has a type that is none of these.
@@ -54,14 +53,22 @@ def column_kinds(frame, *, skip_bad=False, told=()):
 
 def _kind(title, column, skip_bad):
     """Returns a kind and `None`, or `None` and why the column is left out."""
+    import pandas as pd
+
     present = column.dropna()
     if len(present) == 0:
         return None, "all its values are missing"
+    if column.dtype == object and present.map(np.ndim).any():
+        raise checks.InputError(
+            f"The column {title!r} holds lists or arrays: give each of their values a column of its own."
+        )
     if column.nunique(dropna=False) == 1:
         return None, f"it is constant ({present.iloc[0]!r})"
     if column.dtype.kind == "M":
         return "date", None
     if column.dtype == "category":
+        return "category", None
+    if column.dtype.kind == "b":  # as TRUE and FALSE in a file
         return "category", None
     if is_numeric(column):
         is_id = title.lower() in ("id", "index", "unnamed: 0") or title.lower().endswith(
@@ -74,11 +81,12 @@ def _kind(title, column, skip_bad):
         raise checks.InputError(
             f"The column {title!r} holds {column.dtype}: turn it into numbers or leave it out."
         )
-    return _text_kind(title, present.astype(str).str.strip(), skip_bad)
+    texts = pd.Series(categories.as_texts(present), present.index)
+    return _text_kind(title, texts.str.strip(), skip_bad)
 
 
 def _text_kind(title, texts, skip_bad):
-    if texts.str.fullmatch(ISO_DATE).all():
+    if texts.str.fullmatch(dates.ISO_DATE).all():
         return "date", None
     numbers = texts.map(is_number) & ~texts.str.fullmatch(readings.CODE)
     if numbers.mean() > 0.5:
@@ -91,12 +99,14 @@ def _text_kind(title, texts, skip_bad):
         return "number", None
     if texts.nunique() <= max(_MANY, len(texts) / 2) and texts.nunique() < len(texts):
         return "category", None
-    if texts.str.split().str.len().mean() >= 3:
-        return "text", None
-    return (
-        None,
-        f"it has {texts.nunique()} different texts in {len(texts)} rows (dates are read as YYYY-MM-DD)",
-    )
+    if readings.moments(texts):
+        return None, f"its dates, such as {texts.iloc[0]!r}, are not written as YYYY-MM-DD"
+    return ("text" if are_phrases(texts, 3) else "name"), None
+
+
+def are_phrases(column, words=2):
+    """Whether the different values of a column have so many words on average: they are then sentences more than names."""
+    return column.dropna().drop_duplicates().astype(str).map(cleaning.count).mean() >= words
 
 
 def is_precise(column):
@@ -126,8 +136,10 @@ def is_number(value):
 
 def are_dates(values):
     """Whether each value of a pandas Series, none of which is missing, is a date or an empty text."""
-    texts = values.astype(str).str.strip()
-    return (texts == "") | texts.str.fullmatch(ISO_DATE)
+    import pandas as pd
+
+    texts = pd.Series(categories.as_texts(values), values.index, object).str.strip()
+    return (texts == "") | texts.str.fullmatch(dates.ISO_DATE)
 
 
 def convert_column(title, column, kind, *, split=None, skip_bad=False):
@@ -156,12 +168,12 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
                 f"The column {title!r} holds {column[row]} in {column.index.name or 'row'} {row}: infinite, or too large for float32."
             )
         return numbers
-    if column.dtype.kind == "M":
-        column = column.dt.strftime("%Y-%m-%d")
-    elif column.dtype.kind in "iufb":  # 3 and 3.0 are the same category
-        column = column.map(lambda v: v if v != v else f"{v:g}" if column.dtype.kind == "f" else v)
-    texts = column.astype(object).where(column.notna(), "").astype(str).str.strip()
-    return texts.to_numpy(object)
+    try:
+        return np.array([text.strip() for text in categories.as_texts(column)], object)
+    except ValueError as error:
+        raise checks.InputError(
+            f"The column {title!r} must have one value for each example: {error}."
+        ) from None
 
 
 def _check_values(split, title, column, kind, skip_bad):
@@ -183,43 +195,6 @@ def _check_values(split, title, column, kind, skip_bad):
         )
 
 
-@keras.saving.register_keras_serializable(package="zoo")
-class DateParts(keras.layers.Layer):
-    """Dates as ISO 8601 texts, string [B] → days since 1970, month and weekday (Monday is 0), float32 [B, 3].
-
-    What is no date becomes NaN.
-    """
-
-    names = ("days", "month", "weekday")
-
-    def call(self, texts):
-        is_date = tf.strings.regex_full_match(texts, ISO_DATE)
-        safe = tf.where(is_date, tf.strings.strip(texts), "1970-01-01")
-        year, month, day = (
-            tf.strings.to_number(tf.strings.substr(safe, start, length), tf.int32)
-            for start, length in ((0, 4), (5, 2), (8, 2))
-        )
-        # Hinnant, "chrono-compatible low-level date algorithms": years that begin in March end with the leap day.
-        early = month <= 2
-        year -= tf.cast(early, tf.int32)
-        era = year // 400
-        year_of_era = year - era * 400
-        day_of_year = (153 * (month + tf.where(early, 9, -3)) + 2) // 5 + day - 1
-        days = (
-            era * 146097
-            + year_of_era * 365
-            + year_of_era // 4
-            - year_of_era // 100
-            + day_of_year
-            - 719468
-        )
-        parts = tf.cast(tf.stack([days, month, (days + 3) % 7], -1), tf.float32)
-        return tf.where(is_date[:, None], parts, np.nan)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape, 3)
-
-
 def encoder(info, inputs):
     """Makes the model from a dict of raw columns to one float32 vector, with statistics of the training rows.
 
@@ -239,7 +214,7 @@ def encoder(info, inputs):
         raw[column] = keras.Input((), dtype=NUMBERS.get(kind, "string"), name=column)
         if kind == "category":
             features[column] = space.string_categorical(num_oov_indices=1, output_mode="one_hot")
-            clean = readings.CleanTexts.for_texts(
+            clean = categories.CleanTexts.for_texts(
                 inputs[column].astype(str), name=f"{column}_clean"
             )
             values[column] = clean(tf.constant(inputs[column].astype(str))).numpy().astype(str)
@@ -248,11 +223,11 @@ def encoder(info, inputs):
             continue
         parts = {column: (raw[column], inputs[column])}
         if kind == "date":
-            layer = DateParts(dtype="float32", name=f"{column}_date")
+            layer = dates.DateParts(dtype="float32", name=f"{column}_date")
             symbolic, known = layer(raw[column]), layer(tf.constant(inputs[column])).numpy()
             parts = {
                 f"{column}_{part}": (symbolic[:, i], known[:, i])
-                for i, part in enumerate(DateParts.names)
+                for i, part in enumerate(dates.DateParts.names)
             }
         for name, (x, known) in parts.items():
             step = _fill(name, x, known, features, values, encoded)
@@ -311,7 +286,8 @@ def check_raw(name, values, kind, has_gaps, style=None):
         import pandas as pd
 
         if not hasattr(values, "to_numpy"):
-            values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values)))
+            dtype = getattr(values, "dtype", object)  # of a list NumPy would make NaN a text
+            values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values, dtype)))
         if kind == "date" and values.dtype.kind != "M":
             _check_dates(name, values)
         return convert_column(name, values, kind)

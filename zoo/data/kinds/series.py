@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from zoo.data import examples
 from zoo.data.kinds import columns as tables
-from zoo.data.kinds import numbers, readings
+from zoo.data.kinds import dates, numbers, readings
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -174,7 +174,7 @@ def in_time_order(frame):
 def _looks_like_dates(column):
     texts = column.dropna()
     is_text = not tables.is_numeric(column) and len(texts) > 0
-    return is_text and texts.astype(str).str.fullmatch(tables.ISO_DATE).all()
+    return is_text and texts.astype(str).str.fullmatch(dates.ISO_DATE).all()
 
 
 def _row(frame, label):
@@ -198,7 +198,7 @@ def _columns(data, options):
     frame, dates = in_time_order(frame)
     rest = frame.drop(columns=[*dates, *targets])
     kinds = tables.column_kinds(rest) if len(rest.columns) else {}
-    numbers = [title for title, kind in kinds.items() if kind == "number"]
+    numbers = [title for title in kinds if tables.is_numeric(rest[title])]
     if not targets and len(numbers) == 1:
         targets = numbers
     if len(targets) != 1:

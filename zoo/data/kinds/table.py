@@ -8,13 +8,18 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
+from zoo.data.kinds import categories, numbers, text
 from zoo.data.kinds import columns as kinds_of_columns
-from zoo.data.kinds import numbers, text
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
+# Kinds of columns that are learned from alone → what is said of those that are not.
+_TEXTS = {
+    "text": "free text",
+    "name": "texts that differ in most rows (dates are read as YYYY-MM-DD)",
+}
 DTYPES = {"number": tf.float32, "precise": tf.float64, "category": tf.string, "date": tf.string}
 
 
@@ -27,27 +32,26 @@ def _describe(parts, options):
             raise checks.InputError(
                 f"The {part.split} table lacks columns that the train table has: {', '.join(missing)}."
             )
-    free = [title for title, kind in kinds.items() if kind == "text"]
-    if free and len(kinds) == 1:
-        for part in parts.values():
-            part.x = part.x[free[0]].to_numpy(object, na_value="")
-            part.drop(text.KIND.problems(part), skip_bad)
-        fields, convert = text.KIND.describe(parts, options)
-        return fields | {"columns": tuple(examples.column_names(free))}, convert
-    for title in free:
-        log.warning(
-            "column %r is left out: it holds free text. To learn from it alone pass columns=(%r,)",
-            title, title,
-        )  # fmt: skip
-    kinds = {title: kind for title, kind in kinds.items() if title not in free}
-    if not kinds:
-        raise checks.InputError(
-            f"Several columns hold free text: choose one, columns=({free[0]!r},)."
-        )
+    read_as_text = _only_text(kinds, train, options.kinds)
+    for title, kind in kinds.items():
+        if kind in _TEXTS and title != read_as_text:
+            log.warning(
+                "column %r is left out: it holds %s. To learn from it alone pass columns=(%r,)",
+                title, _TEXTS[kind], title,
+            )  # fmt: skip
+    if read_as_text is not None:
+        return _describe_text(parts, read_as_text, options)
+    kinds = {title: kind for title, kind in kinds.items() if kind not in _TEXTS}
     for title, kind in kinds.items():
         if kind in kinds_of_columns.NUMBERS and kinds_of_columns.is_precise(train[title]):
             kinds[title] = "precise"
             log.info("%s: large numbers that differ by little, read in float64", title)
+        is_told = title in options.kinds
+        if kind == "category" and not is_told and kinds_of_columns.are_phrases(train[title], 3):
+            log.warning(
+                "%s: its phrases are taken for categories, so that a new one is unknown. To learn from their words alone pass "
+                "columns=(%r,)", title, title,
+            )  # fmt: skip
     gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
     names = dict(zip(kinds, examples.column_names(kinds), strict=True))
     is_plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
@@ -69,6 +73,35 @@ def _describe(parts, options):
         "column_kinds": () if is_plain else tuple(kinds.values()),
     }
     return fields, convert
+
+
+def _only_text(kinds, train, told):
+    """The column that a table is learned from as text, where no other is of use; otherwise `None`.
+
+    Raises:
+        InputError: There are several.
+    """
+    first, *others = kinds.items()
+    if not others and first[1] == "category" and first[0] not in told:
+        return first[0] if kinds_of_columns.are_phrases(train[first[0]]) else None
+    if any(kind not in _TEXTS for kind in kinds.values()):
+        return None
+    found = [title for title, kind in kinds.items() if kind == "text"] or list(kinds)
+    if len(found) > 1:
+        raise checks.InputError(
+            f"Several columns hold free text ({', '.join(found)}): choose one, columns=({found[0]!r},)."
+        )
+    return found[0]
+
+
+def _describe_text(parts, title, options):
+    """A table of one column of use, as texts."""
+    log.info("%s: read as text (for categories pass kinds={%r: 'category'}, --kinds %s=category)", title, title, title)  # fmt: skip
+    for part in parts.values():
+        part.x = categories.as_texts(part.x[title])
+        part.drop(text.KIND.problems(part), options.skip_bad)
+    fields, convert = text.KIND.describe(parts, options)
+    return fields | {"columns": tuple(examples.column_names([title]))}, convert
 
 
 def _of_feature(name, feature, key, options):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import cleaning, numbers
+from zoo.data.kinds import categories, cleaning, numbers
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -261,6 +261,8 @@ def _check_raw(inputs, card, vocabulary):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
     if hasattr(inputs, "columns") or isinstance(inputs, dict):
         inputs = inputs[_column(list(inputs.keys()), card, "The table")]
+    if hasattr(inputs, "to_numpy"):  # a column, read as that of a training table
+        inputs = categories.as_texts(inputs)
     texts = [decode(text) for text in numbers.one_each("texts", np.asarray(inputs, object))]
     unit = card.text_unit
     if None in texts:

@@ -1,0 +1,86 @@
+"""Categories: how Python's values are written as texts, and the layer that brings texts to the form that training knows.
+
+What cleans a text stands in the graph, so that an exported model answers alike wherever it is asked; Python only writes values that
+are no texts, such as 3.0 and True, as one would type them.
+"""
+
+import datetime
+import re
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# Words for yes and no, in pairs.
+_PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("on", "off"))
+_SPACE = r"[\s\p{Z}\x{200B}\x{FEFF}]+"  # of any width, or none
+
+
+def as_texts(column):
+    """The values of a pandas Series as texts, object array; an empty one where a value is missing.
+
+    Raises:
+        ValueError: A value is no single one, such as a list.
+    """
+    if column.dtype.kind == "M":
+        column = column.dt.strftime("%Y-%m-%d")
+    missing = column.isna().to_numpy(bool)
+    values = column.to_numpy() if column.dtype.kind == "f" else column.to_numpy(object)
+    return np.array(
+        ["" if gone else _as_text(value) for value, gone in zip(values, missing)] or [""], object
+    )[: len(values)]
+
+
+def _as_text(value):
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, (float, np.floating)):  # 3, and not 3.0 or 1.23457e+06
+        return np.format_float_positional(value, trim="-") if np.isfinite(value) else str(value)
+    if not isinstance(value, (str, int, bool, np.generic, datetime.date)) and np.ndim(value):
+        raise ValueError(f"{value!r} is no single value")
+    return str(value)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class CleanTexts(keras.layers.Layer):
+    """Brings the texts of a category to the form that training knows, string [B] → string [B].
+
+    Spaces at the ends go always, and several in a row, tabs and line breaks are one space. 3.0 is 3 where all categories are whole
+    numbers. Where all are yes or no in one pair of words, such as true and false, every word for yes is the same, and so is 1.
+
+    Args:
+        whole: Whether a fraction of 0 goes.
+        lower: Whether capitals go.
+        pair: The words for yes and no that others are brought to; `None` for other categories.
+    """
+
+    WORDS = {word for pair in _PAIRS for word in pair}
+
+    def __init__(self, whole=False, lower=False, pair=None, **kwargs):
+        super().__init__(**kwargs)
+        self.whole, self.lower, self.pair = whole, lower, pair
+
+    @classmethod
+    def for_texts(cls, texts, **kwargs):
+        """The layer for the texts of a training column."""
+        found = {text.strip() for text in set(texts.tolist())} - {""}
+        small = {text.lower() for text in found}
+        whole = bool(found) and all(re.fullmatch(r"[+-]?\d+(\.0+)?", text) for text in found)
+        pair = next((pair for pair in _PAIRS if found and small <= set(pair)), None)
+        return cls(whole, small <= cls.WORDS, pair, dtype="string", **kwargs)
+
+    def call(self, texts):
+        texts = tf.strings.strip(tf.strings.regex_replace(texts, _SPACE, " "))
+        if self.whole:
+            texts = tf.strings.regex_replace(texts, r"^([+-]?\d+)\.0+$", r"\1")
+        texts = tf.strings.lower(texts) if self.lower else texts
+        for number, word in enumerate(self.pair or ()):
+            others = "|".join(pair[number] for pair in _PAIRS)
+            texts = tf.strings.regex_replace(texts, rf"^({others}|{1 - number}(\.0+)?)$", word)
+        return texts
+
+    def compute_output_spec(self, texts):
+        return keras.KerasTensor(texts.shape, "string")
+
+    def get_config(self):
+        return super().get_config() | {"whole": self.whole, "lower": self.lower, "pair": self.pair}
