@@ -219,6 +219,22 @@ def column_name(text):
     return "".join(c if c.isalnum() else "_" for c in ascii_only).strip("_")
 
 
+def by_name(titles, wanted):
+    """Name of `wanted` → the title that stands for it, once spaces and signs are gone; otherwise the one that differs in capitals.
+
+    >>> by_name(["Review", "Mean radius"], ["review", "mean_radius"])
+    {'review': 'Review', 'mean_radius': 'Mean radius'}
+    """
+    names, small, found = column_names(titles), [name.lower() for name in wanted], {}
+    for name in wanted:
+        alike = [t for t, given in zip(titles, names) if given == name]
+        if not alike and small.count(name.lower()) == 1:
+            alike = [t for t, given in zip(titles, names) if given.lower() == name.lower()]
+        if len(alike) == 1:
+            found[name] = alike[0]
+    return found
+
+
 def check_finite(split, data, info):
     """Raises `InputError` for inputs in memory that hold NaN or infinity."""
     columns = data.inputs if isinstance(data.inputs, dict) else {"inputs": data.inputs}

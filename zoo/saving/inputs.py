@@ -150,6 +150,9 @@ def _read_csv(path, content, card, kind):
         frame = _read_as_before(path, content, texts)
     else:
         frame, separator = user_files.read_csv(path, content)
+        wanted = list(dict.fromkeys([*card.columns, *texts]))
+        known = examples.by_name(list(frame.columns), wanted)
+        frame = frame.rename(columns={title: name for name, title in known.items()})
         usual = {name: "plain" for name in card.columns if name not in texts}
         names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
         frame, _ = readings.typed_frame(
@@ -157,7 +160,7 @@ def _read_csv(path, content, card, kind):
             styles={
                 title: card.readings.get(name, usual.get(name)) for title, name in names.items()
             },
-            texts=[title for title, name in names.items() if name in texts],
+            texts=[title for title, name in names.items() if name in texts or kind.is_quoted],
             missing=card.config.get("data", {}).get("missing", ()),
             decimal=card.config.get("data", {}).get("decimal"),
             quoted_in=separator,

@@ -45,11 +45,11 @@ def _as_text(value):
 class CleanTexts(keras.layers.Layer):
     """Brings the texts of a category to the form that training knows, string [B] → string [B].
 
-    Spaces at the ends go always, and several in a row, tabs and line breaks are one space. 3.0 is 3 where all categories are whole
-    numbers. Where all are yes or no in one pair of words, such as true and false, every word for yes is the same, and so is 1.
+    Spaces at the ends go always, and several in a row, tabs and line breaks are one space. 3.0 is 3 and 2.50 is 2.5 where all
+    categories are numbers, but for versions such as 1.1 beside 1.10. Where all are yes or no in one pair of words, such as true and false, every word for yes is the same, and so is 1.
 
     Args:
-        whole: Whether a fraction of 0 goes.
+        whole: Whether zeros at the end of a fraction go.
         lower: Whether capitals go.
         pair: The words for yes and no that others are brought to; `None` for other categories.
     """
@@ -65,14 +65,16 @@ class CleanTexts(keras.layers.Layer):
         """The layer for the texts of a training column."""
         found = {text.strip() for text in set(texts.tolist())} - {""}
         small = {text.lower() for text in found}
-        whole = bool(found) and all(re.fullmatch(r"[+-]?\d+(\.0+)?", text) for text in found)
+        whole = bool(found) and all(re.fullmatch(r"[+-]?\d+(\.\d+)?", text) for text in found)
+        short = {re.sub(r"(\.\d*[1-9])0+$", r"\1", text) for text in found}
+        whole = whole and len(short) == len(found)
         pair = next((pair for pair in _PAIRS if found and small <= set(pair)), None)
         return cls(whole, small <= cls.WORDS, pair, dtype="string", **kwargs)
 
     def call(self, texts):
         texts = tf.strings.strip(tf.strings.regex_replace(texts, _SPACE, " "))
         if self.whole:
-            texts = tf.strings.regex_replace(texts, r"^([+-]?\d+)\.0+$", r"\1")
+            texts = tf.strings.regex_replace(texts, r"^([+-]?\d+(\.\d*[1-9])?)\.?0*$", r"\1")
         texts = tf.strings.lower(texts) if self.lower else texts
         for number, word in enumerate(self.pair or ()):
             others = "|".join(pair[number] for pair in _PAIRS)

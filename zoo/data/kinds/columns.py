@@ -3,6 +3,8 @@
 Needs pandas where a DataFrame comes in, TensorFlow alone where columns become numbers.
 """
 
+import re
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -71,10 +73,7 @@ def _kind(title, column, skip_bad):
     if column.dtype.kind == "b":  # as TRUE and FALSE in a file
         return "category", None
     if is_numeric(column):
-        is_id = title.lower() in ("id", "index", "unnamed: 0") or title.lower().endswith(
-            ("_id", " id")
-        )
-        if is_id and column.dtype.kind in "iu" and column.is_unique:
+        if numbers_rows(title) and column.dtype.kind in "iu" and column.is_unique:
             return None, "it numbers the rows"
         return "number", None
     if column.dtype.kind in "mc":
@@ -83,6 +82,11 @@ def _kind(title, column, skip_bad):
         )
     texts = pd.Series(categories.as_texts(present), present.index)
     return _text_kind(title, texts.str.strip(), skip_bad)
+
+
+def numbers_rows(title):
+    """Whether a column's title says that it numbers the rows; pandas calls an index without a name so when it writes a file."""
+    return re.fullmatch(r"id|index|unnamed: 0|.*[_ ]id", str(title).lower()) is not None
 
 
 def _text_kind(title, texts, skip_bad):
@@ -94,7 +98,7 @@ def _text_kind(title, texts, skip_bad):
             row = texts.index[~numbers][0]
             raise checks.InputError(
                 f"The column {title!r} holds numbers, but {(~numbers).sum()} values are none, first {texts[row]!r} "
-                f"in {texts.index.name or 'row'} {row}: mend them, or pass skip_bad (--skip-bad) to count them as missing."
+                f"in {texts.index.name or 'row'} {row}: mend them, pass skip_bad (--skip-bad) to count them as missing, or kinds={{{title!r}: 'text'}} (--kinds {title}=text)."
             )
         return "number", None
     if texts.nunique() <= max(_MANY, len(texts) / 2) and texts.nunique() < len(texts):
@@ -217,7 +221,8 @@ def encoder(info, inputs):
             clean = categories.CleanTexts.for_texts(
                 inputs[column].astype(str), name=f"{column}_clean"
             )
-            values[column] = clean(tf.constant(inputs[column].astype(str))).numpy().astype(str)
+            cleaned = clean(tf.constant(inputs[column].astype(str))).numpy()
+            values[column] = examples.as_unicode(cleaned)
             encoded[column] = clean(raw[column])
             steps.append(f"{column}: category, one-hot; unknown ones have a place of their own")
             continue
@@ -280,11 +285,11 @@ def check_raw(name, values, kind, has_gaps, style=None):
         has_gaps: Whether the model fills gaps in columns of numbers.
         style: How numbers that are texts are written, a key of `readings.STYLES`.
     """
+    import pandas as pd
+
     if np.ma.is_masked(values):
         raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
     if kind not in NUMBERS:
-        import pandas as pd
-
         if not hasattr(values, "to_numpy"):
             dtype = getattr(values, "dtype", object)  # of a list NumPy would make NaN a text
             values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values, dtype)))
@@ -293,13 +298,13 @@ def check_raw(name, values, kind, has_gaps, style=None):
         return convert_column(name, values, kind)
     dtype = getattr(values, "dtype", np.dtype(object))
     if style and dtype.kind in "OUST":
-        import pandas as pd
-
         values, _ = readings.typed(pd.Series(values, dtype=object), style=style)
     if dtype.kind in "mMc":  # NumPy would turn them into numbers
         raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")
     if hasattr(values, "to_numpy"):
         values = values.to_numpy(na_value=np.nan) if values.hasnans else values.to_numpy()
+    elif isinstance(values, (list, tuple)):
+        values = [np.nan if value is None or value is pd.NA else value for value in values]
     try:
         found = np.asarray(values, dtype=NUMBERS[kind])
     except (ValueError, TypeError) as error:

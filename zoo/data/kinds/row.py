@@ -88,6 +88,7 @@ class Kind:
         as_numbers: (raw examples, info, inputs) → name, array and whether it is prepared, of the signature `tensors`.
         signatures: (info, default signature, raw examples) → further signatures: name → (function, specs, golden inputs).
 
+        golden: (raw examples, info) → these and some more, written as people write them, that an export is proved with.
         check_raw: (what a caller passed to `predict`, card, vocabulary) → named arrays; raises `InputError`.
         example_of_file: (path, bytes, card) → raw examples, for a file that is one example.
         reads_any_file: Whether every file is one example, whatever its ending; otherwise those of `file_endings`.
@@ -123,6 +124,7 @@ class Kind:
     to_model: Callable = from_one_array
     as_numbers: Callable = as_floats
     signatures: Callable = _no_more
+    golden: Callable = lambda examples, info: examples
     example_of_file: Callable | None = None
     reads_any_file: bool = False
     of_frame: Callable | None = None

@@ -158,6 +158,23 @@ def _as_numbers(rows, info, inputs):
     return "features", rows.astype("float32"), False
 
 
+def _golden(rows, info):
+    """Rows, and three of them again: with spaces and capitals, with gaps, and with a category and a date that are none."""
+    if not isinstance(rows, dict):
+        return rows
+    found = {}
+    for column, kind in zip(info.columns, info.column_kinds, strict=True):
+        value = rows[column][:1]
+        if DTYPES[kind] == tf.string:
+            text = value[0] if isinstance(value[0], str) else value[0].decode()
+            is_flag = text.lower() in categories.CleanTexts.WORDS
+            odd = [f" {text.upper() if is_flag else text}\t", "", "no such value"]
+        else:
+            odd = [value[0], np.nan, value[0]]
+        found[column] = np.concatenate([rows[column], np.array(odd, rows[column].dtype)])
+    return found
+
+
 def _check_raw(inputs, card, vocabulary):
     columns = card.columns
     kinds = _kinds_of(columns, card.column_kinds)
@@ -168,9 +185,10 @@ def _check_raw(inputs, card, vocabulary):
     titles = examples.column_names(inputs.keys())
     if twice := [column for column in columns if titles.count(column) > 1]:
         raise checks.InputError(f"The column {twice[0]!r} is there twice: keep one.")
-    given = {name: inputs[title] for name, title in zip(titles, inputs.keys(), strict=True)}
+    by_name = examples.by_name(list(inputs.keys()), columns)
+    given = {name: inputs[title] for name, title in by_name.items()}
     missing = [column for column in columns if column not in given]
-    extra = [column for column in given if column not in columns]
+    extra = [str(title) for title in inputs if title not in by_name.values()]
     if missing:
         raise checks.InputError(
             f"The columns differ from the model's. Missing: {missing}. Not known: {extra or 'none'}."
@@ -201,6 +219,7 @@ KIND = Kind(
     named=_named,
     to_model=_to_model,
     as_numbers=_as_numbers,
+    golden=_golden,
     check_raw=_check_raw,
     of_frame=lambda frame, names, path, card: (names, frame),
 )

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from zoo.data import examples
 from zoo.data.kinds import categories, cleaning, numbers
+from zoo.data.kinds import columns as tables
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -291,18 +292,24 @@ def _check_raw(inputs, card, vocabulary):
 def _column(titles, card, where):
     """The column that holds the texts: that of the training table, `text`, or the only one there is."""
     wanted = (*card.columns, "text")
-    named = dict(zip(examples.column_names(titles), titles, strict=True))
-    found = next((named[name] for name in wanted if name in named), None)
-    if found is None and len(titles) > 1:
+    found = list(examples.by_name(titles, wanted).values())
+    others = [title for title in titles if not tables.numbers_rows(title)]
+    if not found and len(others) > 1:
         raise checks.InputError(
             f"{where} has the columns {', '.join(map(str, titles))}: name the one to read `{wanted[0]}`."
         )
-    return titles[0] if found is None else found
+    return [*found, *others, *titles][0]
 
 
 def _of_frame(frame, names, path, card):
     column = _column(list(frame.columns), card, path)
     return names, frame[column].fillna("").astype(str).to_numpy(object)
+
+
+def _golden(texts, info):
+    """Texts, and some with HTML, of other scripts and widths, and without a known word; those alone for a set that has a name."""
+    odd = ["  <P>FISH &amp; Chips</P>\t&#233;", "\u201cＡ１\u201d\u3000好的\u00a0ไทย 😀", "qzxqzx"]
+    return np.array([*texts, *odd], object) if info.text_cleaning else texts
 
 
 KIND = Kind(
@@ -321,6 +328,7 @@ KIND = Kind(
     linear_strengths=(1.0, 10.0, 100.0),
     specs=lambda info: {"text": tf.TensorSpec((None,), info.input_dtype, name="text")},
     as_numbers=_as_numbers,
+    golden=_golden,
     check_raw=_check_raw,
     example_of_file=lambda path, content, card: [content],
     of_frame=_of_frame,

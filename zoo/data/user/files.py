@@ -121,6 +121,8 @@ def read_csv(path, content=None):
         ) from error
     except OSError as error:
         raise checks.InputError(f"Cannot read {path}: {error.strerror}.") from error
+    blank = re.match(r"(?:[^\S\n]*\n)*", text)[0]  # lines before the header
+    text = text[len(blank) :]
     skipped, separator, titles = _header(path, text)
     try:
         with warnings.catch_warnings():  # of cells that it would leave out
@@ -136,17 +138,34 @@ def read_csv(path, content=None):
         ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise checks.InputError(f"{path} is no CSV table: {str(error).strip()}") from error
-    frame.index += (
-        skipped + 1
-    )  # the number of the line in the file, where no value goes over several
+    frame.index = _lines(text, skipped, separator, len(frame)) + blank.count("\n")
     frame = frame[[i for i, title in enumerate(titles) if title is not None]]
     frame.columns = [title for title in titles if title is not None]
     return frame.rename_axis("line"), separator  # messages then say "line 7"
 
 
+def _lines(text, skipped, separator, count):
+    """The number of the line on which each row begins: a cell may go over several, and an empty line holds no row."""
+    usual = np.arange(count) + skipped + 1
+    if text.count("\n") + (not text.endswith("\n")) == skipped + count:
+        return usual
+    found, begin = [], 1
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        for row in reader:
+            if "".join(row).strip() or len(row) > 1:
+                found.append(begin)
+            begin = reader.line_num + 1
+    except csv.Error:  # a cell that is very long
+        return usual
+    return np.array(found[-count:]) if len(found) == count + skipped else usual
+
+
 def _header(path, text):
     """Lines to skip, the separator, and the title of each column; `None` for one that is not read."""
-    lines = text[:HEAD].splitlines()[: -1 if len(text) > HEAD else None] or [""]
+    # Not `splitlines`, which takes signs within a cell, such as U+2028, for ends of lines.
+    lines = re.split("\r\n|\r|\n", text[:HEAD].rstrip("\r\n"))
+    lines = lines[: -1 if len(text) > HEAD else None] or [""]
     told = re.fullmatch(r"sep=(.)", lines[0].strip().strip('"'))
     skipped = 1 if told else 0
     rows = {s: [r for r in csv.reader(lines[skipped:], delimiter=s) if r] for s in SEPARATORS}  # fmt: skip
