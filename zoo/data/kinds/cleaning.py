@@ -113,6 +113,12 @@ def count(text):
     return len(re.sub(f"[{SPACELESS}]", r" \g<0> ", text).split())
 
 
+def spaceless_share(texts):
+    """Share of the words of some texts that are characters of scripts without spaces."""
+    found = sum(len(re.findall(f"[{SPACELESS}]", text)) for text in texts)
+    return found / max(1, sum(map(count, texts)))
+
+
 def unit_for(texts):
     """What some training texts, `str`, are split into, and why where it is characters.
 
@@ -120,13 +126,16 @@ def unit_for(texts):
     single words, most of which occur in one text alone.
     """
     few = [texts[i] for i in np.random.default_rng(0).permutation(len(texts))[:2000]]
-    total = sum(map(count, few))
-    if sum(len(re.findall(f"[{SPACELESS}]", text)) for text in few) > total / 2:
+    if spaceless_share(few) > 0.5:
         return "characters", "most are of a script without spaces between words"
     split = [text.lower().split() for text in few]
     half = len(split) // 2
     known = {word for text in split[:half] for word in text}
     later = [word for text in split[half:] for word in text]
-    if half and total <= 2.5 * len(few) and np.mean([word not in known for word in later]) > 0.5:
+    if (
+        half
+        and np.mean([count(text) for text in few]) <= 2.5
+        and np.mean([word not in known for word in later]) > 0.5
+    ):
         return "characters", "they are single words or names, most of which occur once"
     return "words", None

@@ -92,13 +92,17 @@ def numbers_rows(title):
 def _text_kind(title, texts, skip_bad):
     if texts.str.fullmatch(dates.ISO_DATE).all():
         return "date", None
-    numbers = texts.map(is_number) & ~texts.str.fullmatch(readings.CODE)
+    codes = texts.str.fullmatch(readings.CODE)
+    numbers = texts.map(is_number) & ~codes
+    if codes.any() and (numbers | codes).all():  # zip codes, some of which begin with 0
+        numbers = ~(numbers | codes)
     if numbers.mean() > 0.5:
         if not numbers.all() and not skip_bad:
             row = texts.index[~numbers][0]
             raise checks.InputError(
                 f"The column {title!r} holds numbers, but {(~numbers).sum()} values are none, first {texts[row]!r} "
-                f"in {texts.index.name or 'row'} {row}: mend them, pass skip_bad (--skip-bad) to count them as missing, or kinds={{{title!r}: 'text'}} (--kinds {title}=text)."
+                f"in {texts.index.name or 'row'} {row}: mend them, pass skip_bad (--skip-bad) to count them as missing, or "
+                f"kinds={{{title!r}: 'text'}} (--kinds {title}=text)."
             )
         return "number", None
     if texts.nunique() <= max(_MANY, len(texts) / 2) and texts.nunique() < len(texts):

@@ -40,6 +40,11 @@ def _describe(parts, options):
                 title, _TEXTS[kind], title,
             )  # fmt: skip
     if read_as_text is not None:
+        if kinds[read_as_text] != "text":
+            log.info(
+                "%s: read as text (for categories pass kinds={%r: 'category'}, --kinds %s=category)",
+                read_as_text, read_as_text, read_as_text,
+            )  # fmt: skip
         return _describe_text(parts, read_as_text, options)
     kinds = {title: kind for title, kind in kinds.items() if kind not in _TEXTS}
     for title, kind in kinds.items():
@@ -83,7 +88,8 @@ def _only_text(kinds, train, told):
     """
     first, *others = kinds.items()
     if not others and first[1] == "category" and first[0] not in told:
-        return first[0] if kinds_of_columns.are_phrases(train[first[0]]) else None
+        is_said = str(train[first[0]].dtype) == "category"
+        return first[0] if kinds_of_columns.are_phrases(train[first[0]]) and not is_said else None
     if any(kind not in _TEXTS for kind in kinds.values()):
         return None
     found = [title for title, kind in kinds.items() if kind == "text"] or list(kinds)
@@ -96,7 +102,6 @@ def _only_text(kinds, train, told):
 
 def _describe_text(parts, title, options):
     """A table of one column of use, as texts."""
-    log.info("%s: read as text (for categories pass kinds={%r: 'category'}, --kinds %s=category)", title, title, title)  # fmt: skip
     for part in parts.values():
         part.x = categories.as_texts(part.x[title])
         part.drop(text.KIND.problems(part), options.skip_bad)

@@ -33,6 +33,11 @@ def _describe(parts, options):
     unit, why = (options.text_unit, None) if options.text_unit else cleaning.unit_for(texts)
     if why:
         examples.log.info("texts: split into characters, as %s (text_unit=words, --text-unit words, for words)", why)  # fmt: skip
+    elif unit == "words" and (share := cleaning.spaceless_share(texts)) > 0.001:
+        examples.log.info(
+            "texts: %.1f %% of the words are of scripts without spaces; each of their characters counts as a word "
+            "(text_unit=characters, --text-unit characters, splits all texts so)", 100 * share,
+        )  # fmt: skip
     if marked:
         examples.log.info("texts: %d of %d training texts hold HTML: %s", marked, len(texts), cleaning.STEPS["html"])  # fmt: skip
     for part in parts.values():
@@ -279,6 +284,11 @@ def _check_raw(inputs, card, vocabulary):
     strange = [row for row, strange in enumerate(is_strange) if strange]
     if card.text_cleaning is not None:
         _warn_of_forms(texts, "texts", "example {}".format)
+        if "html" not in card.text_cleaning and (marked := cleaning.steps_for(texts)[1]):
+            examples.log.warning(
+                "%d of %d texts hold HTML, which the texts that %s learned from did not: its tags are read as words", marked, len(texts),
+                card.name,
+            )  # fmt: skip
     if long:
         examples.log.warning("%d of %d texts are longer than %d %s: the rest is not read", long, len(texts), length, unit)  # fmt: skip
     if strange:
