@@ -291,6 +291,16 @@ def test_values_of_python_are_written_as_one_would_type_them(values, texts):
     assert categories.as_texts(pd.Series(values)).tolist() == texts
 
 
+def test_categories_that_training_did_not_know_are_named(shop, said):
+    model = zoo.load(shop.export)
+    model.predict(USUAL)
+    assert "none that training knew" not in said()
+    model.predict({**USUAL, "city": ["new york", "Oslo", ""]})
+    assert "city: 2 of 3 values are none that training knew, first 'Oslo'" in said()
+    model.predict({**USUAL, "city": ["new york ", "Rome", ""]})
+    assert "first 'new york' (it knew 'New York')" in said()
+
+
 # Files
 
 

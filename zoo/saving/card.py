@@ -37,6 +37,7 @@ class Card(Entries, Mapping):
         column_kinds: `"number"`, `"precise"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
         text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
         text_unit: What texts are split into.
+        categories: Column → the categories that it knows; `None` for a model of before.
         text_cleaning: What of texts is brought to plain text, keys of `kinds.cleaning.STEPS`; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
         runs: The `RunScores` of each seed; the weights are those of the first.
@@ -60,6 +61,7 @@ class Card(Entries, Mapping):
     column_kinds: tuple[str, ...]
     text_size: tuple[int, int] | None
     text_unit: str
+    categories: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     text_cleaning: tuple[str, ...] | None = dataclasses.field(
         default=None, metadata={"optional": True}
     )
@@ -169,6 +171,7 @@ def make(splits, builder, run, signatures):
         readings=info.styles,
         text_size=info.text_size,
         text_unit=info.text_unit,
+        categories=splits.kind.categories(splits) or None,
         text_cleaning=tuple(info.text_cleaning) or None,
         runs=(score,),
         protocol=_protocol(splits.task, run.config),

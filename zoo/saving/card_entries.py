@@ -12,6 +12,7 @@ _LATER = {
         "input_range": None,
         "column_kinds": [],
         "readings": None,
+        "categories": None,
         "text_cleaning": None,
         "text_size": None,
         "text_unit": "words",
@@ -254,6 +255,9 @@ _USABLE = {
     ),
     "text_size": _or_none(_is_list_of(_is_count, 2)),
     "text_unit": _is_text,
+    "categories": lambda known: (
+        known is None or _is_dict(known) and all(map(_are_texts, known.values()))
+    ),
     "text_cleaning": _or_none(_are_texts),
     "protocol": _is_text,
     "made_by": _is_dict,

@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.data import examples
+
 # Words for yes and no, in pairs.
 _PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("on", "off"))
 _SPACE = r"[\s\p{Z}\x{200B}\x{FEFF}]+"  # of any width, or none
@@ -86,3 +88,31 @@ class CleanTexts(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"whole": self.whole, "lower": self.lower, "pair": self.pair}
+
+
+def known(splits):
+    """Column → the categories of the training split, as the graph cleans them."""
+    info, found = splits.info, {}
+    for column, kind in zip(info.columns, info.column_kinds):
+        if kind == "category":
+            layer = splits.preparation.inputs.get_layer(f"{column}_clean")
+            texts = np.unique(splits.examples["train"].inputs[column].astype(str))
+            found[column] = np.unique(
+                examples.as_unicode(layer(tf.constant(texts)).numpy())
+            ).tolist()
+    return found
+
+
+def warn_of_unknown(column, texts, known):
+    """Says which of the texts that a model is given are no category of its training column."""
+    layer = CleanTexts.for_texts(np.array(known, str))
+    given, counts = np.unique(texts.astype(str), return_counts=True)
+    cleaned = examples.as_unicode(layer(tf.constant(given)).numpy())
+    strange = ~np.isin(cleaned, known) & (cleaned != "")
+    if strange.any():
+        first = str(cleaned[strange][0])
+        near = [text for text in known if text.lower() == first.lower()]
+        examples.log.warning(
+            "%s: %d of %d values are none that training knew, first %r%s: they count as unknown",
+            column, counts[strange].sum(), len(texts), first, f" (it knew {near[0]!r})" if near else "",
+        )  # fmt: skip

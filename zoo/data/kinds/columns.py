@@ -33,7 +33,7 @@ def column_kinds(frame, *, skip_bad=False, told=()):
     Raises:
         InputError: A column mixes numbers and texts, or has a type that is none of these.
     """
-    kinds = {}
+    kinds, left = {}, {}
     for title in told:
         checks.one_of("column in kinds", title, list(frame.columns))
     for title in frame.columns:
@@ -43,12 +43,14 @@ def column_kinds(frame, *, skip_bad=False, told=()):
             continue
         kind, why_not = _kind(str(title), column, skip_bad)
         if why_not:
+            left[title] = why_not
             examples.log.warning("column %r is left out: %s", str(title), why_not)
         else:
             kinds[title] = kind
     if not kinds:
+        said = "; ".join(f"{title}: {why_not}" for title, why_not in [*left.items()][:3])
         raise checks.InputError(
-            f"No column of the table is of use for training: {', '.join(map(str, frame.columns)) or 'there is none'}."
+            f"No column of the table is of use for training{': ' * bool(said)}{said or ', there is none'}."
         )
     return kinds
 
@@ -65,7 +67,7 @@ def _kind(title, column, skip_bad):
             f"The column {title!r} holds lists or arrays: give each of their values a column of its own."
         )
     if column.nunique(dropna=False) == 1:
-        return None, f"it is constant ({present.iloc[0]!r})"
+        return None, f"it is constant ({repr(present.iloc[0])[:50]})"
     if column.dtype.kind == "M":
         return "date", None
     if column.dtype == "category":

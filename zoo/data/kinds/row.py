@@ -95,6 +95,7 @@ class Kind:
         of_frame: (DataFrame, names of the rows, path, card) → names and raw examples of a CSV file.
         is_one: (array, card) → whether an array of a file is one example, and not a batch.
         other_files: What a message lists besides .csv.
+        categories: `Splits` → column → the categories that training knows, for the card.
         vocabulary: Prepared inputs → the token of each id; `None` where inputs are no tokens.
     """
 
@@ -130,6 +131,7 @@ class Kind:
     of_frame: Callable | None = None
     is_one: Callable = _never
     other_files: str = ""
+    categories: Callable = _no_more
     vocabulary: Callable | None = None
 
     def fits(self, rank):

@@ -210,6 +210,8 @@ def _check_raw(inputs, card, vocabulary):
     lengths = {column: len(values) for column, values in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise checks.InputError(f"The columns differ in length: {lengths}")
+    for column, known in (card.categories or {}).items():
+        categories.warn_of_unknown(column, arrays[column], known)
     return arrays
 
 
@@ -225,6 +227,7 @@ KIND = Kind(
     to_model=_to_model,
     as_numbers=_as_numbers,
     golden=_golden,
+    categories=categories.known,
     check_raw=_check_raw,
     of_frame=lambda frame, names, path, card: (names, frame),
 )

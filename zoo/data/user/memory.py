@@ -71,7 +71,9 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         column: style for column, style in styles.items() if column in described.get("columns", ())
     }
     if row.targets == "answer":
-        described["target_unit"], _ = cleaning.unit_for(list(map(str, train.y)))
+        described["target_unit"], why = cleaning.unit_for(list(map(str, train.y)))
+        if why:
+            examples.log.info("answers: split into characters, as %s", why)
     info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
     splits = {
         split: examples.Arrays(convert(part), convert_targets(part))
