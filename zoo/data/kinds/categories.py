@@ -40,7 +40,8 @@ def _as_text(value):
         return np.format_float_positional(value, trim="-") if np.isfinite(value) else str(value)
     if not isinstance(value, (str, int, bool, np.generic, datetime.date)) and np.ndim(value):
         raise ValueError(f"{value!r} is no single value")
-    return str(value)
+    text = str(value)
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 @keras.saving.register_keras_serializable(package="zoo")

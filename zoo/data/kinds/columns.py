@@ -293,8 +293,12 @@ def check_raw(name, values, kind, has_gaps, style=None):
     """
     import pandas as pd
 
-    if np.ma.is_masked(values):
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
+    if hasattr(values, "to_numpy"):  # an index, or an array that knows missing values
+        values = pd.Series(values)
+    elif hasattr(values, "numpy"):  # a tensor
+        values = values.numpy()
     if kind not in NUMBERS:
         if not hasattr(values, "to_numpy"):
             dtype = getattr(values, "dtype", object)  # of a list NumPy would make NaN a text
@@ -309,8 +313,8 @@ def check_raw(name, values, kind, has_gaps, style=None):
         raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")
     if hasattr(values, "to_numpy"):
         values = values.to_numpy(na_value=np.nan) if values.hasnans else values.to_numpy()
-    elif isinstance(values, (list, tuple)):
-        values = [np.nan if value is None or value is pd.NA else value for value in values]
+    elif dtype.kind == "O" and np.ndim(values) == 1:
+        values = [np.nan if value is pd.NA else value for value in values]
     try:
         found = np.asarray(values, dtype=NUMBERS[kind])
     except (ValueError, TypeError) as error:

@@ -73,12 +73,12 @@ def _warn_of_forms(texts, what, where):
 
 
 def decode(text):
-    """Returns the `str` of a text or of UTF-8 bytes, and `None` for anything else."""
+    """Returns the `str` of a text or of UTF-8 bytes, and `None` for anything else, such as half of a pair of surrogates."""
     try:
         text = text.decode("utf-8") if isinstance(text, bytes) else text
-    except UnicodeDecodeError:
+        return text if isinstance(text, str) and text.encode() is not None else None
+    except UnicodeError:
         return None
-    return text if isinstance(text, str) else None
 
 
 def lengths(texts, unit, steps=()):
