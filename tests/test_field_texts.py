@@ -480,3 +480,23 @@ def test_each_kind_is_read_alike_in_the_test_split_the_product_and_plain_tensorf
     frame = given if kind == "table" else pd.DataFrame({"text": given}) if kind == "text" else None
     np.save(name, given) if frame is None else frame.to_csv(name, index=False)
     assert_close(from_file(loaded, name), wanted, KERNELS, scale=1)
+
+
+def test_a_series_is_read_alike_in_the_test_split_the_product_and_plain_tensorflow(in_tmp):
+    days = pd.date_range("2023-01-01", periods=160).strftime("%Y-%m-%d")
+    sold = np.round(1000 + 50 * np.sin(np.arange(160)) + RNG.normal(size=160), 1)
+    table = pd.DataFrame({"day": days, "Units sold": [f"{value:,}" for value in sold]})
+    table.to_csv("t.csv", index=False)
+    options = {"target": "Units sold", "task": "forecasting", "window": 24, "decimal": "."}
+    trained = zoo.train("dense:tiny", "t.csv", epochs=1, **OPTIONS, **options)
+    _, splits = door.read("t.csv", **{**options, "target": ("Units sold",)})
+    model, newest = zoo.load(trained.export), table[-25:-1][::-1]
+    wanted = model.predict(splits["test"].inputs[-1:])["forecast"]
+    newest.set_axis(["day", " UNITS SOLD"], axis=1).to_csv("n.csv", index=False)
+    (found,) = [row["forecast"] for row in inputs.predict_files(model, ["n.csv"])]
+    assert_close(np.array([found], "float32"), wanted, KERNELS)
+    numbers = newest.assign(**{"Units sold": sold[-25:-1][::-1]})
+    assert_close(model.predict(numbers)["forecast"], wanted, KERNELS)
+    served = tf.saved_model.load(str(trained.export)).signatures["serving_default"]
+    raw = sold[None, -25:-1, None].astype("float32")
+    assert_close(served(series=tf.constant(raw))["forecast"].numpy(), wanted, KERNELS)

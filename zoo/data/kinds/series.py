@@ -296,7 +296,8 @@ def is_one(values, card):
 
 def _columns_of_model(frame, card):
     """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
-    named = frame.rename(columns=lambda title: examples.column_name(str(title)))
+    known = examples.by_name(list(map(str, frame.columns)), card.columns)
+    named = frame.rename(columns=str).rename(columns={title: name for name, title in known.items()})
     named, _ = in_time_order(named)
     for column in card.columns:
         checks.one_of("column of the model", column, list(named.columns))
