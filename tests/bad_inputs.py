@@ -122,6 +122,18 @@ def trained_text(inputs):
     return model_of_texts().predict(inputs)
 
 
+@functools.cache
+def model_of_categories():
+    table = frame(city=["Rome", "Oslo"] * 20)
+    trained = zoo.train("dense:tiny", table, target="kind", epochs=1, batch_size=8, quiet=True)
+    return zoo.load(trained.export)
+
+
+def trained_mixed(**columns):
+    given = {"a": [0.0, 1.0], "b": [0.0, 1.0], "city": ["Rome", "Oslo"], **columns}
+    return model_of_categories().predict({k: v for k, v in given.items() if v is not None})
+
+
 def trained_features(inputs):
     trained = zoo.train("dense:tiny", (np.tanh(X), Y), epochs=1, batch_size=8, quiet=True)
     return zoo.load(trained.export).predict(inputs)
@@ -228,6 +240,13 @@ FILES = {
     "the target among the columns": lambda: csv_of(TABLE, columns=("a", "kind")),
     "a missing target": lambda: csv_of(frame(kind=changed(TABLE["kind"].to_numpy(object), 5, None))),
     "a text among numbers": lambda: csv_of(frame(a=changed(TABLE["a"].to_numpy(object), 5, "many"))),
+    "a text among numbers, below a cell of two lines": lambda: csv('a,b,kind\n1,"x\ny",up\n2,z,down\n3,z,up\nmany,z,up\n'),
+    "half of a pair of surrogates in a text": lambda: train((np.array([*TEXTS[1:], "odd \ud83d"], object), Y), "cnn:tiny"),
+    "two columns of free text": lambda: csv_of(pd.DataFrame({"p": TEXTS, "q": TEXTS[::-1], "kind": TABLE["kind"]})),
+    "dates of another form, and no other column": lambda: csv_of(
+        pd.DataFrame({"day": DAYS[:40].strftime("%d/%m/%Y"), "kind": TABLE["kind"]})
+    ),
+    "lists in the cells of a column": lambda: train(frame(a=[[1], [2]] * 20), target="kind"),
     "infinity in a column": lambda: csv_of(frame(a=changed(X[:, 0], 5, np.inf))),
     "constant columns only": lambda: csv_of(frame(a=1.0, b="x")),
     "columns that have the same name": lambda: train(frame(**{"a ": 1.0}), target="kind"),
@@ -319,6 +338,8 @@ SETTINGS = {
 }  # fmt: skip
 
 PREDICT = {
+    "lists in place of categories": lambda: trained_mixed(city=[["Rome", "Lima"], "Oslo"]),
+    "a column that differs in more than capitals": lambda: trained_mixed(city=None, town=["Rome", "Oslo"]),
     "a model's name with a slip": lambda: zoo.load("wine_dens"),
     "float images": lambda: shipped("mnist_cnn", PIXELS / 255),
     "one image without a batch": lambda: shipped("mnist_cnn", PIXELS[0]),

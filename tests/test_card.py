@@ -106,6 +106,8 @@ def changed(content, path, value):
         (("labels",), [1, 2]),
         (("column_kinds",), "number"),
         (("text_size",), [1]),
+        (("text_cleaning",), "html"),
+        (("categories",), {"city": "Rome"}),
         (("signatures", "serve"), []),
         (("runs",), []),
         (("runs", 0, "scores"), {}),

@@ -250,7 +250,7 @@ def test_shapes_of_files_are_found_and_said(text, columns, told, in_tmp, caplog)
     caplog.set_level("INFO")
     with open("t.csv", "w") as file:
         file.write(text)
-    files = zoo.import_quietly("zoo.data.user.files")
+    files = zoo.import_quietly("zoo.data.user.csv_files")
     frame, _ = files.read_csv("t.csv")
     assert list(frame.columns) == columns
     assert frame["kind"].tolist() == ["x", "y"]
@@ -282,7 +282,7 @@ CELLS = {
 
 @pytest.mark.parametrize("name", CELLS)
 def test_numbers_are_the_same_whether_they_are_read_as_texts_first_or_at_once(name, in_tmp):
-    files = zoo.import_quietly("zoo.data.user.files")
+    files = zoo.import_quietly("zoo.data.user.csv_files")
     for beside in (["a", "b", "c", "d"], ["1,5", "2,5", "3,5", "4,5"]):
         write("t.csv", list(zip(CELLS[name], beside)), ["x", "beside"])
         found = []
@@ -434,7 +434,7 @@ def test_cells_beyond_the_header_are_refused(text, in_tmp):
 def test_a_file_of_one_column_may_hold_commas(in_tmp):
     with open("t.csv", "w") as file:
         file.write("price\n3,5\n4,25\n")
-    frame, _ = zoo.import_quietly("zoo.data.user.files").read_csv("t.csv")
+    frame, _ = zoo.import_quietly("zoo.data.user.csv_files").read_csv("t.csv")
     assert frame["price"].tolist() == ["3,5", "4,25"]
 
 

@@ -10,8 +10,8 @@ from tolerances import KERNELS, assert_close
 import zoo
 from zoo.data import carving
 from zoo.data import load as door
-from zoo.data.kinds import columns, dates, readings
-from zoo.data.user import files
+from zoo.data.kinds import categories, columns, dates, readings
+from zoo.data.user import csv_files
 from zoo.saving import golden_check, inputs
 
 RNG = np.random.default_rng(0)
@@ -447,8 +447,8 @@ def test_a_later_number_that_could_be_another_is_not_read(style, given):
     ],
 )
 def test_a_code_without_its_zeros_is_the_code(texts, given, wanted):
-    layer = readings.CleanTexts.for_texts(np.array(texts, object))
-    layer = readings.CleanTexts.from_config(layer.get_config())
+    layer = categories.CleanTexts.for_texts(np.array(texts, object))
+    layer = categories.CleanTexts.from_config(layer.get_config())
     assert [text.decode() for text in layer(tf.constant(given)).numpy()] == wanted
 
 
@@ -464,4 +464,4 @@ def test_a_code_without_its_zeros_is_the_code(texts, given, wanted):
 )
 def test_a_message_names_the_line_of_the_file(text, lines, in_tmp):
     (in_tmp / "t.csv").write_bytes(text.encode())
-    assert files.read_csv("t.csv")[0].index.tolist() == lines
+    assert csv_files.read_csv("t.csv")[0].index.tolist() == lines

@@ -15,9 +15,9 @@ from tolerances import KERNELS, assert_close
 import zoo
 from zoo.data import examples as sources
 from zoo.data import load as door
-from zoo.data.kinds import columns as tables
 from zoo.data.kinds import dates
 from zoo.data.kinds import image as images
+from zoo.data.kinds.encoder import encoder
 from zoo.data.prepare import prepare
 
 WORDS = {"good": "a fine film with great actors", "bad": "dull and far too long, sadly"}
@@ -170,7 +170,7 @@ def test_statistics_of_a_messy_table_come_from_train_alone():
         table, test=shifted.iloc[:50].assign(**{"age in years": -999.0}), target="bought"
     )
     first, second = (
-        tables.encoder(info, part["train"].inputs)[0](
+        encoder(info, part["train"].inputs)[0](
             {k: tf.constant(v[:5]) for k, v in splits["train"].inputs.items()}
         )
         for part in (splits, alone)
@@ -180,13 +180,13 @@ def test_statistics_of_a_messy_table_come_from_train_alone():
 
 def test_a_category_that_train_does_not_know_is_no_other_category():
     info, splits = door.read(messy_table(), target="bought")
-    encoder, _ = tables.encoder(info, splits["train"].inputs)
+    encode, _ = encoder(info, splits["train"].inputs)
     raw = {
         "age_in_years": [1.0] * 3,
         "city": ["Rome", "Paris", "Quito"],
         "since": ["2021-05-01"] * 3,
     }
-    rome, paris, quito = encoder({k: tf.constant(v) for k, v in raw.items()}).numpy()
+    rome, paris, quito = encode({k: tf.constant(v) for k, v in raw.items()}).numpy()
     assert (paris == quito).all()
     assert (rome != paris).any()
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from tolerances import KERNELS, assert_close
 
 import zoo
+from zoo.data.kinds import cleaning
 from zoo.data.kinds import text as texts
 from zoo.saving import card as cards
 from zoo.saving import inputs, manifest, store
@@ -125,9 +126,9 @@ def test_texts_without_a_word_are_refused_and_of_unknown_words_alone_are_told(ca
 @pytest.mark.parametrize("unit", texts.UNITS)
 def test_units_are_told_apart_as_the_graph_does(unit):
     given = ["It's <br /> GREAT!", "  ... ?", "été"]
-    cleaned = [text.decode() for text in texts.clean(tf.constant(given), unit).numpy()]
+    cleaned = [text.decode() for text in cleaning.clean(tf.constant(given), unit).numpy()]
     split = [text.split() if unit == "words" else list(text) for text in cleaned]
-    assert [texts.units(text, unit) for text in given] == split
+    assert cleaning.units(given, unit) == split
 
 
 def test_numbers_of_a_vae_are_checked():

@@ -10,6 +10,7 @@ import zoo
 from zoo.data import examples as sources
 from zoo.data import load as door
 from zoo.data import words
+from zoo.data.kinds import cleaning
 from zoo.data.kinds import text as texts
 
 LETTERS = np.array(list("abcdefghijklmnop"))
@@ -43,19 +44,20 @@ def text_splits(count=500, **options):
     ],
 )
 def test_texts_are_cleaned(unit, expected):
-    cleaned = texts.clean(tf.constant(["Great<br /><BR>film, 10! ÑANDÚ"]), unit).numpy()[0]
+    cleaned = cleaning.clean(tf.constant(["Great<br /><BR>film, 10! ÑANDÚ"]), unit).numpy()[0]
     assert b" ".join(cleaned.split()) == expected
 
 
 @pytest.mark.parametrize("unit", texts.UNITS)
 def test_lengths_are_those_of_the_layer(unit):
-    given = ["Great<br />film, it's 10!", "... !", "ÑANDÚ  x", "a\tb\nc"]
+    given = ["Great<br />film, it's 10!", "... !", "ÑANDÚ  x", "a\tb\nc", "ａ\u00a0“b” 好的"]
     splits = text_splits(text_unit=unit)
+    steps = splits.info.text_cleaning
     model = texts.vectorizer(splits).inputs
     ids = model(tf.constant(given)).numpy()
-    np.testing.assert_array_equal((ids > 0).sum(1), texts.lengths(given, unit))
+    np.testing.assert_array_equal((ids > 0).sum(1), texts.lengths(given, unit, steps))
     np.testing.assert_array_equal(
-        texts.lengths([t.encode() for t in given], unit), texts.lengths(given, unit)
+        texts.lengths([t.encode() for t in given], unit, steps), texts.lengths(given, unit, steps)
     )
 
 
@@ -76,7 +78,7 @@ def test_an_epoch_by_length_holds_each_example_once():
 
 def test_batches_by_length_spare_padding_and_come_in_random_order():
     by_length, mixed = text_splits(), text_splits(bucket=False)
-    counts = texts.lengths(by_length.examples["train"].inputs, "words")
+    counts = texts.lengths(by_length.examples["train"].inputs, "words", ("signs",))
     shares = [texts.padding_share(splits, counts.max()) for splits in (by_length, mixed)]
     assert shares[0] < 0.5 * shares[1]
     means = np.array([counts[row].mean() for row in by_length.order().as_numpy_iterator()])

@@ -91,7 +91,8 @@ class DataConfig:
     text_size: Annotated[tuple[int, int], WORDS] | None = None
     """Words kept of each text, and words in the vocabulary; default: 256 20000."""
     text_unit: Literal["words", "characters"] | None = None
-    """What a text is split into; default: words, or characters where the data set is one of single words."""
+    """What a text is split into; default: characters where the training texts are names, single words, or of a script without spaces
+    between words, otherwise words."""
     bucket: bool = True
     """Put texts of similar length into a training batch, so that little padding is computed."""
     limit: Count | None = None

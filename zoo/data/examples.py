@@ -75,6 +75,7 @@ class DataInfo:
         styles: Column → how its numbers are written where they are texts, a key of `kinds.units.STYLES` or `"plain"`.
         text_size: For text, the units kept of each text and the units of the vocabulary.
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
+        text_cleaning: For text, what is brought to plain text, keys of `kinds.cleaning.STEPS`; none for a set that has a name.
         target_unit: For answers that are texts, what they are split into.
         horizon: For a series, the steps to forecast.
         season: For a series, the steps after which it resembles itself; 1 where it does not.
@@ -96,6 +97,7 @@ class DataInfo:
     styles: dict[str, str] = dataclasses.field(default_factory=dict)
     text_size: tuple[int, int] | None = None
     text_unit: str = "words"
+    text_cleaning: tuple[str, ...] = ()
     target_unit: str = "words"
     horizon: int = 0
     season: int = 1
@@ -278,6 +280,22 @@ def column_name(text):
     name = "".join(c if c.isalnum() else "_" for c in ascii_only).strip("_")
     # A signature's inputs are arguments of Python functions, the first of which is `self`.
     return f"{name}_" if keyword.iskeyword(name) or name == "self" else name
+
+
+def by_name(titles, wanted):
+    """Name of `wanted` → the title that stands for it, once spaces and signs are gone; otherwise the one that differs in capitals.
+
+    >>> by_name(["Review", "Mean radius"], ["review", "mean_radius"])
+    {'review': 'Review', 'mean_radius': 'Mean radius'}
+    """
+    names, small, found = column_names(titles), [name.lower() for name in wanted], {}
+    for name in wanted:
+        alike = [t for t, given in zip(titles, names) if given == name]
+        if not alike and small.count(name.lower()) == 1:
+            alike = [t for t, given in zip(titles, names) if given.lower() == name.lower()]
+        if len(alike) == 1:
+            found[name] = alike[0]
+    return found
 
 
 def check_finite(split, data, info):

@@ -39,6 +39,8 @@ class Card(Entries, Mapping):
         text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
         text_unit: What texts are split into.
         taken_for: What the inputs were taken for, and what was said while they were read, in words; `None` for a model of before.
+        categories: Column → the categories that it knows; `None` for a model of before.
+        text_cleaning: What of texts is brought to plain text, keys of `kinds.cleaning.STEPS`; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
         runs: The `RunScores` of each seed; the weights are those of the first.
         protocol: How the scores were measured, in words.
@@ -61,6 +63,10 @@ class Card(Entries, Mapping):
     column_kinds: tuple[str, ...]
     text_size: tuple[int, int] | None
     text_unit: str
+    categories: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
+    text_cleaning: tuple[str, ...] | None = dataclasses.field(
+        default=None, metadata={"optional": True}
+    )
     readings: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     taken_for: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"optional": True})
     runs: tuple[RunScores, ...]
@@ -169,6 +175,8 @@ def make(splits, builder, run, signatures):
         taken_for=splits.taken_for[:MOST_LINES],
         text_size=info.text_size,
         text_unit=info.text_unit,
+        categories=splits.kind.categories(splits) or None,
+        text_cleaning=tuple(info.text_cleaning) or None,
         runs=(score,),
         protocol=_protocol(splits.task, run.config, info),
         config=config,

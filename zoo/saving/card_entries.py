@@ -13,6 +13,8 @@ _LATER = {
         "column_kinds": [],
         "readings": None,
         "taken_for": None,
+        "categories": None,
+        "text_cleaning": None,
         "text_size": None,
         "text_unit": "words",
     },
@@ -257,6 +259,10 @@ _USABLE = {
     "taken_for": _or_none(_are_texts),
     "text_size": _or_none(_is_list_of(_is_count, 2)),
     "text_unit": _is_text,
+    "categories": lambda known: (
+        known is None or _is_dict(known) and all(map(_are_texts, known.values()))
+    ),
+    "text_cleaning": _or_none(_are_texts),
     "protocol": _is_text,
     "made_by": _is_dict,
     "limits": _is_text,

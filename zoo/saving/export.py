@@ -61,7 +61,7 @@ def export_model(model, splits, run):
     fused.unfuse(model)  # other runtimes know Keras's operations only
     lora.merge_lora(model)  # so that `zoo.build(weights=...)` finds the weights that were trained
     count = min(endpoints.GOLDEN_EXAMPLES, len(splits.examples["test"]))
-    examples = splits.pick("test", np.arange(count))
+    examples = splits.kind.golden(splits.pick("test", np.arange(count)), info)
     serving = endpoints.Serving(score.get("temperature", 1.0), run.config.report.beam_width)
     points = endpoints.make(model, splits, examples, serving)
     with files.new_version(run.folder / "export") as staged:

@@ -13,7 +13,7 @@ import numpy as np
 from zoo import files
 from zoo.data import examples, kinds
 from zoo.data.kinds import dates, readings
-from zoo.data.user import files as user_files
+from zoo.data.user import csv_files
 from zoo.models import checks
 from zoo.saving import foreign
 from zoo.tasks import TASKS
@@ -149,14 +149,17 @@ def _read_csv(path, content, card, kind):
     if card.readings is None:
         frame = _read_as_before(path, content, texts)
     else:
-        frame, separator = user_files.read_csv(path, content)
+        frame, separator = csv_files.read_csv(path, content)
+        wanted = list(dict.fromkeys([*card.columns, *texts]))
+        known = examples.by_name(list(frame.columns), wanted)
+        frame = frame.rename(columns={title: name for name, title in known.items()})
         usual = {name: "plain" for name in card.columns if name not in texts}
         styles = {name: s for name, s in card.readings.items() if s not in dates.FORMS}
         names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
         frame, _ = readings.typed_frame(
             frame,
             styles={title: styles.get(name, usual.get(name)) for title, name in names.items()},
-            texts=[title for title, name in names.items() if name in texts],
+            texts=[title for title, name in names.items() if name in texts or kind.is_quoted],
             missing=card.config.get("data", {}).get("missing", ()),
             decimal=card.config.get("data", {}).get("decimal"),
             quoted_in=separator,
@@ -170,7 +173,7 @@ def _read_as_before(path, content, texts):
     """A table as models of before were trained on: pandas tells what a cell is, so that NA is a gap."""
     import pandas as pd
 
-    frame, separator = user_files.read_csv(path, content)
+    frame, separator = csv_files.read_csv(path, content)
     if any(examples.column_name(title) in texts for title in frame.columns):
         log.info("%s: read as when this model was trained; NA and None are gaps", path)
     source = frame.to_csv(index=False)

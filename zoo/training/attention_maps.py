@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.kinds import text as texts
+from zoo.data.kinds import cleaning
 from zoo.keras_fixes import layer_calls
 from zoo.models import attention, decoding, seq2seq
 from zoo.models.layers import all_layers
@@ -64,16 +64,15 @@ def _draw_answers(model, splits, folder):
     preparation, vocabulary = splits.preparation, splits.preparation.targets
     rows = sorted(text_to_text.read(folder), key=lambda row: len(row["text"]))
     rows = [rows[i] for i in np.linspace(0, len(rows) - 1, ANSWERS + 1).astype(int)[1:]]
-    unit, batch = splits.info.text_unit, tf.constant([row["text"] for row in rows])
+    info, batch = splits.info, tf.constant([row["text"] for row in rows])
+    split = cleaning.units(batch.numpy(), info.text_unit, info.text_cleaning)
     source = preparation.inputs(batch)
     answers = vocabulary.ids(tf.constant([row["answer"] for row in rows]))
     inputs, outputs, _ = seq2seq.teacher_forcing(source, answers)
     found = weights(model, inputs)
     shares = _mean([found[path] for path in found if path.endswith("cross_attention")][-1])
     maps = []
-    for row, cleaned, looked, ids in zip(rows, texts.clean(batch, unit).numpy(), shares, outputs):
-        cleaned = cleaned.decode()
-        letters = cleaned.split() if unit == "words" else list(cleaned)
+    for row, letters, looked, ids in zip(rows, split, shares, outputs):
         tokens = [vocabulary.tokens[i] for i in ids if i > decoding.END] + ["end"]
         letters = letters[: source.shape[1]] or [" "]
         title = f"{row['text']}: {'right' if row['edits'] == '0' else row['right'].split(' | ')[0]}"

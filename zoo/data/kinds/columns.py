@@ -1,16 +1,11 @@
-"""Columns of a table: what each one is, and the layers that bring mixed columns to numbers inside the graph.
-
-Needs pandas where a DataFrame comes in, TensorFlow alone where columns become numbers.
-"""
+"""Columns of a table: what each one is, and its values as an array, in training and in `predict`."""
 
 import re
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import dates, numbers, readings, units
+from zoo.data.kinds import categories, cleaning, dates, numbers, readings, units
 from zoo.models import checks
 
 # Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
@@ -29,13 +24,13 @@ def column_kinds(frame, *, skip_bad=False, told=(), least=1):
         least: How many columns must be of use.
 
     Returns:
-        Dict from the column's title to `"number"`, `"category"`, `"date"` or `"text"`; a column that cannot help is
-        not in it, and a message says why.
+        Dict from the column's title to `"number"`, `"category"`, `"date"`, `"text"` or, for short texts that differ in most
+        rows, `"name"`; a column that cannot help is not in it, and a message says why.
 
     Raises:
         InputError: A column mixes numbers and texts, or has a type that is none of these.
     """
-    kinds = {}
+    kinds, left = {}, {}
     for title in told:
         checks.one_of("column in kinds", title, list(frame.columns))
     for title in frame.columns:
@@ -45,32 +40,38 @@ def column_kinds(frame, *, skip_bad=False, told=(), least=1):
             continue
         kind, why_not = _kind(str(title), column, skip_bad)
         if why_not:
+            left[title] = why_not
             examples.log.warning("column %r is left out: %s", str(title), why_not)
         else:
             kinds[title] = kind
     if len(kinds) < least:
+        said = "; ".join(f"{title}: {why_not}" for title, why_not in [*left.items()][:3])
         raise checks.InputError(
-            f"No column of the table is of use for training: {', '.join(map(str, frame.columns)) or 'there is none'}."
+            f"No column of the table is of use for training{': ' * bool(said)}{said or ', there is none'}."
         )
     return kinds
 
 
 def _kind(title, column, skip_bad):
     """Returns a kind and `None`, or `None` and why the column is left out."""
+
     present = column.dropna()
     if len(present) == 0:
         return None, "all its values are missing"
+    if column.dtype == object and present.map(np.ndim).any():
+        raise checks.InputError(
+            f"The column {title!r} holds lists or arrays: give each of their values a column of its own."
+        )
     if column.nunique(dropna=False) == 1:
-        return None, f"it is constant ({present.iloc[0]!r})"
+        return None, f"it is constant ({repr(present.iloc[0])[:50]})"
     if column.dtype.kind == "M":
         return "date", None
     if column.dtype == "category":
         return "category", None
+    if column.dtype.kind == "b":  # as TRUE and FALSE in a file
+        return "category", None
     if is_numeric(column):
-        is_id = title.lower() in ("id", "index", "unnamed: 0") or title.lower().endswith(
-            ("_id", " id")
-        )
-        if is_id and column.dtype.kind in "iu" and column.is_unique:
+        if numbers_rows(title) and column.dtype.kind in "iu" and column.is_unique:
             return None, "it numbers the rows"
         return _number_kind(title, present)
     if column.dtype.kind in "mc":
@@ -78,6 +79,11 @@ def _kind(title, column, skip_bad):
             f"The column {title!r} holds {column.dtype}: turn it into numbers or leave it out."
         )
     return _text_kind(title, present, skip_bad)
+
+
+def numbers_rows(title):
+    """Whether a column's title says that it numbers the rows; pandas calls an index without a name so when it writes a file."""
+    return re.fullmatch(r"id|index|unnamed: 0|.*[_ ]id", str(title).lower()) is not None
 
 
 def _number_kind(title, present):
@@ -97,32 +103,35 @@ def _text_kind(title, present, skip_bad):
     """What `_kind` returns, for values none of which is missing and some of which are texts."""
     import pandas as pd
 
-    codes, values = pd.factorize(present.astype(str))  # each different text is looked at once
-    texts, counts = pd.Series(values).str.strip(), np.bincount(codes)
+    at, values = pd.factorize(categories.as_texts(present))  # each different text is looked at once
+    texts, counts = pd.Series(values).str.strip(), np.bincount(at)
     if texts.str.fullmatch(dates.ISO_DATE).all():
         return "date", None
-    numbers = (texts.map(is_number) & ~texts.str.fullmatch(units.CODE)).to_numpy(bool)
-    if counts[numbers].sum() > len(codes) / 2:
+    codes = texts.str.fullmatch(units.CODE)
+    numbers = (texts.map(is_number) & ~codes).to_numpy(bool)
+    if codes.any() and (numbers | codes).all():  # zip codes, some of which begin with 0
+        numbers[:] = False
+    if counts[numbers].sum() > len(at) / 2:
         if not numbers.all() and not skip_bad:
-            wrong = np.flatnonzero(~numbers[codes])
+            wrong = np.flatnonzero(~numbers[at])
             raise checks.InputError(
-                f"The column {title!r} holds numbers, but {len(wrong)} values are none, first {texts[codes[wrong[0]]]!r} "
-                f"in {present.index.name or 'row'} {present.index[wrong[0]]}: mend them, or pass skip_bad (--skip-bad) to count them "
-                "as missing."
+                f"The column {title!r} holds numbers, but {len(wrong)} values are none, first {texts[at[wrong[0]]]!r} "
+                f"in {present.index.name or 'row'} {present.index[wrong[0]]}: mend them, pass skip_bad (--skip-bad) to count them as "
+                f"missing, or kinds={{{title!r}: 'text'}} (--kinds {title}=text)."
             )
         return "number", None
     different = texts.nunique()
-    if different <= max(_MANY, len(codes) / 2) and different < len(codes):
+    if different <= max(_MANY, len(at) / 2) and different < len(at):
         if units.are_ranges(texts.unique()):
             told = "%s: ranges such as %r are categories, whose order is not learned"
             examples.log.info(told, title, next(t for t in texts if not is_number(t)))
         return "category", None
-    if (texts.str.split().str.len() * counts).sum() / len(codes) >= 3:
-        return "text", None
-    return (
-        None,
-        f"it has {different} different texts in {len(codes)} rows (dates are read as YYYY-MM-DD)",
-    )
+    return ("text" if are_phrases(texts, 3) else "name"), None
+
+
+def are_phrases(column, words=2):
+    """Whether the different values of a column have so many words on average: they are then sentences more than names."""
+    return column.dropna().drop_duplicates().astype(str).map(cleaning.count).mean() >= words
 
 
 def is_precise(column):
@@ -177,17 +186,15 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
                 f"The column {title!r} holds {column[row]} in {column.index.name or 'row'} {row}: infinite, or too large for float32."
             )
         return numbers
-    if column.dtype.kind == "M":
-        column = column.dt.strftime("%Y-%m-%d")
-    elif column.dtype.kind in "iufb":  # 3 and 3.0 are the same category
-        column = column.map(
-            lambda v: v if v != v else f"{v:.15g}" if column.dtype.kind == "f" else v
-        )
-    if pd.api.types.infer_dtype(column, skipna=True) == "string":  # each different text once
-        codes, values = pd.factorize(column)
-        return np.array([*(text.strip() for text in values), ""], object)[codes]
-    texts = column.astype(object).where(column.notna(), "").astype(str).str.strip()
-    return texts.to_numpy(object)
+    import pandas as pd
+
+    try:
+        codes, texts = pd.factorize(categories.as_texts(column))  # each different text once
+        return np.array([*(text.strip() for text in texts), ""], object)[codes]
+    except ValueError as error:
+        raise checks.InputError(
+            f"The column {title!r} must have one value for each example: {error}."
+        ) from None
 
 
 def _check_values(split, title, column, kind, skip_bad):
@@ -228,82 +235,6 @@ def in_words(values, kind):
     return f"{len(counts):,} values: {shown}{', ...' * (len(counts) > 4)}{told}"
 
 
-def encoder(info, inputs):
-    """Makes the model from a dict of raw columns to one float32 vector, with statistics of the training rows.
-
-    A missing number becomes the training median, with an indicator beside it where train has gaps; numbers are
-    standardised; a category becomes one-hot, with a place for categories that train does not know.
-
-    Args:
-        info: The `DataInfo`, with `column_kinds`.
-        inputs: The training rows: dict from column to array.
-
-    Returns:
-        The Keras model and the steps in words.
-    """
-    raw, features, values, encoded, steps = {}, {}, {}, {}, []
-    space = keras.utils.FeatureSpace
-    for column, kind in zip(info.columns, info.column_kinds, strict=True):
-        raw[column] = keras.Input((), dtype=NUMBERS.get(kind, "string"), name=column)
-        if kind == "category":
-            features[column] = space.string_categorical(num_oov_indices=1, output_mode="one_hot")
-            clean = readings.CleanTexts.for_texts(
-                inputs[column].astype(str), name=f"{column}_clean"
-            )
-            values[column] = clean(tf.constant(inputs[column].astype(str))).numpy().astype(str)
-            encoded[column] = clean(raw[column])
-            steps.append(f"{column}: category, one-hot; unknown ones have a place of their own")
-            continue
-        parts = {column: (raw[column], inputs[column])}
-        if kind == "date":
-            layer = dates.DateParts(dtype="float32", name=f"{column}_date")
-            symbolic, known = layer(raw[column]), layer(tf.constant(inputs[column])).numpy()
-            parts = {
-                f"{column}_{part}": (symbolic[:, i], known[:, i])
-                for i, part in enumerate(dates.DateParts.names)
-            }
-        for name, (x, known) in parts.items():
-            step = _fill(name, x, known, features, values, encoded)
-            if step:
-                steps.append(step)
-    merge = space(features=features, output_mode="concat")
-    count = len(next(iter(values.values())))
-    merge.adapt(tf.data.Dataset.from_tensor_slices(values).batch(count))
-    concat = keras.Model(dict(merge.get_inputs()), merge.get_encoded_features(), name="merge")
-    merged = concat({name: keras.ops.expand_dims(x, -1) for name, x in encoded.items()})
-    return keras.Model(raw, merged, name="prepare"), steps
-
-
-def _fill(name, x, known, features, values, encoded):
-    """Adds a column of numbers: gaps filled with the training median, and an indicator of them."""
-    space, gaps, given = keras.utils.FeatureSpace, np.isnan(known), x
-    median = float(np.median(known[~gaps])) if not gaps.all() else 0.0
-    filled = np.where(gaps, median, known)
-    words = []
-    if filled.min() == filled.max():  # it would be divided by 0
-        examples.log.warning("the values of %s are constant in the training split: left out", name)
-    else:
-        # In float64: of large numbers that differ little float32 loses the mean.
-        mean, variance = (float(f(filled, dtype="float64")) for f in (np.mean, np.var))
-        x = keras.ops.where(keras.ops.isnan(x), keras.ops.cast(median, x.dtype), x)
-        if (
-            known.dtype == np.float64
-        ):  # taken off before float32, which could not tell the values apart
-            x = keras.ops.cast(keras.ops.subtract(x, keras.ops.cast(mean, x.dtype)), "float32")
-            filled, mean = (filled - mean).astype("float32"), 0.0
-        scale = keras.layers.Normalization(mean=mean, variance=variance, dtype="float32")
-        features[name] = space.feature("float32", scale, "float")
-        values[name] = filled
-        encoded[name] = x
-        words.append(f"gaps filled with {median:.6g}, standardised")
-    if gaps.any():
-        features[f"{name}_missing"] = space.float()
-        values[f"{name}_missing"] = gaps.astype("float32")
-        encoded[f"{name}_missing"] = keras.ops.cast(keras.ops.isnan(given), "float32")
-        words.append(f"an indicator of gaps ({gaps.mean():.1%} of train)")
-    return f"{name}: {', '.join(words)}" if words else None
-
-
 def check_raw(name, values, kind, has_gaps, style=None):
     """Returns a column of raw inputs as an array: float32, or UTF-8 texts; raises `InputError` for what cannot be used.
 
@@ -313,26 +244,31 @@ def check_raw(name, values, kind, has_gaps, style=None):
         has_gaps: Whether the model fills gaps in columns of numbers.
         style: How numbers that are texts are written, a key of `units.STYLES`, or dates, one of `dates.FORMS`.
     """
-    if np.ma.is_masked(values):
-        raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
-    if kind not in NUMBERS:
-        import pandas as pd
+    import pandas as pd
 
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise checks.InputError(f"The column {name!r} has masked values: make them NaN.")
+    if hasattr(values, "to_numpy"):  # an index, or an array that knows missing values
+        values = pd.Series(values)
+    elif hasattr(values, "numpy"):  # a tensor
+        values = values.numpy()
+    if kind not in NUMBERS:
         if not hasattr(values, "to_numpy"):
-            values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values)))
+            dtype = getattr(values, "dtype", object)  # of a list NumPy would make NaN a text
+            values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values, dtype)))
         if kind == "date" and values.dtype.kind != "M":
             values = dates.as_iso(values, style) if style in dates.FORMS else values
             _check_dates(name, values, style)
         return convert_column(name, values, kind)
     dtype = getattr(values, "dtype", np.dtype(object))
     if style and dtype.kind in "OUST":
-        import pandas as pd
-
         values, _ = readings.typed(pd.Series(values, dtype=object), style=style)
     if dtype.kind in "mMc":  # NumPy would turn them into numbers
         raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")
     if hasattr(values, "to_numpy"):
         values = values.to_numpy(na_value=np.nan) if values.hasnans else values.to_numpy()
+    elif dtype.kind == "O" and np.ndim(values) == 1:
+        values = [np.nan if value is pd.NA else value for value in values]
     try:
         found = np.asarray(values, dtype=NUMBERS[kind])
     except (ValueError, TypeError) as error:

@@ -6,9 +6,7 @@ A reading is decided by all values of a column of the training table, and kept: 
 import logging
 import re
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from zoo.data.kinds import units
 from zoo.models import checks
@@ -178,61 +176,6 @@ def _usual_style(column, beside, skip_bad):
             "they are gaps, or pass skip_bad (--skip-bad) to count them as missing."
         )
     return None
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class CleanTexts(keras.layers.Layer):
-    """Brings the texts of a category to the form that training knows, string [B] → string [B].
-
-    Spaces at the ends go always. 3.0 is 3 where all categories are whole numbers, and True is true where all are yes or no.
-    7 is 007 where all categories are codes of three digits: spreadsheets leave the zeros out.
-
-    Args:
-        whole: Whether a fraction of 0 goes.
-        lower: Whether capitals go.
-        digits: How many digits all categories have, some of which begin with 0; `None` for others.
-    """
-
-    WORDS = {"true", "false", "yes", "no", "t", "f", "y", "n", "on", "off"}
-
-    def __init__(self, whole=False, lower=False, digits=None, **kwargs):
-        super().__init__(**kwargs)
-        self.whole, self.lower, self.digits = whole, lower, digits
-
-    @classmethod
-    def for_texts(cls, texts, **kwargs):
-        """The layer for the texts of a training column."""
-        found = {text.strip() for text in set(texts.tolist())} - {""}
-        lower = {text.lower() for text in found} <= cls.WORDS
-        whole = bool(found) and all(re.fullmatch(r"[+-]?\d+(\.0+)?", text) for text in found)
-        widths = {len(text) for text in found}
-        is_padded = (
-            len(widths) == 1 and all(map(str.isdecimal, found)) and any(t[0] == "0" for t in found)
-        )
-        return cls(whole, lower, *(widths if is_padded else ()), dtype="string", **kwargs)
-
-    def call(self, texts):
-        texts = tf.strings.strip(texts)
-        if self.whole:
-            texts = tf.strings.regex_replace(texts, r"^([+-]?\d+)\.0+$", r"\1")
-        if self.digits:
-            is_short = tf.strings.regex_full_match(texts, rf"\d{{1,{self.digits}}}")
-            padded = tf.strings.join([tf.constant("0" * self.digits), texts])
-            padded = tf.strings.substr(
-                tf.where(is_short, padded, "0" * self.digits), -self.digits, self.digits
-            )
-            texts = tf.where(is_short, padded, texts)
-        return tf.strings.lower(texts) if self.lower else texts
-
-    def compute_output_spec(self, texts):
-        return keras.KerasTensor(texts.shape, "string")
-
-    def get_config(self):
-        return super().get_config() | {
-            "whole": self.whole,
-            "lower": self.lower,
-            "digits": self.digits,
-        }
 
 
 def say(title, column, style, texts):

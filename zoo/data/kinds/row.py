@@ -95,12 +95,14 @@ class Kind:
         as_numbers: (raw examples, info, inputs) → name, array and whether it is prepared, of the signature `tensors`.
         signatures: (info, default signature, raw examples) → further signatures: name → (function, specs, golden inputs).
 
+        golden: (raw examples, info) → these and some more, written as people write them, that an export is proved with.
         check_raw: (what a caller passed to `predict`, card, vocabulary) → named arrays; raises `InputError`.
         example_of_file: (path, bytes, card) → raw examples, for a file that is one example.
         reads_any_file: Whether every file is one example, whatever its ending; otherwise those of `file_endings`.
         of_frame: (DataFrame, names of the rows, path, card) → names and raw examples of a CSV file.
         is_one: (array, card) → whether an array of a file is one example, and not a batch.
         other_files: What a message lists besides .csv.
+        categories: `Splits` → column → the categories that training knows, for the card.
         vocabulary: Prepared inputs → the token of each id; `None` where inputs are no tokens.
     """
 
@@ -132,11 +134,13 @@ class Kind:
     to_model: Callable = from_one_array
     as_numbers: Callable = as_floats
     signatures: Callable = _no_more
+    golden: Callable = lambda examples, info: examples
     example_of_file: Callable | None = None
     reads_any_file: bool = False
     of_frame: Callable | None = None
     is_one: Callable = _never
     other_files: str = ""
+    categories: Callable = _no_more
     vocabulary: Callable | None = None
 
     def fits(self, rank):

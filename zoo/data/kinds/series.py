@@ -121,7 +121,7 @@ def _columns(data, options):
     frame, when = time_order.in_time_order(frame, learned=learned, order=options.dates)
     rest = frame.drop(columns=[*when, *targets])
     kinds = tables.column_kinds(rest, least=0)
-    numbers = [title for title, kind in kinds.items() if kind == "number"]
+    numbers = [t for t, kind in kinds.items() if kind == "number" or rest[t].dtype.kind == "b"]
     if not targets and len(numbers) == 1:
         targets = numbers
     if len(targets) != 1:
@@ -221,7 +221,8 @@ def is_one(values, card):
 
 def _columns_of_model(frame, card):
     """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
-    named = frame.rename(columns=lambda title: examples.column_name(str(title)))
+    known = examples.by_name(list(map(str, frame.columns)), card.columns)
+    named = frame.rename(columns=str).rename(columns={title: name for name, title in known.items()})
     forms = {name: form for name, form in (card.readings or {}).items() if form in dates.FORMS}
     named, _ = time_order.in_time_order(named, learned=card.columns, forms=forms)
     for column in card.columns:

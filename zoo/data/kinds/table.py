@@ -8,13 +8,19 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
+from zoo.data.kinds import categories, numbers, text
 from zoo.data.kinds import columns as kinds_of_columns
-from zoo.data.kinds import numbers, text
+from zoo.data.kinds.encoder import encoder
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
+# Kinds of columns that are learned from alone → what is said of those that are not.
+_TEXTS = {
+    "text": "free text",
+    "name": "texts that differ in most rows (dates are read as YYYY-MM-DD)",
+}
 DTYPES = {"number": tf.float32, "precise": tf.float64, "category": tf.string, "date": tf.string}
 
 
@@ -27,27 +33,31 @@ def _describe(parts, options):
             raise checks.InputError(
                 f"The {part.split} table lacks columns that the train table has: {', '.join(missing)}."
             )
-    free = [title for title, kind in kinds.items() if kind == "text"]
-    if free and len(kinds) == 1:
-        for part in parts.values():
-            part.x = part.x[free[0]].to_numpy(object, na_value="")
-            part.drop(text.KIND.problems(part), skip_bad)
-        fields, convert = text.KIND.describe(parts, options)
-        return fields | {"columns": tuple(examples.column_names(free))}, convert
-    for title in free:
-        log.warning(
-            "column %r is left out: it holds free text. To learn from it alone pass columns=(%r,)",
-            title, title,
-        )  # fmt: skip
-    kinds = {title: kind for title, kind in kinds.items() if title not in free}
-    if not kinds:
-        raise checks.InputError(
-            f"Several columns hold free text: choose one, columns=({free[0]!r},)."
-        )
+    read_as_text = _only_text(kinds, train, options.kinds)
+    for title, kind in kinds.items():
+        if kind in _TEXTS and title != read_as_text:
+            log.warning(
+                "column %r is left out: it holds %s. To learn from it alone pass columns=(%r,)",
+                title, _TEXTS[kind], title,
+            )  # fmt: skip
+    if read_as_text is not None:
+        if kinds[read_as_text] != "text":
+            log.info(
+                "%s: read as text (for categories pass kinds={%r: 'category'}, --kinds %s=category)",
+                read_as_text, read_as_text, read_as_text,
+            )  # fmt: skip
+        return _describe_text(parts, read_as_text, options)
+    kinds = {title: kind for title, kind in kinds.items() if kind not in _TEXTS}
     for title, kind in kinds.items():
         if kind in kinds_of_columns.NUMBERS and kinds_of_columns.is_precise(train[title]):
             kinds[title] = "precise"
             log.info("%s: large numbers that differ by little, read in float64", title)
+        is_told = title in options.kinds
+        if kind == "category" and not is_told and kinds_of_columns.are_phrases(train[title], 3):
+            log.warning(
+                "%s: its phrases are taken for categories, so that a new one is unknown. To learn from their words alone pass "
+                "columns=(%r,)", title, title,
+            )  # fmt: skip
     gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
     names = dict(zip(kinds, examples.column_names(kinds), strict=True))
     is_plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
@@ -71,6 +81,35 @@ def _describe(parts, options):
     return fields, convert
 
 
+def _only_text(kinds, train, told):
+    """The column that a table is learned from as text, where no other is of use; otherwise `None`.
+
+    Raises:
+        InputError: There are several.
+    """
+    first, *others = kinds.items()
+    if not others and first[1] == "category" and first[0] not in told:
+        is_said = str(train[first[0]].dtype) == "category"
+        return first[0] if kinds_of_columns.are_phrases(train[first[0]]) and not is_said else None
+    if any(kind not in _TEXTS for kind in kinds.values()):
+        return None
+    found = [title for title, kind in kinds.items() if kind == "text"] or list(kinds)
+    if len(found) > 1:
+        raise checks.InputError(
+            f"Several columns hold free text ({', '.join(found)}): choose one, columns=({found[0]!r},)."
+        )
+    return found[0]
+
+
+def _describe_text(parts, title, options):
+    """A table of one column of use, as texts."""
+    for part in parts.values():
+        part.x = categories.as_texts(part.x[title])
+        part.drop(text.KIND.problems(part), options.skip_bad)
+    fields, convert = text.KIND.describe(parts, options)
+    return fields | {"columns": tuple(examples.column_names([title]))}, convert
+
+
 def _of_feature(name, feature, key, options):
     columns = tuple(feature) if hasattr(feature, "keys") else ()
     if not columns or not all(_is_number(feature[column]) for column in columns):
@@ -90,7 +129,7 @@ def _is_number(feature):
 
 def _prepare(splits, fixed_length):
     if splits.info.column_kinds:
-        return Prepared(*kinds_of_columns.encoder(splits.info, splits.examples["train"].inputs))
+        return Prepared(*encoder(splits.info, splits.examples["train"].inputs))
     layer, steps = numbers.standardisation(splits)
     return Prepared(numbers.as_model(layer, splits.info), steps)
 
@@ -135,6 +174,23 @@ def _as_numbers(rows, info, inputs):
     return "features", rows.astype("float32"), False
 
 
+def _golden(rows, info):
+    """Rows, and three of them again: with spaces and capitals, with gaps, and with a category and a date that are none."""
+    if not isinstance(rows, dict):
+        return rows
+    found = {}
+    for column, kind in zip(info.columns, info.column_kinds, strict=True):
+        value = rows[column][:1]
+        if DTYPES[kind] == tf.string:
+            text = value[0] if isinstance(value[0], str) else value[0].decode()
+            is_flag = text.lower() in categories.CleanTexts.WORDS
+            odd = [f" {text.upper() if is_flag else text}\t", "", "no such value"]
+        else:
+            odd = [value[0], np.nan, value[0]]
+        found[column] = np.concatenate([rows[column], np.array(odd, rows[column].dtype)])
+    return found
+
+
 def _check_raw(inputs, card, vocabulary):
     columns = card.columns
     kinds = _kinds_of(columns, card.column_kinds)
@@ -145,9 +201,10 @@ def _check_raw(inputs, card, vocabulary):
     titles = examples.column_names(inputs.keys())
     if twice := [column for column in columns if titles.count(column) > 1]:
         raise checks.InputError(f"The column {twice[0]!r} is there twice: keep one.")
-    given = {name: inputs[title] for name, title in zip(titles, inputs.keys(), strict=True)}
+    by_name = examples.by_name(list(inputs.keys()), columns)
+    given = {name: inputs[title] for name, title in by_name.items()}
     missing = [column for column in columns if column not in given]
-    extra = [column for column in given if column not in columns]
+    extra = [str(title) for title in inputs if title not in by_name.values()]
     if missing:
         raise checks.InputError(
             f"The columns differ from the model's. Missing: {missing}. Not known: {extra or 'none'}."
@@ -164,6 +221,8 @@ def _check_raw(inputs, card, vocabulary):
     lengths = {column: len(values) for column, values in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise checks.InputError(f"The columns differ in length: {lengths}")
+    for column, known in (card.categories or {}).items():
+        categories.warn_of_unknown(column, arrays[column], known)
     return arrays
 
 
@@ -178,6 +237,8 @@ KIND = Kind(
     named=_named,
     to_model=_to_model,
     as_numbers=_as_numbers,
+    golden=_golden,
+    categories=categories.known,
     check_raw=_check_raw,
     overview=_overview,
     of_frame=lambda frame, names, path, card: (names, frame),

@@ -1,13 +1,15 @@
 """Texts to ids: words or characters, with a vocabulary of the training split, and batches of texts of similar length."""
 
 import re
+import unicodedata
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import numbers
+from zoo.data.kinds import categories, cleaning, numbers
+from zoo.data.kinds import columns as tables
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -16,43 +18,73 @@ SIZE = (256, 20_000)  # units kept of each text, units in the vocabulary
 WINDOW = 50  # batches whose texts are sorted together
 _LOOKED_AT = 10_000  # texts, to say how long they are
 LENGTHS = 8  # different lengths of batches at most: XLA compiles each
-_BREAK = r"<\s*br\s*/?\s*>"
-_PUNCTUATION = r"""[!"#$%&()\*\+,\-\./:;<=>?@\[\\\]^_`{|}~']"""
 
 
-def describe(options):
+def describe(options, unit=None, steps=()):
     """The fields of a `DataInfo` of texts, with the defaults where the options say nothing."""
     fields = {"kind": "text", "input_shape": (), "input_dtype": "string"}
-    size, unit = options.text_size or SIZE, options.text_unit or UNITS[0]
-    return fields | {"text_size": tuple(size), "text_unit": unit}
+    size, unit = options.text_size or SIZE, options.text_unit or unit or UNITS[0]
+    return fields | {"text_size": tuple(size), "text_unit": unit, "text_cleaning": steps}
 
 
-def clean(texts, unit):
-    """Brings a tensor of texts to lower case, HTML's breaks to spaces, none at the ends; of words the punctuation goes."""
-    texts = tf.strings.lower(texts, encoding="utf-8")
-    texts = tf.strings.strip(tf.strings.regex_replace(texts, _BREAK, " "))
-    return tf.strings.regex_replace(texts, _PUNCTUATION, "") if unit == "words" else texts
+def _describe(parts, options):
+    """The fields for texts of the caller's own: what they are split into, and what is cleaned, is told from those of train."""
+    texts = parts["train"].x
+    steps, marked = cleaning.steps_for(texts)
+    unit, why = (options.text_unit, None) if options.text_unit else cleaning.unit_for(texts)
+    if why:
+        examples.log.info("texts: split into characters, as %s (text_unit=words, --text-unit words, for words)", why)  # fmt: skip
+    elif unit == "words" and (share := cleaning.spaceless_share(texts)) > 0.001:
+        examples.log.info(
+            "texts: %.1f %% of the words are of scripts without spaces; each of their characters counts as a word "
+            "(text_unit=characters, --text-unit characters, splits all texts so)", 100 * share,
+        )  # fmt: skip
+    if marked:
+        examples.log.info("texts: %d of %d training texts hold HTML: %s", marked, len(texts), cleaning.STEPS["html"])  # fmt: skip
+    for part in parts.values():
+        _warn_of_empty(part, unit, steps)
+        _warn_of_forms(part.x, f"{part.split} texts", part.row)
+    return describe(options, unit, steps), lambda part: part.x
+
+
+def _warn_of_empty(part, unit, steps):
+    """Says which texts have nothing left to learn from, such as those of punctuation alone."""
+    plain = (re.sub("<[^>]*>|&[^;]*;", "", text) for text in part.x)
+    rows = [i for i, text in enumerate(plain) if not any(map(str.isalnum, text))]
+    found = cleaning.units(part.x[rows], unit, steps) if rows else []
+    rows = [row for row, of_text in zip(rows, found) if not of_text]
+    if rows:
+        more = "; text_unit='characters' (--text-unit characters) reads signs, too" * (
+            unit == "words"
+        )
+        examples.log.warning(
+            "%d of %d %s texts hold no %s, first %s (%r): nothing can be told from them%s",
+            len(rows), len(part.x), part.split, unit, part.row(rows[0]), part.x[rows[0]][:50], more,
+        )  # fmt: skip
+
+
+def _warn_of_forms(texts, what, where):
+    """Says that letters are written in parts, a letter and its accent, which the graph cannot put together."""
+    rows = [i for i, text in enumerate(texts) if not unicodedata.is_normalized("NFC", text)]
+    if rows:
+        examples.log.warning(
+            "%d of %d %s write letters in parts (an e, then its accent), first %s: they are other ones than é in one piece. "
+            "Bring all to one form: unicodedata.normalize('NFC', text)", len(rows), len(texts), what, where(rows[0]),
+        )  # fmt: skip
 
 
 def decode(text):
-    """Returns the `str` of a text or of UTF-8 bytes, and `None` for anything else."""
+    """Returns the `str` of a text or of UTF-8 bytes, and `None` for anything else, such as half of a pair of surrogates."""
     try:
         text = text.decode("utf-8") if isinstance(text, bytes) else text
-    except UnicodeDecodeError:
+        return text if isinstance(text, str) and text.encode() is not None else None
+    except UnicodeError:
         return None
-    return text if isinstance(text, str) else None
 
 
-def units(text, unit):
-    """The words or characters of a text, which is `str` or UTF-8 bytes, as `clean` and the layer tell them apart."""
-    text = text.decode(errors="replace") if isinstance(text, bytes) else text
-    text = re.sub(_BREAK, " ", text.lower()).strip(" \t\n\r\f\v")
-    return list(text) if unit == "characters" else re.sub(_PUNCTUATION, "", text).split()
-
-
-def lengths(texts, unit):
+def lengths(texts, unit, steps=()):
     """Units in each of some texts: int64 `[N]`."""
-    return np.fromiter((len(units(text, unit)) for text in texts), "int64")
+    return np.fromiter(map(len, cleaning.units(texts, unit, steps)), "int64")
 
 
 def padded_length(longest, limit):
@@ -75,10 +107,10 @@ def vectorizer(splits, fixed_length=False):
         A `Prepared`: its model takes texts `[B]` to ids int64 `[B, T]`.
     """
     info, data = splits.info, splits.examples["train"]
-    (limit, most), unit = info.text_size, info.text_unit
+    (limit, most), unit, steps = info.text_size, info.text_unit, info.text_cleaning
     in_memory = isinstance(data, examples.Arrays)
     if in_memory:
-        counts = lengths(data.inputs, unit)
+        counts = lengths(data.inputs, unit, steps)
         limit = min(limit, int(counts.max()))
         cut = np.mean(counts > limit)
         examples.log.info(
@@ -90,7 +122,7 @@ def vectorizer(splits, fixed_length=False):
         texts = data.examples.map(lambda x, _: x)
     layer = keras.layers.TextVectorization(
         max_tokens=most,
-        standardize=lambda x: clean(x, unit),
+        standardize=lambda x: cleaning.clean(x, unit, steps),
         split="whitespace" if unit == "words" else "character",
         name="vectorize",
     )
@@ -111,12 +143,19 @@ def vectorizer(splits, fixed_length=False):
     examples.log.info("texts: %.1f %% of the validation split's %s are not in the vocabulary", 100 * unknown, unit)  # fmt: skip
     if padding is not None:
         examples.log.info("texts: padding is %.1f %% of the training batches", 100 * padding)
+    if unknown > 0.5:
+        other = next(each for each in UNITS if each != unit)
+        examples.log.warning(
+            "texts: a model that does not know most %s of new texts answers by chance: pass text_unit='%s' (--text-unit %s), more "
+            "texts, or texts of one language", unit, other, other,
+        )  # fmt: skip
     marks = ", without punctuation" if unit == "words" else ""
-    steps = [
+    said = [
+        *(f"{cleaning.STEPS[step]}" for step in steps),
         f"texts in lower case{marks}, HTML's breaks taken for spaces, split into {unit}",
         f"the first {limit} {unit} as ids of {layer.vocabulary_size():,} (1 stands for all others)",
     ]
-    return Prepared(model, steps, {"vocabulary_size": layer.vocabulary_size()})
+    return Prepared(model, said, {"vocabulary_size": layer.vocabulary_size()})
 
 
 def _unknown_share(model, splits):
@@ -129,12 +168,16 @@ def _unknown_share(model, splits):
     return unknown / max(total, 1)
 
 
+def _lengths(texts, info):
+    return lengths(texts, info.text_unit, info.text_cleaning)
+
+
 def padding_share(splits, limit):
     """Share of the steps of an epoch's training batches that is padding; `None` of a stream."""
     data = splits.examples["train"]
     if not isinstance(data, examples.Arrays):
         return None
-    counts = np.minimum(lengths(data.inputs, splits.info.text_unit), limit)
+    counts = np.minimum(_lengths(data.inputs, splits.info), limit)
     batches = counts[np.stack(list(splits.order().as_numpy_iterator()))]
     padded = batches.shape[1] * padded_length(batches.max(axis=1), limit).numpy().sum()
     return 1 - batches.sum() / max(padded, 1)
@@ -218,7 +261,8 @@ def _linear_features(info, train):
     vectorizer = TfidfVectorizer(min_df=2, sublinear_tf=True, dtype=np.float32, **grams)
 
     def cleaned(rows):
-        plain = (text.decode() for text in clean(rows[:, 0], info.text_unit).numpy())
+        unit, steps = info.text_unit, info.text_cleaning
+        plain = (text.decode() for text in cleaning.clean(rows[:, 0], unit, steps).numpy())
         # The edges are part of an n-gram of characters.
         return [f"<{text}>" if of_characters else text for text in plain]
 
@@ -235,20 +279,28 @@ def _check_raw(inputs, card, vocabulary):
         raise checks.InputError("Received one text: pass a list of texts, [text].")
     if hasattr(inputs, "columns") or isinstance(inputs, dict):
         inputs = inputs[_column(list(inputs.keys()), card, "The table")]
+    if hasattr(inputs, "to_numpy"):  # a column, read as that of a training table
+        inputs = categories.as_texts(inputs)
     texts = [decode(text) for text in numbers.one_each("texts", np.asarray(inputs, object))]
     unit = card.text_unit
     if None in texts:
         raise checks.InputError(f"Example {texts.index(None)} is no UTF-8 text: pass strings.")
-    long, strange, length = 0, [], card.text_size[0]
-    for row, text in enumerate(texts):
-        found = units(text, unit)
-        if not found:
-            raise checks.InputError(
-                f"The text of example {row} is empty or holds no {unit} ({text[:50]!r}): the answer would mean nothing."
-            )
-        long += len(found) > length
-        if vocabulary is not None and vocabulary.isdisjoint(found):
-            strange.append(row)
+    found, length = cleaning.units(texts, unit, card.text_cleaning or ()), card.text_size[0]
+    if [] in found:
+        row = found.index([])
+        raise checks.InputError(
+            f"The text of example {row} is empty or holds no {unit} ({texts[row][:50]!r}): the answer would mean nothing."
+        )
+    long = sum(len(of_text) > length for of_text in found)
+    is_strange = (vocabulary is not None and vocabulary.isdisjoint(of_text) for of_text in found)
+    strange = [row for row, strange in enumerate(is_strange) if strange]
+    if card.text_cleaning is not None:
+        _warn_of_forms(texts, "texts", "example {}".format)
+        if "html" not in card.text_cleaning and (marked := cleaning.steps_for(texts)[1]):
+            examples.log.warning(
+                "%d of %d texts hold HTML, which the texts that %s learned from did not: its tags are read as words", marked, len(texts),
+                card.name,
+            )  # fmt: skip
     if long:
         examples.log.warning("%d of %d texts are longer than %d %s: the rest is not read", long, len(texts), length, unit)  # fmt: skip
     if strange:
@@ -262,13 +314,13 @@ def _check_raw(inputs, card, vocabulary):
 def _column(titles, card, where):
     """The column that holds the texts: that of the training table, `text`, or the only one there is."""
     wanted = (*card.columns, "text")
-    named = dict(zip(examples.column_names(titles), titles, strict=True))
-    found = next((named[name] for name in wanted if name in named), None)
-    if found is None and len(titles) > 1:
+    found = list(examples.by_name(titles, wanted).values())
+    others = [title for title in titles if not tables.numbers_rows(title)]
+    if not found and len(others) > 1:
         raise checks.InputError(
             f"{where} has the columns {', '.join(map(str, titles))}: name the one to read `{wanted[0]}`."
         )
-    return titles[0] if found is None else found
+    return [*found, *others, *titles][0]
 
 
 def _of_frame(frame, names, path, card):
@@ -276,22 +328,29 @@ def _of_frame(frame, names, path, card):
     return names, frame[column].fillna("").astype(str).to_numpy(object)
 
 
+def _golden(texts, info):
+    """Texts, and some with HTML, of other scripts and widths, and without a known word; those alone for a set that has a name."""
+    odd = ["  <P>FISH &amp; Chips</P>\t&#233;", "\u201cＡ１\u201d\u3000好的\u00a0ไทย 😀", "qzxqzx"]
+    return np.array([*texts, *odd], object) if info.text_cleaning else texts
+
+
 KIND = Kind(
     name="text",
     meaning="one UTF-8 text each",
     is_quoted=True,
     recognises=_recognises,
-    describe=lambda parts, options: (describe(options), lambda part: part.x),
+    describe=_describe,
     problems=_problems,
     of_feature=_of_feature,
     file_endings=(".txt",),
     of_folder=_of_folder,
-    lengths=lambda texts, info: lengths(texts, info.text_unit),
+    lengths=_lengths,
     prepare=vectorizer,
     linear_features=_linear_features,
     linear_strengths=(1.0, 10.0, 100.0),
     specs=lambda info: {"text": tf.TensorSpec((None,), info.input_dtype, name="text")},
     as_numbers=_as_numbers,
+    golden=_golden,
     check_raw=_check_raw,
     overview=_overview,
     model=lambda info: "cnn:text",

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import carving, examples, kinds
-from zoo.data.kinds import dates, readings, series
+from zoo.data.kinds import cleaning, dates, readings, series
 from zoo.data.user import oddities, targets
 from zoo.models import checks
 from zoo.tasks import task
@@ -41,6 +41,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         styles = {column: styles[column] for column in info.columns if column in styles}
         return dataclasses.replace(info, styles=info.styles | styles), {"train": held}
     data, styles = _typed(data, options, separator)
+    validation, test = (_named_alike(part, data) for part in (validation, test))
     validation, test = (_typed(p, options, separator, styles)[0] for p in (validation, test))
     given = {"train": data, "validation": validation, "test": test}
     if row and row.targets == "none":
@@ -75,6 +76,10 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     styles = {
         column: style for column, style in styles.items() if column in described.get("columns", ())
     }
+    if row.targets == "answer":
+        described["target_unit"], why = cleaning.unit_for(list(map(str, train.y)))
+        if why:
+            examples.log.info("answers: split into characters, as %s", why)
     info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
     if train.by is not None:
         info = dataclasses.replace(info, split=carving.told(train.by, options.split_by))
@@ -88,6 +93,16 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         kind = kinds.kind(info.kind)
         oddities.warn(kind.named(splits["train"].inputs, info), splits["train"].targets)
     return info, splits
+
+
+def _named_alike(part, train):
+    """A later DataFrame with the titles of the training table, where they differ in spaces, signs and capitals alone."""
+    if not (hasattr(part, "columns") and hasattr(train, "columns")):
+        return part
+    titles = list(map(str, train.columns))
+    names = dict(zip(examples.column_names(titles), titles))
+    found = examples.by_name(list(part.columns), list(names))
+    return part.rename(columns={title: names[name] for name, title in found.items()})
 
 
 def _typed(data, options, separator, styles=None, has_dates=True):
