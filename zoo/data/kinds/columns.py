@@ -110,7 +110,7 @@ def _text_kind(title, present, skip_bad):
     codes = texts.str.fullmatch(units.CODE)
     numbers = (texts.map(is_number) & ~codes).to_numpy(bool)
     if codes.any() and (numbers | codes).all():  # zip codes, some of which begin with 0
-        numbers[:] = False
+        numbers = np.zeros_like(numbers)
     if counts[numbers].sum() > len(at) / 2:
         if not numbers.all() and not skip_bad:
             wrong = np.flatnonzero(~numbers[at])
