@@ -256,12 +256,21 @@ def as_unicode(values):
 
 @dataclasses.dataclass
 class Part:
-    """One split as a caller gave it: `x` is an array or a DataFrame, `row(i)` says where an example is."""
+    """One split as a caller gave it.
+
+    Attributes:
+        split: Its name.
+        x: Its inputs, an array or a DataFrame.
+        y: Its targets.
+        row: Says where an example is.
+        labels: The classes in the order of their ids, where the data say one.
+    """
 
     split: str
     x: object
     y: np.ndarray
     row: Callable[[int], str]
+    labels: tuple[str, ...] = ()
 
     @property
     def is_frame(self):

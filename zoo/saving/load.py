@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from zoo.data import kinds
 from zoo.data.examples import as_unicode
-from zoo.data.kinds import numbers
+from zoo.data.kinds import numbers, pixels
+from zoo.data.user import forms
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import gate, manifest, store
@@ -143,6 +144,9 @@ class LoadedModel:
 
     def _check(self, inputs):
         kind = kinds.kind(self.card.input_kind)
+        inputs = forms.inputs_alone(f"The inputs of {self.card.name}", inputs)
+        if kind.is_drawn:
+            inputs = pixels.for_model(inputs, self.card)
         found = kind.check_raw(inputs, self.card, self._vocabulary)
         if len(next(iter(found.values()))) == 0:
             raise checks.InputError(f"{self.card.name} received no examples.")

@@ -3,11 +3,10 @@
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from zoo.data import examples, kinds
-from zoo.data.kinds import readings, series
-from zoo.data.user import oddities, targets
+from zoo.data.kinds import objects, pixels, readings, series
+from zoo.data.user import forms, oddities, pairs, targets
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -36,25 +35,26 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             raise checks.InputError(
                 "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
             )
+        data = data if isinstance(data, tuple) else forms.inputs_alone("The series", data)
         data, styles = _typed(data, options, separator)
         info, held = series.read(data, options, name)
         styles = {column: styles[column] for column in info.columns if column in styles}
         return dataclasses.replace(info, styles=styles), {"train": held}
-    data, styles = _typed(data, options, separator)
-    validation, test = (_typed(p, options, separator, styles)[0] for p in (validation, test))
+    data, test = forms.both(data, test)
     given = {"train": data, "validation": validation, "test": test}
-    if row and row.targets == "none":
-        given = {split: _without_targets(part) for split, part in given.items()}
-    parts = {
-        split: _part(split, part, options) for split, part in given.items() if part is not None
-    }
+    parts, styles = {}, None
+    for split, part in given.items():
+        if part is not None:
+            form, used = _typed(forms.read(split, part, options), options, separator, styles)
+            styles = used if styles is None else styles
+            parts[split] = _part(split, form, options, like=parts.get("train"))
+    train = parts["train"]
     for part in parts.values():
         part.y = targets.plain(part.y)
         problems = targets.problems(part.y)
         if not part.is_frame:
             problems |= kinds.recognise(part.x).problems(part)
         part.drop(problems, options.skip_bad)
-    train = parts["train"]
     if not train.is_frame and (options.target or options.columns):
         raise checks.InputError(
             "`target` and `columns` are for tables: leave them out with arrays."
@@ -65,6 +65,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         row = row or task("multilabel")
     row = row or task(targets.guess_task(train.y))
     labels, convert_targets = row.convert(train.y, titles)
+    if train.labels and row.targets == "class":
+        labels, convert_targets = targets.in_order(train.labels, labels, convert_targets)
     described, convert = kinds.recognise(train.x).describe(parts, options)
     styles = {
         column: style for column, style in styles.items() if column in described.get("columns", ())
@@ -80,105 +82,66 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     return info, splits
 
 
-def _typed(data, options, separator, styles=None):
-    """A DataFrame whose columns of texts are read, and column → style of its numbers; other data as they are."""
-    if not (hasattr(data, "columns") and hasattr(data, "iloc")):
-        return data, {}
-    frame = data.rename(columns=str)
-    names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
+def _typed(form, options, separator, styles=None):
+    """A form whose DataFrame's columns of texts are read, and column → style of its numbers; other forms as they are."""
+    if isinstance(form, pairs.Pair):
+        x, used = _typed(form.x, options, separator, styles)
+        return dataclasses.replace(form, x=x), used
+    if not objects.is_frame(form):
+        return form, {}
+    names = dict(zip(form.columns, examples.column_names(form.columns), strict=True))
     is_later = styles is not None
-    known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
+    known = {title: styles.get(names[title]) for title in form.columns} if is_later else None
     texts = [title for title, style in (known or {}).items() if style is None]
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
     found, used = readings.typed_frame(
-        frame, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator,
+        form, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator,
         skip_bad=options.skip_bad,
     )  # fmt: skip
     return found, {names[title]: style for title, style in used.items()}
 
 
-def _without_targets(part):
-    """Examples alone as a pair of arrays, with the same class for all."""
-    return (part, np.zeros(len(part), "int64")) if isinstance(part, np.ndarray) else part
+def _part(split, form, options, like=None):
+    """A split as a `Part`.
 
-
-def _part(split, data, options):
-    if isinstance(data, examples.Part):
-        return data
-    if isinstance(data, tf.data.Dataset):
-        return examples.Part(split, *_read_dataset(split, data), lambda i: f"example {i}")
-    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        x, y = _read_frame(split, data.rename(columns=str), options)
-        return examples.Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
-    if isinstance(data, (tuple, list)) and len(data) == 2:
-        x, y = (_array(split, part) for part in data)
-        if x.ndim == 0 or len(x) != len(y):
-            lengths = "no rows" if x.ndim == 0 else f"{len(x)} inputs and {len(y)} targets"
+    Args:
+        split, form, options: Its name, its data as `forms.read` gives them, the `DataOptions`.
+        like: The training `Part`; `None` for that itself.
+    """
+    if isinstance(form, examples.Part):
+        return form
+    if objects.is_frame(form):
+        x, y, labels = _read_frame(split, form, options)
+        return examples.Part(split, x, y, _row_of(x), labels)
+    x, y = form.x, form.y
+    if options.target:
+        raise checks.InputError(
+            f"`target` names a column of a table, but the {split} data bring their targets beside them: leave it out."
+        )
+    if objects.is_frame(x) and options.columns:
+        for column in options.columns:
+            checks.one_of(f"column of the {split} inputs", column, list(x.columns))
+        x = x[list(options.columns)]
+    if y is None:
+        if not options.task or task(options.task).targets != "none":
             raise checks.InputError(
-                f"The {split} data have {lengths}: every input needs its target."
+                f"The {split} data have no targets, but must give pairs: pass the name of a data set, a path, a pair of arrays (x, y), a DataFrame "
+                "with target='column', or a tf.data.Dataset of (x, y)."
             )
-        if hasattr(data[0], "columns") and x.dtype.kind not in "fiub":
-            raise checks.InputError(
-                f"The {split} inputs are a DataFrame that holds more than numbers, apart from its targets: join them, "
-                "for example with df.assign(target=y), and pass target='target'."
-            )
-        if len(x) == 0:
-            raise checks.InputError(f"The {split} data are empty.")
-        return examples.Part(split, x, y, lambda i: f"example {i}")
-    raise checks.InputError(
-        f"The {split} data are {type(data).__name__}: pass the name of a data set, a path, a pair of arrays (x, y), "
-        "a DataFrame with target='column', or a tf.data.Dataset of (x, y)."
-    )
+        y = np.zeros(len(x), "int64")  # the same class for all
+    x = pixels.brought(f"The {split} inputs", x, like=like and like.x, size=options.image_size)
+    return examples.Part(split, x, y, _row_of(x), form.labels)
 
 
-def _array(split, values):
-    try:
-        return np.asarray(values)
-    except ValueError as error:  # rows of different lengths
-        raise checks.InputError(
-            f"The {split} data are no array: the examples differ in shape. Bring them to one shape; for images of "
-            "different sizes pass a folder."
-        ) from error
-
-
-def _read_dataset(split, dataset):
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise checks.InputError(f"The {split} tf.data set repeats without end: leave repeat() out.")
-    spec = dataset.element_spec
-    is_pair = isinstance(spec, tuple) and len(spec) == 2
-    if not is_pair or not all(isinstance(s, tf.TensorSpec) for s in spec):
-        raise checks.InputError(
-            f"The {split} tf.data set must give pairs (input, target). It gives: {spec}"
-        )
-    if not _is_batched(split, *spec):
-        dataset = dataset.batch(1024)
-    # Read once, so that a shuffle in it cannot mix train and test.
-    batches = list(dataset.as_numpy_iterator())
-    if not batches:
-        raise checks.InputError(f"The {split} tf.data set is empty.")
-    x, y = (np.concatenate(parts) for parts in zip(*batches))
-    if len(x) != len(y):
-        raise checks.InputError(
-            f"The {split} tf.data set gives {len(x)} inputs and {len(y)} targets: batch both, or neither."
-        )
-    return x, y
-
-
-def _is_batched(split, x, y):
-    """Whether a `tf.data` set of these two specs gives batches, which begin with the same size: none that is known."""
-    if 0 in (x.shape.rank, y.shape.rank):
-        return False
-    sizes = x.shape[0], y.shape[0]
-    if None not in sizes and sizes[0] == sizes[1]:
-        raise checks.InputError(
-            f"The {split} tf.data set gives inputs of shape {x.shape} and targets of shape {y.shape}, batches or single "
-            "examples: write .batch(32) after single ones, leave drop_remainder=True out of batch()."
-        )
-    return sizes == (None, None)
+def _row_of(x):
+    if objects.is_frame(x):
+        rows = x.index
+        return lambda i: f"{rows.name or 'row'} {rows[i]}"
+    return lambda i: f"example {i}"
 
 
 def _read_frame(split, frame, options):
-    """Returns the columns to learn from as a DataFrame, and the targets as an array."""
+    """Returns the columns to learn from as a DataFrame, the targets as an array, and the order of their classes if they have one."""
     columns, named = options.columns, targets.titles_of(split, frame, options.target)
     for column in columns:
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
@@ -195,4 +158,10 @@ def _read_frame(split, frame, options):
         raise checks.InputError(
             f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
         )
-    return frame[wanted], targets.of_columns(frame, named)
+    if len(named) == 1 and not frame.columns.is_unique:
+        raise checks.InputError(
+            f"The {split} table has two columns {named[0]!r}: which is the target?"
+        )
+    if len(named) == 1 and hasattr(frame[named[0]], "cat"):
+        return frame[wanted], *pairs.targets(split, frame[named[0]], options)
+    return frame[wanted], targets.of_columns(frame, named), ()
