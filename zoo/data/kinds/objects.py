@@ -34,10 +34,10 @@ def plain(what, values):
         InputError: They are none of these; the message names their type, and what to pass.
     """
     _check_type(what, values)
-    if is_frame(values) or hasattr(values, "to_pandas") or _streams_columns(values):
-        return _of_table(what, values)
     if plain_columns.is_pandas(values):
         return plain_columns.of_series(what, values)
+    if is_frame(values) or hasattr(values, "to_pandas") or hasattr(values, "__arrow_c_stream__"):
+        return _of_table(what, values)
     if isinstance(values, collections.abc.Mapping):
         return _of_dict(what, values)
     return array(what, values)
@@ -103,11 +103,6 @@ def _check_type(what, values):
         )
     if values is None or callable(values) or isinstance(values, (bool, int, float, complex)):
         raise _refused(what, values)
-
-
-def _streams_columns(values):
-    """Whether something offers a table to other libraries, by Arrow's interface."""
-    return hasattr(values, "__arrow_c_stream__") and not plain_columns.is_pandas(values)
 
 
 def _of_table(what, values):

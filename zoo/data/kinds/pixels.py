@@ -41,10 +41,18 @@ def brought(what, x, *, like=None, size=None):
         return as_pixels(what, x) if like.dtype == np.uint8 and x.dtype.kind in "fiu" else x
     is_wanted = x.dtype == np.uint8 or _are_pixels(x)
     _check_channels_last(what, x, is_wanted)
-    if not is_wanted and x.dtype.kind in "fiu" and x.ndim == 4 and x.shape[-1] in CHANNELS:
+    if is_wanted and x.dtype == np.uint8 and x.size and x.max() == 1:
+        log.warning("%s: pixels of 0 and 1 alone, which is black; multiply them by 255", what)
+    if (
+        not is_wanted
+        and x.dtype.kind in "fiu"
+        and x.ndim == 4
+        and x.shape[-1] in CHANNELS
+        and x.size
+    ):
         log.info(
             "%s: %s of shape %s, %.4g to %.4g, taken for numbers; pictures are whole pixels 0..255, best as uint8",
-            what, x.dtype, x.shape[1:], x.min(initial=np.inf), x.max(initial=-np.inf),
+            what, x.dtype, x.shape[1:], x.min(), x.max(),
         )  # fmt: skip
     return as_pixels(what, x) if is_wanted else x
 

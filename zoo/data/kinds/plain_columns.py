@@ -14,8 +14,13 @@ log = logging.getLogger("zoo")
 
 def is_pandas(values):
     """Whether something is a column of pandas: a Series, an index, a categorical or an array of its own types."""
-    home = type(values).__module__
-    return home.startswith("pandas.") and hasattr(values, "dtype") and hasattr(values, "isna")
+    home = type(values).__module__.partition(".")[0]
+    return (
+        home == "pandas"
+        and not hasattr(values, "columns")
+        and hasattr(values, "dtype")
+        and hasattr(values, "isna")
+    )
 
 
 def frame(what, table):

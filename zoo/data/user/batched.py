@@ -1,5 +1,7 @@
 """What gives examples one after the other, or in batches: `tf.data` sets, Keras's and PyTorch's loaders; each is read once."""
 
+import re
+
 import numpy as np
 import tensorflow as tf
 
@@ -128,7 +130,11 @@ def _keys(split, spec):
             f"The {split} tf.data set gives dicts of {', '.join(map(repr, spec))}: map them to pairs, for example "
             ".map(lambda e: (e['image'], e['label']))."
         )
-    size = f"tuples of {len(spec)}" if isinstance(spec, tuple) else type(spec).__name__
+    size = (
+        f"tuples of {len(spec)} (weights of examples are not read)"
+        if isinstance(spec, tuple)
+        else type(spec).__name__
+    )
     raise checks.InputError(
         f"The {split} tf.data set must give pairs (input, target). It gives {size}: {str(spec)[:200]}"
     )
@@ -154,7 +160,7 @@ def _batches(split, dataset, flat):
         found = list(dataset.as_numpy_iterator())
     except tf.errors.OpError as error:
         raise checks.InputError(
-            f"The {split} tf.data set fails while it is read: {str(error.message)[:300]}"
+            f"The {split} tf.data set fails while it is read: {_plainly(error)}"
         ) from error
     if not found:
         raise checks.InputError(f"The {split} tf.data set is empty.")
@@ -162,6 +168,15 @@ def _batches(split, dataset, flat):
         return found
     lists = [list(values) for values in zip(*map(tf.nest.flatten, found))]
     return [tf.nest.pack_sequence_as(dataset.element_spec, lists)]
+
+
+def _plainly(error):
+    """What an error of TensorFlow says, without the names of its nodes."""
+    return (
+        re.sub(r"\{\{.*?\}\} *|\[\[.*?\]\]", "", str(error.message))
+        .strip()
+        .partition("\n")[0][:300]
+    )
 
 
 def _is_batched(split, flat):

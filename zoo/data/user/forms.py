@@ -37,6 +37,8 @@ def read(split, data, options):
             f"The {split} data are a tuple of {len(data)}: pass a pair (x, y); weights of examples are not read, those of "
             "classes are class_weight=...."
         )
+    if isinstance(data, list) and data and all(map(_is_example, data)):
+        return batched.of_batches(split, [tuple(map(list, zip(*data)))])
     _check_splits(split, data)
     found = objects.plain(f"The {split} data", data)
     return found if objects.is_frame(found) else Pair(found, None)
@@ -56,6 +58,17 @@ def both(data, test):
         for part in data
     ]
     return data if all(is_pair) else (data, test)
+
+
+def _is_example(value):
+    """Whether one of a list is an input with its target: a text, a picture or an array comes first."""
+    if not isinstance(value, tuple) or len(value) != 2 or hasattr(value, "_fields"):
+        return False
+    return (
+        isinstance(value[0], (str, bytes))
+        or objects.is_picture(value[0])
+        or getattr(value[0], "ndim", 0) > 0
+    )
 
 
 def _check_splits(split, data):

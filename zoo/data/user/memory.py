@@ -35,7 +35,9 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             raise checks.InputError(
                 "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
             )
-        data = data if isinstance(data, tuple) else forms.inputs_alone("The series", data)
+        data = (
+            data if isinstance(data, tuple) else forms.inputs_alone("The steps of the series", data)
+        )
         data, styles = _typed(data, options, separator)
         info, held = series.read(data, options, name)
         styles = {column: styles[column] for column in info.columns if column in styles}
@@ -44,7 +46,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     given = {"train": data, "validation": validation, "test": test}
     parts, styles = {}, None
     for split, part in given.items():
-        if part is not None:
+        if part is not None or split == "train":
             form, used = _typed(forms.read(split, part, options), options, separator, styles)
             styles = used if styles is None else styles
             parts[split] = _part(split, form, options, like=parts.get("train"))
@@ -122,6 +124,8 @@ def _part(split, form, options, like=None):
         for column in options.columns:
             checks.one_of(f"column of the {split} inputs", column, list(x.columns))
         x = x[list(options.columns)]
+    if objects.is_frame(x):
+        _check_titles(split, list(x.columns))
     if y is None:
         if not options.task or task(options.task).targets != "none":
             raise checks.InputError(
@@ -140,6 +144,19 @@ def _row_of(x):
     return lambda i: f"example {i}"
 
 
+def _check_titles(split, titles):
+    """Refuses titles that leave no name for a signature, or the same one twice."""
+    names = examples.column_names(titles)
+    if "" in names:
+        raise checks.InputError(
+            f"The column {titles[names.index('')]!r} of the {split} table has no letter or digit in its title: give it a name."
+        )
+    if double := sorted({title for title, name in zip(titles, names) if names.count(name) > 1}):
+        raise checks.InputError(
+            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
+        )
+
+
 def _read_frame(split, frame, options):
     """Returns the columns to learn from as a DataFrame, the targets as an array, and the order of their classes if they have one."""
     columns, named = options.columns, targets.titles_of(split, frame, options.target)
@@ -152,12 +169,7 @@ def _read_frame(split, frame, options):
         raise checks.InputError(
             f"The target {options.target!r} is among the columns to learn from."
         )
-    titles = examples.column_names(wanted)
-    double = sorted({w for w, t in zip(wanted, titles) if titles.count(t) > 1})
-    if double:
-        raise checks.InputError(
-            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
-        )
+    _check_titles(split, wanted)
     if len(named) == 1 and not frame.columns.is_unique:
         raise checks.InputError(
             f"The {split} table has two columns {named[0]!r}: which is the target?"
