@@ -144,7 +144,8 @@ class LoadedModel:
 
     def _check(self, inputs):
         kind = kinds.kind(self.card.input_kind)
-        inputs = forms.inputs_alone(f"The inputs of {self.card.name}", inputs)
+        what = f"The inputs of {self.card.name}"
+        inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
         if kind.is_drawn:
             inputs = pixels.for_model(inputs, self.card)
         found = kind.check_raw(inputs, self.card, self._vocabulary)

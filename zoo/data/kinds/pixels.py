@@ -177,7 +177,9 @@ def for_model(inputs, card):
         ) and not objects.is_picture(inputs[0]):
             inputs = np.asarray(inputs)
         else:
-            inputs = of_list(card.name, inputs, card.input_shape[:2], card.input_shape[-1])
+            inputs = of_list(
+                f"The inputs of {card.name}", inputs, card.input_shape[:2], card.input_shape[-1]
+            )
     if not isinstance(inputs, np.ndarray):
         return inputs
     if inputs.ndim == 4 and inputs.shape[-1] != card.input_shape[-1]:

@@ -22,6 +22,10 @@ def of_batches(split, batches, labels=()):
     """The inputs and targets of batches, each a pair of arrays, or of dicts of columns and arrays."""
     if not batches:
         raise checks.InputError(f"The {split} data are empty.")
+    if not any(isinstance(batch, (tuple, list)) for batch in batches):
+        return Pair(
+            _joined(split, [objects.plain(f"The {split} data", batch) for batch in batches]), None
+        )
     if not all(isinstance(batch, (tuple, list)) and len(batch) == 2 for batch in batches):
         count = len(batches[0]) if isinstance(batches[0], (tuple, list)) else "no pairs"
         raise checks.InputError(

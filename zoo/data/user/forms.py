@@ -106,10 +106,11 @@ def _of_two(split, first, second, options):
     return pair(split, x, second, options)
 
 
-def inputs_alone(what, values):
+def inputs_alone(what, values, *, is_of_pictures=False):
     """The examples that a caller passed to `predict`, without targets that came with them.
 
-    Texts, single things and dicts come back as they are: what they are, the model's kind says.
+    Texts, single things and dicts come back as they are: what they are, the model's kind says. So do pictures of several sizes
+    where `is_of_pictures`.
     """
     if isinstance(values, (str, bytes)) or objects.is_picture(values):
         return values
@@ -123,7 +124,12 @@ def inputs_alone(what, values):
         if found.y is not None:
             examples.log.info("%s: the targets that came with them are not read", what)
         return found.x
-    return objects.plain(what, values)
+    found = objects.plain(what, values)
+    if isinstance(found, list) and not is_of_pictures:
+        raise checks.InputError(
+            f"{what} are arrays of several shapes, {np.shape(found[0])} and others: bring them to one."
+        )
+    return found
 
 
 def _column_alone(what, values):
