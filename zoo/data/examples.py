@@ -163,11 +163,16 @@ class Stream:
         return Stream(self.records.take(len(indices)), len(indices), self.read)
 
     def parted(self, count):
-        """All but the first `count` examples, and these."""
-        return (
-            Stream(self.records.skip(count), len(self) - count, self.read),
-            Stream(self.records.take(count), count, self.read),
-        )
+        """All but `count` examples, and these: picked from all over, as records may be sorted by class; the same every time."""
+        is_picked = np.zeros(len(self), bool)
+        is_picked[np.random.default_rng(0).permutation(len(self))[:count]] = True
+
+        def those(wanted):
+            kept = tf.constant(wanted)
+            records = self.records.enumerate().filter(lambda i, _: kept[i])
+            return Stream(records.map(lambda _, record: record), int(wanted.sum()), self.read)
+
+        return those(~is_picked), those(is_picked)
 
     def held(self, cache_mb):
         """`Arrays` where the decoded examples fit into `cache_mb` MiB, otherwise the stream."""

@@ -22,7 +22,7 @@ def read(split, data, options):
     Raises:
         InputError: It is of no such form; the message names its type, and what to pass.
     """
-    if isinstance(data, examples.Part):
+    if isinstance(data, (examples.Part, Pair)):
         return data
     if isinstance(data, tf.data.Dataset):
         return batched.of_dataset(split, data)
