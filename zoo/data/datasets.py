@@ -125,42 +125,17 @@ def read(name, options):
             name, builder, keys, options, _target(name, builder.info.features[keys[1]])["task"]
         )
         return dataclasses.replace(found[0], **_about(name, builder)), found[1]
-    info, convert = _describe(name, builder, keys, options)
+    info, _, convert = _describe(name, builder, options)
     if options.task not in (None, info.task) and task(options.task).targets != "none":
         raise checks.InputError(
             f"The data set {name!r} is for {info.task}. Received: task={options.task!r}"
         )
-    splits = {}
-    for split in ("train", "validation", "test"):
-        if split in builder.info.splits:
-            count = builder.info.splits[split].num_examples
-            records = _records(name, builder, split, keys, kinds.kind(info.kind))
-            first = _first_labels(records, keys[1]) if info.labels else None
-            if first is not None and split != "train" and (first < 0).all():
-                examples.log.info(
-                    "%s: the labels of its %s split are hidden (%d): it is left out",
-                    name,
-                    split,
-                    first[0],
-                )
-                continue
-            held = examples.Stream(records, count, convert).held(options.cache_mb)
-            if (
-                isinstance(held, examples.Stream)
-                and first is not None
-                and _is_sorted(first, len(info.labels))
-            ):
-                examples.log.info(
-                    "%s: its %s split is sorted by class: it is read from %d places at once",
-                    name,
-                    split,
-                    PLACES,
-                )
-                records = _records(
-                    name, builder, split, keys, kinds.kind(info.kind), places=min(PLACES, count)
-                )
-                held = examples.Stream(records, count, convert)
-            splits[split] = _without_gaps(name, split, held, builder.info.features[keys[1]])
+    read = {
+        split: _read_split(name, builder, split, keys, info, convert, options)
+        for split in ("train", "validation", "test")
+        if split in builder.info.splits
+    }
+    splits = {split: data for split, data in read.items() if data is not None}
     if "train" not in splits:
         raise checks.InputError(
             f"The data set {name!r} has no split 'train'. It has: {', '.join(builder.info.splits)}"
@@ -186,6 +161,31 @@ def _read_series(name, builder, options):
     about = {"licence": row.licence, "limits": row.limits, "source": builder.info.homepage}
     columns = tuple(builder.info.features["features"])
     return dataclasses.replace(info, columns=columns, **about), {"train": held}
+
+
+def _read_split(name, builder, split, keys, info, convert, options):
+    """One split as `Arrays` or `Stream`; `None` where its labels are hidden, as some sets do with those of test."""
+    count = builder.info.splits[split].num_examples
+    records = _records(name, builder, split, keys, kinds.kind(info.kind))
+    first = _first_labels(records, keys[1]) if info.labels else None
+    if first is not None and split != "train" and (first < 0).all():
+        examples.log.info(
+            "%s: the labels of its %s split are hidden (%d): it is left out", name, split, first[0]
+        )
+        return None
+    held = examples.Stream(records, count, convert).held(options.cache_mb)
+    is_stream = isinstance(held, examples.Stream)
+    if is_stream and first is not None and _is_sorted(first, len(info.labels)):
+        places = min(PLACES, count)
+        examples.log.info(
+            "%s: its %s split is sorted by class: it is read from %d places by turns",
+            name,
+            split,
+            places,
+        )
+        records = _records(name, builder, split, keys, kinds.kind(info.kind), places=places)
+        held = examples.Stream(records, count, convert)
+    return _without_gaps(name, split, held, builder.info.features[keys[1]])
 
 
 def _records(name, builder, split, keys, kind, places=1):
@@ -275,8 +275,9 @@ def _about(name, builder):
     }
 
 
-def _describe(name, builder, keys, options):
-    """Returns the `DataInfo`, and a function from one TFDS example to (input, target)."""
+def _describe(name, builder, options):
+    """Returns the `DataInfo`, the inputs' key, and a function from one TFDS example to (input, target)."""
+    keys = _keys(name, builder)
     feature, target = builder.info.features[keys[0]], builder.info.features[keys[1]]
     fields = _target(name, target)
     for kind in reversed(kinds.KINDS.values()):
@@ -291,7 +292,7 @@ def _describe(name, builder, keys, options):
             f"The inputs of the data set {name!r} are optional: gaps are read in tables alone, not in {feature}."
         )
     info = examples.DataInfo(name=name, **_about(name, builder), **fields, **found[0])
-    return info, lambda e: (found[1](e[keys[0]]), e[keys[1]])
+    return info, keys[0], lambda e: (found[1](e[keys[0]]), e[keys[1]])
 
 
 def _target(name, target):

@@ -24,7 +24,7 @@ def _describe(parts, options):
     _check_digits(x)
     bounds = _bounds(x)
     for part in parts.values():
-        if part.split != "train":
+        if part.split != "train" and x.ndim > 2:  # of columns single ones may well be larger
             _check_scale(f"A model for the {part.split} inputs", part.x, bounds)
     _warn_of_windows(x, parts)
     fields = {"kind": "features", "input_shape": x.shape[1:], "input_dtype": "float32"}
@@ -39,9 +39,11 @@ def _check_digits(x):
     """Refuses columns of large numbers that float32 cannot tell apart, such as milliseconds since 1970."""
     if x.ndim != 2 or x.dtype.itemsize < 4 or x.dtype == np.float32 or not x.size:
         return
+    import pandas as pd
+
     spacing = np.spacing(np.abs(x).max(0).astype("float32"))
     for column in np.flatnonzero(spacing > 0.01 * x.std(0, dtype="float64")):
-        if columns.is_precise(x[:, column]):
+        if columns.is_precise(pd.Series(x[:, column])):
             raise checks.InputError(
                 f"Column {column} of the inputs holds large numbers that differ by little, such as {x[0, column]}, which float32 "
                 "cannot tell apart: subtract a constant, or pass a DataFrame, whose columns are read with more digits."
