@@ -25,7 +25,7 @@ def _describe(parts, options):
     bounds = _bounds(x)
     for part in parts.values():
         if part.split != "train" and x.ndim > 2:  # of columns single ones may well be larger
-            _check_scale(f"A model for the {part.split} inputs", part.x, bounds)
+            _check_scale(f"The {part.split} inputs are of another scale: train has", part.x, bounds)
     _warn_of_windows(x, parts)
     fields = {"kind": "features", "input_shape": x.shape[1:], "input_dtype": "float32"}
     return fields, lambda part: part.x.astype("float32")
@@ -94,7 +94,7 @@ def _check_raw(inputs, card, vocabulary):
             f"{card.name} takes numbers of shape {('N', *shape)}. "
             f"Received: {values.dtype} of shape {values.shape}"
         )
-    _check_scale(card.name, values, card.input_range)
+    _check_scale(f"{card.name} was trained on", values, card.input_range)
     return {"features": numbers.finite("features", values.astype("float32"))}
 
 
@@ -102,7 +102,7 @@ def _check_scale(what, values, bounds):
     """Refuses numbers far beyond those of training, and warns of arrays that are far below.
 
     Args:
-        what: What messages begin with.
+        what: What messages begin with, before the bounds.
         values: The numbers `[N, ...]`.
         bounds: The lowest and highest of the training split; `None` where they are not known.
     """
@@ -116,15 +116,15 @@ def _check_scale(what, values, bounds):
     if too_large.any():
         row = int(np.argmax(too_large))
         raise checks.InputError(
-            f"{what} was trained on values in {bounds[0]:.4g}..{bounds[1]:.4g}. Received values up to "
+            f"{what} values in {bounds[0]:.4g}..{bounds[1]:.4g}. Received values up to "
             f"{sizes[row].max():.4g} in example {row}: bring them to the same scale."
         )
     if values.ndim > 2 and 0 < sizes.max() < 0.02 * largest:
         examples.log.warning(
-            "%s received values up to %.4g only, but training had up to %.4g: are they of the same scale?",
+            "%s values up to %.4g; the largest received is %.4g: are they of the same scale?",
             what,
-            sizes.max(),
             largest,
+            sizes.max(),
         )
 
 

@@ -264,7 +264,7 @@ def _of_rows(what, values):
     widths = {len(row) if isinstance(row, (list, tuple)) else 1 for row in values}
     if len(widths) > 1:
         raise checks.InputError(
-            f"{what} are a list of rows of {min(widths)} to {max(widths)} cells: all rows must have as many."
+            f"{what} are a list of rows of {min(widths)} to {max(widths)} cells: all rows must have as many; several labels each are rows of 0 and 1."
         )
     if all(isinstance(cell, (str, bytes)) for row in values for cell in row):
         return np.array(values, object)

@@ -37,6 +37,30 @@ def frame(what, table):
     return found.set_axis(titles, axis=1)
 
 
+def dated(values):
+    """A column of periods as the times that they begin with, one of categories that are times as these; others as they are."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.PeriodDtype):
+        return values.dt.to_timestamp()
+    if isinstance(values.dtype, pd.CategoricalDtype) and values.cat.categories.dtype.kind == "M":
+        return values.astype(values.cat.categories.dtype)
+    return values
+
+
+def with_dates(table):
+    """A DataFrame whose columns are `dated`."""
+    import pandas as pd
+
+    columns = [table.iloc[:, i] for i in range(len(table.columns))]
+    found = [dated(values) for values in columns]
+    return (
+        table
+        if found == [] or all(a is b for a, b in zip(found, columns))
+        else pd.concat(found, axis=1)
+    )
+
+
 def of_series(what, values):
     """A column of pandas as a DataFrame where it has a name and holds no texts, otherwise as an array."""
     import pandas as pd
@@ -71,11 +95,8 @@ def column(what, values):
     if isinstance(dtype, pd.SparseDtype):
         values = values.sparse.to_dense()
         dtype = values.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        of_dates = dtype.categories.dtype.kind == "M"
-        return values.astype(dtype.categories.dtype) if of_dates else values
-    if isinstance(dtype, pd.PeriodDtype):
-        return values.dt.to_timestamp()
+    if isinstance(dtype, (pd.CategoricalDtype, pd.PeriodDtype)):
+        return values
     if isinstance(dtype, pd.IntervalDtype):
         return values.astype(object).where(values.notna(), None).map(str, na_action="ignore")
     if isinstance(dtype, (np.dtype, pd.DatetimeTZDtype)):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from zoo.data import examples
 from zoo.data.kinds import columns as kinds_of_columns
-from zoo.data.kinds import numbers, text
+from zoo.data.kinds import numbers, plain_columns, text
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -136,6 +136,11 @@ def _check_raw(inputs, card, vocabulary):
     if twice := [column for column in columns if titles.count(column) > 1]:
         raise checks.InputError(f"The column {twice[0]!r} is there twice: keep one.")
     given = {name: inputs[title] for name, title in zip(titles, inputs.keys(), strict=True)}
+    given |= {
+        name: plain_columns.dated(values)
+        for name, values in given.items()
+        if kinds.get(name) == "date" and plain_columns.is_pandas(values)
+    }
     missing = [column for column in columns if column not in given]
     extra = [column for column in given if column not in columns]
     if missing:

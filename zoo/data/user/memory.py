@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from zoo.data import examples, kinds
-from zoo.data.kinds import objects, pixels, readings, series
+from zoo.data.kinds import objects, pixels, plain_columns, readings, series
 from zoo.data.user import forms, oddities, pairs, targets
 from zoo.models import checks
 from zoo.tasks import task
@@ -91,6 +91,7 @@ def _typed(form, options, separator, styles=None):
         return dataclasses.replace(form, x=x), used
     if not objects.is_frame(form):
         return form, {}
+    form = plain_columns.with_dates(form)
     names = dict(zip(form.columns, examples.column_names(form.columns), strict=True))
     is_later = styles is not None
     known = {title: styles.get(names[title]) for title in form.columns} if is_later else None
