@@ -137,6 +137,8 @@ def _of_dict(what, values):
             )
         columns[title] = cells
     lengths = {str(title): len(cells) for title, cells in columns.items()}
+    if not lengths:
+        raise checks.InputError(f"{what} are an empty dict.")
     if len(set(lengths.values())) != 1:
         raise checks.InputError(f"{what} are a dict of columns that differ in length: {lengths}")
     return plain_columns.frame(what, pd.DataFrame(columns))

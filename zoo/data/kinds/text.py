@@ -252,6 +252,8 @@ def _column(titles, card, where):
     wanted = (*card.columns, "text")
     named = dict(zip(examples.column_names(titles), titles, strict=True))
     found = next((named[name] for name in wanted if name in named), None)
+    if not titles:
+        raise checks.InputError(f"{where} has no columns.")
     if found is None and len(titles) > 1:
         raise checks.InputError(
             f"{where} has the columns {', '.join(map(str, titles))}: name the one to read `{wanted[0]}`."

@@ -1,5 +1,7 @@
 """The forms in which people hand over a whole split: a table, a pair, a `tf.data` set, a loader; each is read once."""
 
+import os
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -24,6 +26,11 @@ def read(split, data, options):
     """
     if isinstance(data, (examples.Part, Pair)):
         return data
+    if isinstance(data, (str, os.PathLike)):
+        raise checks.InputError(
+            f"The {split} data are {os.fspath(data)!r}: names and paths bring all their splits, as `data` alone; beside data in memory "
+            "pass what is in memory, too."
+        )
     if isinstance(data, tf.data.Dataset):
         return batched.of_dataset(split, data)
     if isinstance(data, keras.utils.PyDataset):

@@ -62,6 +62,8 @@ def targets(split, values, options=None):
         found = plain_columns.cells(plain_columns.column(what, values))
     else:
         found = objects.plain(what, values)
+        if objects.is_frame(found) and not len(found.columns):
+            raise checks.InputError(f"{what} are a table without columns.")
         if objects.is_frame(found):
             found = (
                 found.to_numpy()
