@@ -208,6 +208,8 @@ def of_tfds(split, data, info):
         raise checks.InputError(
             f"The {split} data are several splits and their description: pass one as data, (d, info), another as test=(e, info)."
         )
-    names = [getattr(feature, "names", None) for feature in dict(info.features).values()]
-    names = [found for found in names if found]
+    features = dict(info.features)
+    key = (info.supervised_keys or (None, None))[1]
+    wanted = [features[key]] if key in features else features.values()
+    names = [found for feature in wanted if (found := getattr(feature, "names", None))]
     return of_dataset(split, data, tuple(names[0]) if len(names) == 1 else ())

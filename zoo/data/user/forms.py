@@ -110,7 +110,15 @@ def _of_two(split, first, second, options):
         if not isinstance(first, tf.data.Dataset)
         else batched.of_dataset(split, first).x
     )
-    return pair(split, x, second, options)
+    return pair(split, _unnamed(x), second, options)
+
+
+def _unnamed(x):
+    """A DataFrame of numbers whose columns have no names as an array, as `predict` may get one, too; others as they are."""
+    if not objects.is_frame(x) or list(x.columns) != list(map(str, range(len(x.columns)))):
+        return x
+    is_plain = all(dtype.kind in "fiu" for dtype in x.dtypes) and not x.isna().any(axis=None)
+    return x.to_numpy() if is_plain else x
 
 
 def inputs_alone(what, values, *, is_of_pictures=False):

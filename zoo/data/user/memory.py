@@ -61,7 +61,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         raise checks.InputError(
             "`target` and `columns` are for tables: leave them out with arrays."
         )
-    titles = options.target
+    titles = options.target or train.labels
     if options.target_separator:
         titles = targets.split_labels(parts, options.target_separator)
         row = row or task("multilabel")

@@ -7,6 +7,7 @@ import numpy as np
 from zoo.data.kinds import objects, plain_columns
 from zoo.models import checks
 from zoo.tasks import task
+from zoo.tasks.targets import is_zero_or_one
 
 
 @dataclasses.dataclass
@@ -64,16 +65,21 @@ def targets(split, values, options=None):
         found = objects.plain(what, values)
         if objects.is_frame(found) and not len(found.columns):
             raise checks.InputError(f"{what} are a table without columns.")
+        if objects.is_frame(found) and len(found.columns) > 1:
+            return _of_columns(found, is_class)
         if objects.is_frame(found):
-            found = (
-                found.to_numpy()
-                if len(found.columns) > 1
-                else plain_columns.cells(found.iloc[:, 0])
-            )
+            found = plain_columns.cells(found.iloc[:, 0])
     if not isinstance(found, np.ndarray) or found.dtype.kind in "mMc":
         kind = getattr(found, "dtype", type(found).__name__)
         raise checks.InputError(f"{what} are {kind}: expected texts, numbers, or rows of 0 and 1.")
     return found, ()
+
+
+def _of_columns(table, is_class):
+    """Targets in several columns: classes by their titles where each row has one 1, otherwise rows."""
+    titles, found = tuple(map(str, table.columns)), table.to_numpy()
+    is_one_hot = is_class and is_zero_or_one(found) and (found.sum(1) == 1).all()
+    return (np.array(titles, object)[found.argmax(1)] if is_one_hot else found), titles
 
 
 def _of_categorical(categories):
