@@ -55,8 +55,9 @@ class LoadedModel:
         """Predicts any number of raw examples.
 
         Args:
-            inputs: uint8 images `[N, H, W, C]` (grey ones also `[N, H, W]`); a DataFrame or a dict of columns for a
-                table; texts; an array of features; or the newest steps of a series, `[T, C]` or a DataFrame.
+            inputs: Images `[N, H, W, C]` (grey ones also `[N, H, W]`), uint8 or floats 0..1 or 0..255, or a list of them; a DataFrame
+                or a dict of columns for a table; texts; an array of features; or the newest steps of a series, `[T, C]` or a
+                DataFrame. Objects of other libraries, and `tf.data` sets, are read as in training.
             batch_size: Examples at a time.
 
         Returns:

@@ -15,7 +15,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     """Brings the caller's own data to a description and `Arrays` per split.
 
     Args:
-        data: Training data: a pair (x, y) of arrays, a DataFrame, or a `tf.data.Dataset` of pairs (batched or not).
+        data: Training data: a pair (x, y) of arrays, a DataFrame, or a `tf.data.Dataset` of pairs (batched or not), or another form
+            that `forms.read` knows.
             One-dimensional `x` of strings is text. Of dates in a DataFrame the day is read, not the time. Of a task without
             targets the data may be `x` alone; of a series they are its rows.
         options: The `DataOptions`.
