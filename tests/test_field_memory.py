@@ -69,6 +69,13 @@ class Foreign:
         return TABLE
 
 
+class Broken:
+    """An object that looks like an array and is none."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("broken")
+
+
 class Stream:
     """A table that another library can read by Arrow's interface alone."""
 
@@ -259,7 +266,7 @@ def test_masked_numbers_are_gaps_and_not_what_lies_under_the_mask():
 @pytest.mark.parametrize(
     "given",
     [
-        object(), len, np, dict, 5, 2.5, True, None, b"x", {1, 2}, frozenset({1}), iter([1]), (i for i in X), {}, [], (), [[]],
+        object(), Broken(), len, np, dict, 5, 2.5, True, None, b"x", {1, 2}, frozenset({1}), iter([1]), (i for i in X), {}, [], (), [[]],
         {"a": 1}, {"a": []}, collections.deque(), memoryview(b"x"), bytearray(b"x"), np.array(1.0), np.array([None]), np.array([]),
         [object()] * N, [None] * N, [{}], [set()], [[1], [1, 2]], [X, X[:1]], datetime.datetime(2020, 1, 1), pd.Timestamp("2020"),
         pd.Series(dtype=object), pd.DataFrame(), pd.Index([1]), TABLE.groupby("c"), TABLE.rolling(3), slice(3), Ellipsis, type, ...,
@@ -414,6 +421,8 @@ def test_a_stream_s_splits_are_the_same_every_time_and_share_nothing():
     found = [[int(y) for _, y in each.examples] for each in (rest, part, part)]
     assert sorted(found[0] + found[1]) == list(range(1000))
     assert found[1] == found[2]
+    assert min(found[1]) < 50  # from all over
+    assert max(found[1]) > 950
     assert (len(rest), len(part)) == (800, 200)
 
 
@@ -421,7 +430,7 @@ def test_gaps_in_a_stream_are_refused_before_training(tmp_path):
     rows = [{"x": [i, np.nan if i == 50 else 1, 2], "label": i % 3} for i in range(N)]
     features = {"x": tfds.features.Tensor(shape=(3,), dtype=np.float32), "label": IMAGES["label"]}
     given = prepared(tmp_path, features, ("x", "label"), {"train": rows, "test": rows[:9]})
-    with pytest.raises(zoo.InputError, match="holds NaN or infinity"):
+    with pytest.raises(zoo.InputError, match="train split holds NaN or infinity, first in example"):
         zoo.train("dense:tiny", given["data"], data_dir=given["data_dir"], cache_mb=0, **OPTIONS)
 
 
