@@ -17,7 +17,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+import sklearn.datasets
 import tensorflow as tf
+from PIL import Image
+from scipy import sparse
 
 import zoo
 from zoo.saving import inputs as files_for_predict
@@ -26,6 +29,7 @@ from zoo.saving import store
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(40, 3)).astype("float32"), np.arange(40) % 2
 PIXELS = RNG.integers(0, 256, (40, 8, 8, 1)).astype("uint8")
+COLOURS = RNG.integers(0, 256, (40, 16, 16, 3)).astype("uint8")
 TABLE = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "kind": np.where(Y, "up", "down")})
 TEXTS = [f"word{i} and more" for i in range(40)]
 WAVE = np.sin(np.arange(400) / 2)
@@ -144,6 +148,15 @@ def predict_file(model, name, content):
     return list(files_for_predict.predict_files(zoo.load(model), [name]))
 
 
+class Endless(keras.utils.PyDataset):
+    """Batches that never end."""
+
+    num_batches = None
+
+    def __getitem__(self, index):
+        return X[:8], Y[:8]
+
+
 def small_disk():
     from zoo import files
 
@@ -211,6 +224,50 @@ DATA = {
     "a tf.data set without end": lambda: train(tf.data.Dataset.from_tensors((X[0], 1)).repeat()),
     "a tf.data set without targets": lambda: train(tf.data.Dataset.from_tensor_slices(X)),
     "an unknown task": lambda: train(task="ranking"),
+    "a generator of examples": lambda: train(pair for pair in zip(X, Y)),
+    "a generator of inputs": lambda: train(((x for x in X), Y)),
+    "inputs in a set": lambda: train(({1.0, 2.0}, Y[:2])),
+    "inputs that are None": lambda: train((None, Y)),
+    "a function in place of data": lambda: train(len),
+    "bytes in place of data": lambda: train(b"table.csv"),
+    "a group of rows": lambda: train(TABLE.groupby("kind"), target="kind"),
+    "scikit-learn's Bunch": lambda: train(sklearn.datasets.load_iris()),
+    "a dict of arrays": lambda: train({"images": PIXELS, "labels": Y}),
+    "a dict of splits": lambda: train({"train": tf.data.Dataset.from_tensors((X, Y))}),
+    "two tf.data sets": lambda: train((tf.data.Dataset.from_tensors((X, Y)),) * 2),
+    "weights of examples": lambda: train((X, Y, np.ones(40))),
+    "weights of examples in a tf.data set": lambda: train(tf.data.Dataset.from_tensors((X, Y, np.ones(40)))),
+    "a tf.data set of several dict entries": lambda: train(tf.data.Dataset.from_tensor_slices({"image": PIXELS, "label": Y, "id": Y})),
+    "a tf.data set of ragged tensors": lambda: train(tf.data.Dataset.from_tensor_slices((tf.ragged.constant([[1], [1, 2]]), [0, 1]))),
+    "a tf.data set of unknown shapes": lambda: train(tf.data.Dataset.from_generator(lambda: zip(X, Y), output_types=("float32", "int64"))),
+    "a tf.data set that fails": lambda: train(tf.data.Dataset.from_tensor_slices((X, Y)).map(lambda x, y: (tf.debugging.check_numerics(x / 0, "not finite"), y))),
+    "a loader without end": lambda: train(Endless()),
+    "a ragged tensor": lambda: train((tf.ragged.constant([[1], [1, 2]] * 20), Y)),
+    "a Keras input in place of an array": lambda: train((keras.Input((3,)), Y)),
+    "a sparse matrix too large to be made dense": lambda: train((sparse.csr_matrix((40, 10**9)), Y)),
+    "complex inputs": lambda: train((X + 1j, Y)),
+    "inputs that are dates": lambda: train((np.array([[f"2020-01-{1 + i % 28:02}"] for i in range(40)], "datetime64[D]"), Y)),
+    "masked inputs": lambda: train((np.ma.array(X, mask=X > 1.5), Y)),
+    "masked pixels": lambda: train((np.ma.array(PIXELS, mask=PIXELS > 250), Y), "cnn:tiny"),
+    "masked targets": lambda: train((X, np.ma.array(Y, mask=Y * 0 + np.arange(40) == 3))),
+    "targets with NaN in a list": lambda: train((X, ["a", "b"] * 19 + ["a", float("nan")])),
+    "targets that are dates": lambda: train((X, DAYS[:40])),
+    "targets in lists of several lengths": lambda: train((X, [["a", "b"], ["a"]] * 20)),
+    "targets by name beside inputs": lambda: train((X, "kind")),
+    "a target column for a pair": lambda: train((TABLE[["a", "b"]], TABLE["kind"]), target="kind"),
+    "targets whose index is in another order": lambda: train((TABLE[["a", "b"]], TABLE["kind"].sample(frac=1, random_state=0))),
+    "images with their channels first": lambda: train((np.zeros((40, 3, 32, 32), "uint8"), Y), "cnn:tiny"),
+    "images of PyTorch as floats": lambda: train((np.moveaxis(COLOURS, -1, 1) / 255, Y), "cnn:tiny"),
+    "pictures of 16 bits": lambda: train(([Image.fromarray(COLOURS[0, ..., 0].astype("uint16"))] * 40, Y), "cnn:tiny"),
+    "float pictures of several sizes": lambda: train(([np.zeros((8 + i % 2, 8, 3)) for i in range(40)], Y), "cnn:tiny"),
+    "test pictures of another scale": lambda: train((COLOURS * 0.9 / 255, Y), "cnn:tiny", test=(COLOURS * 0.9, Y)),
+    "milliseconds since 1970": lambda: train((np.stack([1_700_000_000_000 + np.arange(40), Y], 1), Y)),
+    "lists in the cells of a column": lambda: train(frame(a=[[1, 2]] * 40), target="kind"),
+    "complex numbers in a column": lambda: train(frame(a=pd.Series([1j, 2j] * 20, dtype=object)), target="kind"),
+    "two columns of the target's name": lambda: train(pd.concat([TABLE, TABLE[["kind"]]], axis=1), target="kind"),
+    "a title without a letter": lambda: train(TABLE.rename(columns={"a": "%"}), target="kind"),
+    "columns of several lengths in a dict": lambda: train({"a": [1.0, 2.0], "kind": ["x"]}, target="kind"),
+    "rows of several lengths": lambda: train(([[1.0, "a"], [2.0]] * 20, Y)),
     "a batch larger than the data": lambda: train(batch_size=500),
     "a validation share that leaves nothing": lambda: train(validation_fraction=0.001),
 }  # fmt: skip
@@ -341,7 +398,16 @@ PREDICT = {
     "lists in place of categories": lambda: trained_mixed(city=[["Rome", "Lima"], "Oslo"]),
     "a column that differs in more than capitals": lambda: trained_mixed(city=None, town=["Rome", "Oslo"]),
     "a model's name with a slip": lambda: zoo.load("wine_dens"),
-    "float images": lambda: shipped("mnist_cnn", PIXELS / 255),
+    "images of -1 to 1": lambda: shipped("mnist_cnn", PIXELS / 127.5 - 1),
+    "images of more than 255": lambda: shipped("mnist_cnn", PIXELS.astype("uint16") * 257),
+    "float images of several sizes": lambda: shipped("mnist_cnn", [np.zeros((8, 8)), np.zeros((9, 9))]),
+    "a generator of images": lambda: shipped("mnist_cnn", (image for image in PIXELS)),
+    "channels first": lambda: shipped("mnist_cnn", np.moveaxis(np.repeat(PIXELS, 4, 0), -1, 1)),
+    "masked images": lambda: shipped("mnist_cnn", np.ma.array(PIXELS, mask=PIXELS > 250)),
+    "nothing": lambda: trained_features(None),
+    "masked features": lambda: trained_features(np.ma.array(X, mask=X > 1)),
+    "a pair of inputs and targets": lambda: trained_features((X, Y)),
+    "lists in the cells of a table": lambda: shipped("wine_dense", pd.DataFrame(wine(alcohol=[[1], [2]]))),
     "one image without a batch": lambda: shipped("mnist_cnn", PIXELS[0]),
     "images of three channels": lambda: shipped("mnist_cnn", np.repeat(PIXELS, 3, -1)),
     "no images": lambda: shipped("mnist_cnn", PIXELS[:0]),

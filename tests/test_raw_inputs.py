@@ -96,7 +96,7 @@ def test_a_loaded_model_says_what_it_is():
     ("images", "words"),
     [
         (np.zeros((28, 28, 3), "uint8"), "takes grey images.*as of one in colour"),
-        ([np.zeros((8, 8), "uint8"), np.zeros((9, 9), "uint8")], "several sizes"),
+        ([np.zeros((8, 8)), np.zeros((9, 9))], "only pictures, uint8"),
         (np.zeros((0, 8, 8), "uint8"), "no examples"),
         ({"image": np.zeros((2, 8, 8), "uint8")}, r"Received: dict$"),
         ("image.png", r"Received: str$"),

@@ -97,7 +97,8 @@ def train(
             `(input_shape, num_classes) → keras.Model`, or an uncompiled Keras model whose output is logits (one number for a regression).
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
             arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a
-            `tf.data.Dataset` of pairs, which is read into memory once. Labels may be any integers or strings; uint8 inputs of rank 3 or 4 are images, strings are texts.
+            `tf.data.Dataset` of pairs, which is read into memory once; tables, arrays, tensors and loaders of other libraries, too.
+            Labels may be any integers or strings; uint8 inputs of rank 3 or 4, and whole pixels of other types, are images, strings are texts.
         targets: The targets, where `data` are the inputs alone: `zoo.train(model, x, y)`.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.

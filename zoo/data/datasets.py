@@ -6,12 +6,16 @@ Any other name is looked up in TFDS.
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from zoo.data import builders, examples, fetch, kinds, words
+from zoo.data import builders, examples, fetch, kinds, tfds_tables, words
 from zoo.data.kinds import series
 from zoo.models import checks
 from zoo.tasks import task
+
+LOOKED_AT = 256  # first labels of a split, which tell whether it is sorted, or has none
+PLACES = 32  # of a split that is sorted by class and read from disk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,27 +119,23 @@ def read(name, options):
         return _read_series(name, builder, options)
     if row and row.text_unit:
         options = options.replace(text_unit=options.text_unit or row.text_unit)
-    info, key, convert = _describe(name, builder, options)
+    keys = _keys(name, builder)
+    if not row and tfds_tables.is_mixed(builder.info.features[keys[0]]):
+        found = tfds_tables.read(
+            name, builder, keys, options, _target(name, builder.info.features[keys[1]])["task"]
+        )
+        return dataclasses.replace(found[0], **_about(name, builder)), found[1]
+    info, _, convert = _describe(name, builder, options)
     if options.task not in (None, info.task) and task(options.task).targets != "none":
         raise checks.InputError(
             f"The data set {name!r} is for {info.task}. Received: task={options.task!r}"
         )
-    read_config = tfds.ReadConfig(interleave_cycle_length=1, add_tfds_id=False, try_autocache=False)
-    splits = {}
-    for split in ("train", "validation", "test"):
-        if split in builder.info.splits:
-            count = builder.info.splits[split].num_examples
-            records = builder.as_dataset(
-                split=split,
-                read_config=read_config,
-                shuffle_files=False,
-                # Images come undecoded: each of several workers decodes its own.
-                decoders={key: tfds.decode.SkipDecoding()}
-                if kinds.kind(info.kind).is_drawn
-                else None,
-            )
-            stream = examples.Stream(records, count, convert)
-            splits[split] = stream.held(options.cache_mb)
+    read = {
+        split: _read_split(name, builder, split, keys, info, convert, options)
+        for split in ("train", "validation", "test")
+        if split in builder.info.splits
+    }
+    splits = {split: data for split, data in read.items() if data is not None}
     if "train" not in splits:
         raise checks.InputError(
             f"The data set {name!r} has no split 'train'. It has: {', '.join(builder.info.splits)}"
@@ -163,13 +163,121 @@ def _read_series(name, builder, options):
     return dataclasses.replace(info, columns=columns, **about), {"train": held}
 
 
-def _describe(name, builder, options):
-    """Returns the `DataInfo`, the inputs' key, and a function from one TFDS example to (input, target)."""
+def _read_split(name, builder, split, keys, info, convert, options):
+    """One split as `Arrays` or `Stream`; `None` where its labels are hidden, as some sets do with those of test."""
+    count = builder.info.splits[split].num_examples
+    records = _records(name, builder, split, keys, kinds.kind(info.kind))
+    first = _first_labels(records, keys[1]) if info.labels else None
+    if first is not None and split != "train" and (first < 0).all():
+        examples.log.info(
+            "%s: the labels of its %s split are hidden (%d): it is left out", name, split, first[0]
+        )
+        return None
+    held = examples.Stream(records, count, convert).held(options.cache_mb)
+    is_stream = isinstance(held, examples.Stream)
+    if is_stream and first is not None and _is_sorted(first, len(info.labels)):
+        places = min(PLACES, count)
+        examples.log.info(
+            "%s: its %s split is sorted by class: it is read from %d places by turns",
+            name,
+            split,
+            places,
+        )
+        records = _records(name, builder, split, keys, kinds.kind(info.kind), places=places)
+        held = examples.Stream(records, count, convert)
+    return _without_gaps(name, split, held, builder.info.features[keys[1]])
+
+
+def _records(name, builder, split, keys, kind, places=1):
+    """The examples of a split as TFDS gives them, in the same order each time; images come undecoded.
+
+    Args:
+        name, builder, split, keys: Name and builder of the set, name of its split, keys of inputs and targets.
+        kind: The row of the inputs' kind.
+        places: Stretches of the split that are read by turns.
+    """
+
+    def records(part):
+        return builder.as_dataset(
+            split=part,
+            read_config=tfds.ReadConfig(
+                interleave_cycle_length=1, add_tfds_id=False, try_autocache=False
+            ),
+            shuffle_files=False,
+            # Each of several workers decodes its own images.
+            decoders={keys[0]: tfds.decode.SkipDecoding()} if kind.is_drawn else None,
+        )
+
+    try:
+        if places == 1:
+            return records(split)
+        parts = [records(part) for part in tfds.even_splits(split, places)]
+    except NotImplementedError as error:
+        raise checks.InputError(
+            f"The data set {name!r} lies in {builder.data_dir} in a format that tf.data does not read "
+            f"({builder.info.file_format.value}): prepare it in another folder with file_format='tfrecord'."
+        ) from error
+    turns = tf.data.Dataset.range(places).repeat(
+        -(-builder.info.splits[split].num_examples // places)
+    )
+    return tf.data.Dataset.choose_from_datasets(parts, turns, stop_on_empty_dataset=False)
+
+
+def _first_labels(records, key):
+    labels = records.map(examples.traced_as_written(lambda e: e[key])).take(LOOKED_AT)
+    return np.array(list(labels.as_numpy_iterator()), "int64")
+
+
+def _is_sorted(labels, count):
+    """Whether the first labels are so few of the classes that the examples must be sorted by them."""
+    return len(np.unique(labels)) <= max(1, 0.4 * min(count, LOOKED_AT))
+
+
+def _without_gaps(name, split, data, target):
+    """A split without the examples whose optional target is missing, for which TFDS stores the lowest number of its type."""
+    gap = tfds_tables.gap_of(target)
+    if gap is None:
+        return data
+    if isinstance(data, examples.Stream):
+        raise checks.InputError(
+            f"The target of the data set {name!r} may be missing, which is only known in memory: raise cache_mb (--cache-mb)."
+        )
+    missing = data.targets == gap
+    if missing.any():
+        examples.log.warning(
+            "%d of %d %s examples left out, first example %d: its target is missing",
+            missing.sum(),
+            len(data),
+            split,
+            np.argmax(missing),
+        )
+    return data.take(np.flatnonzero(~missing))
+
+
+def _keys(name, builder):
+    """The keys of inputs and targets."""
     keys = builder.info.supervised_keys
     if keys is None or not all(isinstance(key, str) for key in keys):
         raise checks.InputError(
             f"The data set {name!r} does not say which of its features are inputs and target."
         )
+    return keys
+
+
+def _about(name, builder):
+    """The fields of a `DataInfo` that say where a set comes from."""
+    row = DATASETS.get(name)
+    licence = getattr(builder.info.redistribution_info, "license", None) or "unknown"
+    return {
+        "licence": row.licence if row else licence,
+        "limits": row.limits if row else examples.DataInfo.limits,
+        "source": builder.info.homepage or f"TFDS {builder.info.full_name}",
+    }
+
+
+def _describe(name, builder, options):
+    """Returns the `DataInfo`, the inputs' key, and a function from one TFDS example to (input, target)."""
+    keys = _keys(name, builder)
     feature, target = builder.info.features[keys[0]], builder.info.features[keys[1]]
     fields = _target(name, target)
     for kind in reversed(kinds.KINDS.values()):
@@ -179,16 +287,11 @@ def _describe(name, builder, options):
         raise checks.InputError(
             f"The inputs of the data set {name!r} are {feature}: expected images, texts, numbers or numeric columns."
         )
-    row = DATASETS.get(name)
-    licence = getattr(builder.info.redistribution_info, "license", None) or "unknown"
-    info = examples.DataInfo(
-        name=name,
-        licence=row.licence if row else licence,
-        limits=row.limits if row else examples.DataInfo.limits,
-        source=builder.info.homepage or f"TFDS {builder.info.full_name}",
-        **fields,
-        **found[0],
-    )
+    if tfds_tables.gap_of(feature) is not None:
+        raise checks.InputError(
+            f"The inputs of the data set {name!r} are optional: gaps are read in tables alone, not in {feature}."
+        )
+    info = examples.DataInfo(name=name, **_about(name, builder), **fields, **found[0])
     return info, keys[0], lambda e: (found[1](e[keys[0]]), e[keys[1]])
 
 

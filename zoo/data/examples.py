@@ -226,11 +226,16 @@ class Stream:
         return Stream(self.records.take(len(indices)), len(indices), self.read)
 
     def parted(self, count):
-        """All but the first `count` examples, and these."""
-        return (
-            Stream(self.records.skip(count), len(self) - count, self.read),
-            Stream(self.records.take(count), count, self.read),
-        )
+        """All but `count` examples, and these: picked from all over, as records may be sorted by class; the same every time."""
+        is_picked = np.zeros(len(self), bool)
+        is_picked[np.random.default_rng(0).permutation(len(self))[:count]] = True
+
+        def those(wanted):
+            kept = tf.constant(wanted)
+            records = self.records.enumerate().filter(lambda i, _: kept[i])
+            return Stream(records.map(lambda _, record: record), int(wanted.sum()), self.read)
+
+        return those(~is_picked), those(is_picked)
 
     def held(self, cache_mb):
         """`Arrays` where the decoded examples fit into `cache_mb` MiB, otherwise the stream."""
@@ -337,12 +342,22 @@ def as_unicode(values):
 
 @dataclasses.dataclass
 class Part:
-    """One split as a caller gave it: `x` is an array or a DataFrame, `row(i)` says where an example is, `by` as in `Arrays`."""
+    """One split as a caller gave it.
+
+    Attributes:
+        split: Its name.
+        x: Its inputs, an array or a DataFrame.
+        y: Its targets.
+        row: Says where an example is.
+        labels: The classes in the order of their ids, where the data say one.
+        by: As in `Arrays`.
+    """
 
     split: str
     x: object
     y: np.ndarray
     row: Callable[[int], str]
+    labels: tuple[str, ...] = ()
     by: np.ndarray | None = None
 
     @property

@@ -77,7 +77,8 @@ def _builder(name, folder, known):
         ValueError,
         AssertionError,
     ) as error:  # a version or a configuration that does not exist
-        raise checks.InputError(f"TFDS has no data set {name!r}: {error}") from error
+        why = str(error).partition("\n")[0][:300]
+        raise checks.InputError(f"TFDS has no data set {name!r}: {why}") from error
 
 
 def _tfds_names(known):

@@ -12,7 +12,8 @@ import tensorflow as tf
 
 from zoo.data import kinds
 from zoo.data.examples import as_unicode
-from zoo.data.kinds import numbers
+from zoo.data.kinds import numbers, pixels
+from zoo.data.user import forms
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import gate, manifest, store
@@ -54,8 +55,9 @@ class LoadedModel:
         """Predicts any number of raw examples.
 
         Args:
-            inputs: uint8 images `[N, H, W, C]` (grey ones also `[N, H, W]`); a DataFrame or a dict of columns for a
-                table; texts; an array of features; or the newest steps of a series, `[T, C]` or a DataFrame.
+            inputs: Images `[N, H, W, C]` (grey ones also `[N, H, W]`), uint8 or floats 0..1 or 0..255, or a list of them; a DataFrame
+                or a dict of columns for a table; texts; an array of features; or the newest steps of a series, `[T, C]` or a
+                DataFrame. Objects of other libraries, and `tf.data` sets, are read as in training.
             batch_size: Examples at a time.
 
         Returns:
@@ -143,6 +145,10 @@ class LoadedModel:
 
     def _check(self, inputs):
         kind = kinds.kind(self.card.input_kind)
+        what = f"The inputs of {self.card.name}"
+        inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
+        if kind.is_drawn:
+            inputs = pixels.for_model(inputs, self.card)
         found = kind.check_raw(inputs, self.card, self._vocabulary)
         if len(next(iter(found.values()))) == 0:
             raise checks.InputError(f"{self.card.name} received no examples.")

@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import keras
@@ -94,6 +95,7 @@ def start_run(config):
         stack.enter_context(signals.terminating())
         stack.enter_context(files.locked(folder))
         stack.enter_context(_precision_and_seed(config.run))
+        stack.enter_context(_without_false_alarms(config.run.quiet))
         if resumed:
             check_resumable(asked, TrainConfig.of_run(folder))
             files.remove_leftovers(folder)
@@ -154,6 +156,28 @@ def _precision_and_seed(options):
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextlib.contextmanager
+def _without_false_alarms(quiet):
+    """Keeps TensorFlow from warning of retracing, and a quiet run from printing warnings of Python's.
+
+    Each model traces its functions anew, and one of texts once for each length of a batch; TensorFlow counts all of them as
+    calls of Keras's one function, and tells of the fifth.
+    """
+    logger = logging.getLogger("tensorflow")
+
+    def is_wanted(record):
+        return "triggered tf.function retracing" not in record.getMessage()
+
+    logger.addFilter(is_wanted)
+    try:
+        with warnings.catch_warnings():
+            if quiet:
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.removeFilter(is_wanted)
 
 
 _UNUSED = {"log.txt", ".lock"}  # what a run's folder holds before anything was done

@@ -44,5 +44,5 @@ def recognise(x) -> Kind:
             return row
     raise checks.InputError(
         f"Inputs are {x.dtype} of shape {x.shape}: expected numbers (uint8 images, or floats of any shape), or "
-        "one text per example."
+        "one text per example; columns of texts or of dates come as a DataFrame."
     )

@@ -21,8 +21,45 @@ def _describe(parts, options):
             f"Inputs have shape {x.shape}: expected (examples, features), (examples, steps, channels) or "
             "(examples, height, width, channels). For one feature pass x[:, None]."
         )
+    _check_digits(x)
+    bounds = _bounds(x)
+    for part in parts.values():
+        if part.split != "train" and x.ndim > 2:  # of columns single ones may well be larger
+            _check_scale(f"The {part.split} inputs are of another scale: train has", part.x, bounds)
+    _warn_of_windows(x, parts)
     fields = {"kind": "features", "input_shape": x.shape[1:], "input_dtype": "float32"}
     return fields, lambda part: part.x.astype("float32")
+
+
+def _bounds(x):
+    return float(x.min()), float(x.max())
+
+
+def _check_digits(x):
+    """Refuses columns of large numbers that float32 cannot tell apart, such as milliseconds since 1970."""
+    if x.ndim != 2 or x.dtype.itemsize < 4 or x.dtype == np.float32 or not x.size:
+        return
+    import pandas as pd
+
+    spacing = np.spacing(np.abs(x).max(0).astype("float32"))
+    for column in np.flatnonzero(spacing > 0.01 * x.std(0, dtype="float64")):
+        if columns.is_precise(pd.Series(x[:, column])):
+            raise checks.InputError(
+                f"Column {column} of the inputs holds large numbers that differ by little, such as {x[0, column]}, which float32 "
+                "cannot tell apart: subtract a constant, or pass a DataFrame, whose columns are read with more digits."
+            )
+
+
+def _warn_of_windows(x, parts):
+    """Warns of windows of one series, each a step after the one before, which no random split keeps apart."""
+    if x.ndim != 3 or x.shape[1] < 3 or len(x) < 20 or "test" in parts:
+        return
+    follow = (x[1:, :-1] == x[:-1, 1:]).all((1, 2)) & (x[1:] != x[:-1]).any((1, 2))
+    if follow.mean() > 0.5:
+        examples.log.warning(
+            "the inputs are windows of one series that overlap: a random test split knows the steps of train, and its scores are "
+            "too good; pass the series itself with task='forecasting', or test=... of a later time"
+        )
 
 
 def _problems(part):
@@ -57,16 +94,38 @@ def _check_raw(inputs, card, vocabulary):
             f"{card.name} takes numbers of shape {('N', *shape)}. "
             f"Received: {values.dtype} of shape {values.shape}"
         )
-    low, high = card.input_range or (-np.inf, np.inf)
-    sizes = np.abs(values.astype("float64")).mean(axis=tuple(range(1, values.ndim)))
-    too_large = sizes > 10 * max(abs(low), abs(high), 1e-30)
+    _check_scale(f"{card.name} was trained on", values, card.input_range)
+    return {"features": numbers.finite("features", values.astype("float32"))}
+
+
+def _check_scale(what, values, bounds):
+    """Refuses numbers far beyond those of training, and warns of arrays that are far below.
+
+    Args:
+        what: What messages begin with, before the bounds.
+        values: The numbers `[N, ...]`.
+        bounds: The lowest and highest of the training split; `None` where they are not known.
+    """
+    if bounds is None or not values.size:
+        return
+    largest = max(abs(bounds[0]), abs(bounds[1]), 1e-30)
+    sizes = np.abs(values.astype("float64"))
+    too_large = sizes.mean(axis=tuple(range(1, values.ndim))) > 10 * largest
+    if values.dtype == np.uint8 and values.ndim > 2 and largest <= 1:  # a dark picture, too
+        too_large |= sizes.max(axis=tuple(range(1, values.ndim))) > 10 * largest
     if too_large.any():
         row = int(np.argmax(too_large))
         raise checks.InputError(
-            f"{card.name} was trained on values in {low:.4g}..{high:.4g}. Received values up to "
-            f"{np.abs(values[row]).max():.4g} in example {row}: bring them to the same scale."
+            f"{what} values in {bounds[0]:.4g}..{bounds[1]:.4g}. Received values up to "
+            f"{sizes[row].max():.4g} in example {row}: bring them to the same scale."
         )
-    return {"features": numbers.finite("features", values.astype("float32"))}
+    if values.ndim > 2 and 0 < sizes.max() < 0.02 * largest:
+        examples.log.warning(
+            "%s values up to %.4g; the largest received is %.4g: are they of the same scale?",
+            what,
+            largest,
+            sizes.max(),
+        )
 
 
 def _of_frame(frame, names, path, card):

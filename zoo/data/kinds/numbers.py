@@ -115,6 +115,11 @@ def _moments(batches, axis):
     count = total = squares = 0
     origin = None  # near the values, so that their squares keep the digits in which they differ
     for batch in batches.batch(1024).as_numpy_iterator():
+        if not np.isfinite(batch).all():
+            row = count + int(np.argwhere(~np.isfinite(batch))[0][0])
+            raise checks.InputError(
+                f"The train split holds NaN or infinity, first in example {row}: fill in or drop such examples."
+            )
         origin = batch[:1].mean(axis, dtype="float64") if origin is None else origin
         changes = np.subtract(batch, origin, dtype="float64")
         count += len(batch)

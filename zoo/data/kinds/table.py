@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import categories, numbers, text
+from zoo.data.kinds import categories, numbers, plain_columns, text
 from zoo.data.kinds import columns as kinds_of_columns
 from zoo.data.kinds.encoder import encoder
 from zoo.data.kinds.row import Kind, Prepared
@@ -203,6 +203,11 @@ def _check_raw(inputs, card, vocabulary):
         raise checks.InputError(f"The column {twice[0]!r} is there twice: keep one.")
     by_name = examples.by_name(list(inputs.keys()), columns)
     given = {name: inputs[title] for name, title in by_name.items()}
+    given |= {
+        name: plain_columns.dated(values)
+        for name, values in given.items()
+        if kinds.get(name) == "date" and plain_columns.is_pandas(values)
+    }
     missing = [column for column in columns if column not in given]
     extra = [str(title) for title in inputs if title not in by_name.values()]
     if missing:

@@ -314,6 +314,8 @@ def _check_raw(inputs, card, vocabulary):
 def _column(titles, card, where):
     """The column that holds the texts: that of the training table, `text`, or the only one there is."""
     wanted = (*card.columns, "text")
+    if not titles:
+        raise checks.InputError(f"{where} has no columns.")
     found = list(examples.by_name(titles, wanted).values())
     others = [title for title in titles if not tables.numbers_rows(title)]
     if not found and len(others) > 1:

@@ -3,11 +3,10 @@
 import dataclasses
 
 import numpy as np
-import tensorflow as tf
 
 from zoo.data import carving, examples, kinds
-from zoo.data.kinds import cleaning, dates, readings, series
-from zoo.data.user import oddities, targets
+from zoo.data.kinds import cleaning, dates, objects, pixels, plain_columns, readings, series
+from zoo.data.user import forms, oddities, pairs, targets
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -16,7 +15,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     """Brings the caller's own data to a description and `Arrays` per split.
 
     Args:
-        data: Training data: a pair (x, y) of arrays, a DataFrame, or a `tf.data.Dataset` of pairs (batched or not).
+        data: Training data: a pair (x, y) of arrays, a DataFrame, or a `tf.data.Dataset` of pairs (batched or not), or another form
+            that `forms.read` knows.
             One-dimensional `x` of strings is text. Of dates in a DataFrame the day is read, not the time. Of a task without
             targets the data may be `x` alone; of a series they are its rows.
         options: The `DataOptions`.
@@ -36,23 +36,26 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             raise checks.InputError(
                 "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
             )
+        data = (
+            data if isinstance(data, tuple) else forms.inputs_alone("The steps of the series", data)
+        )
         data, styles = _typed(data, options, separator, has_dates=False)
         info, held = series.read(data, options, name)
         styles = {column: styles[column] for column in info.columns if column in styles}
         return dataclasses.replace(info, styles=info.styles | styles), {"train": held}
-    data, styles = _typed(data, options, separator)
-    validation, test = (_named_alike(part, data) for part in (validation, test))
-    validation, test = (_typed(p, options, separator, styles)[0] for p in (validation, test))
+    data, test = forms.both(data, test)
     given = {"train": data, "validation": validation, "test": test}
-    if row and row.targets == "none":
-        given = {split: _without_targets(part) for split, part in given.items()}
-    by, group = _split_by(data, options)
-    parts = {
-        split: _part(split, part, options, group)
-        for split, part in given.items()
-        if part is not None
-    }
-    parts["train"].by = by
+    parts, styles, table, group = {}, None, None, None
+    for split, part in given.items():
+        if part is not None or split == "train":
+            form = _named_alike(forms.read(split, part, options), table)
+            form, used = _typed(form, options, separator, styles)
+            if split == "train":
+                styles, table = used, form.x if isinstance(form, pairs.Pair) else form
+                by, group = _split_by(table, options)
+            parts[split] = _part(split, form, options, group, like=parts.get("train"))
+    train = parts["train"]
+    train.by = by
     for part in parts.values():
         part.y = targets.plain(part.y)
         problems = targets.problems(part.y)
@@ -61,17 +64,18 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         if part.by is not None:
             problems |= {f"its {options.split_by!r} is missing": carving.is_missing(part.by)}
         part.drop(problems, options.skip_bad)
-    train = parts["train"]
     if not train.is_frame and (options.target or options.columns):
         raise checks.InputError(
             "`target` and `columns` are for tables: leave them out with arrays."
         )
-    titles = options.target
+    titles = options.target or train.labels
     if options.target_separator:
         titles = targets.split_labels(parts, options.target_separator)
         row = row or task("multilabel")
     row = row or task(targets.guess_task(train.y))
     labels, convert_targets = row.convert(train.y, titles)
+    if train.labels and row.targets == "class":
+        labels, convert_targets = targets.in_order(train.labels, labels, convert_targets)
     described, convert = kinds.recognise(train.x).describe(parts, options)
     styles = {
         column: style for column, style in styles.items() if column in described.get("columns", ())
@@ -84,7 +88,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     if train.by is not None:
         info = dataclasses.replace(info, split=carving.told(train.by, options.split_by))
     elif train.is_frame and "test" not in parts:
-        carving.warn_of_chance(data.drop(columns=list(options.target), errors="ignore"))
+        carving.warn_of_chance(table.drop(columns=list(options.target), errors="ignore"))
     splits = {
         split: examples.Arrays(convert(part), convert_targets(part), part.by)
         for split, part in parts.items()
@@ -95,27 +99,32 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     return info, splits
 
 
-def _named_alike(part, train):
-    """A later DataFrame with the titles of the training table, where they differ in spaces, signs and capitals alone."""
-    if not (hasattr(part, "columns") and hasattr(train, "columns")):
-        return part
+def _named_alike(form, train):
+    """A later form with the titles of the training table, where they differ in spaces, signs and capitals alone."""
+    if isinstance(form, pairs.Pair):
+        return dataclasses.replace(form, x=_named_alike(form.x, train))
+    if not (objects.is_frame(form) and objects.is_frame(train)):
+        return form
     titles = list(map(str, train.columns))
     names = dict(zip(examples.column_names(titles), titles))
-    found = examples.by_name(list(part.columns), list(names))
-    return part.rename(columns={title: names[name] for name, title in found.items()})
+    found = examples.by_name(list(form.columns), list(names))
+    return form.rename(columns={title: names[name] for name, title in found.items()})
 
 
-def _typed(data, options, separator, styles=None, has_dates=True):
-    """A DataFrame whose columns of texts are read, and column → style of its numbers and dates; other data as they are.
+def _typed(form, options, separator, styles=None, has_dates=True):
+    """A form whose DataFrame's columns of texts are read, and column → style of its numbers and dates; other forms as they are.
 
     Args:
-        data, options, separator: As in `read`.
+        form, options, separator: A form that `forms.read` gives; as in `read`.
         styles: Those of the training table, for a later one.
         has_dates: Whether dates are read; those of a series are read where its order is found.
     """
-    if not (hasattr(data, "columns") and hasattr(data, "iloc")):
-        return data, {}
-    frame = data.rename(columns=str)
+    if isinstance(form, pairs.Pair):
+        x, used = _typed(form.x, options, separator, styles, has_dates)
+        return dataclasses.replace(form, x=x), used
+    if not objects.is_frame(form):
+        return form, {}
+    frame = plain_columns.with_dates(form)
     names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
     is_later = styles is not None
     known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
@@ -130,11 +139,12 @@ def _typed(data, options, separator, styles=None, has_dates=True):
     )  # fmt: skip
     if has_dates:
         others = [*options.target, *(t for t, kind in options.kinds.items() if kind != "date")]
-        found, forms = dates.read_frame(
+        found, of_dates = dates.read_frame(
             found, styles=known, order=options.dates, texts=others, skip_bad=options.skip_bad
         )
-        used |= forms
-    found = found.assign(**{title: frame[title] for title in unread})[list(frame.columns)]
+        used |= of_dates
+    if unread:
+        found = found.assign(**{title: frame[title] for title in unread})[list(frame.columns)]
     return found, {names[title]: style for title, style in used.items()}
 
 
@@ -150,15 +160,10 @@ def _unread(frame, options):
     return [title for title in frame.columns if options.columns and title not in wanted]
 
 
-def _without_targets(part):
-    """Examples alone as a pair of arrays, with the same class for all."""
-    return (part, np.zeros(len(part), "int64")) if isinstance(part, np.ndarray) else part
-
-
 def _split_by(frame, options):
     """What a training table is split by, and the title of its column where it only tells groups apart; `None` without one."""
     title = options.split_by
-    if not title or not (hasattr(frame, "columns") and hasattr(frame, "iloc")):
+    if not title or not objects.is_frame(frame):
         return None, None
     checks.one_of("column in split_by", title, list(frame.columns))
     if title in options.target:
@@ -170,83 +175,64 @@ def _split_by(frame, options):
     return by, None if is_learned else title
 
 
-def _part(split, data, options, group=None):
-    if isinstance(data, examples.Part):
-        return data
-    if isinstance(data, tf.data.Dataset):
-        return examples.Part(split, *_read_dataset(split, data), lambda i: f"example {i}")
-    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
-        x, y = _read_frame(split, data.rename(columns=str), options, group)
-        return examples.Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
-    if isinstance(data, (tuple, list)) and len(data) == 2:
-        x, y = (_array(split, part) for part in data)
-        if x.ndim == 0 or len(x) != len(y):
-            lengths = "no rows" if x.ndim == 0 else f"{len(x)} inputs and {len(y)} targets"
+def _part(split, form, options, group=None, like=None):
+    """A split as a `Part`.
+
+    Args:
+        split, form, options: Its name, its data as `forms.read` gives them, the `DataOptions`.
+        group: Title of a column that only tells groups apart.
+        like: The training `Part`; `None` for that itself.
+    """
+    if isinstance(form, examples.Part):
+        return form
+    if objects.is_frame(form):
+        x, y, labels = _read_frame(split, form, options, group)
+        return examples.Part(split, x, y, _row_of(x), labels)
+    x, y = form.x, form.y
+    if options.target:
+        raise checks.InputError(
+            f"`target` names a column of a table, but the {split} data bring their targets beside them: leave it out."
+        )
+    if objects.is_frame(x) and options.columns:
+        for column in options.columns:
+            checks.one_of(f"column of the {split} inputs", column, list(x.columns))
+        x = x[list(options.columns)]
+    if objects.is_frame(x):
+        x = x[[title for title in x.columns if title != group]]
+        _check_titles(split, list(x.columns))
+    if y is None:
+        if not options.task or task(options.task).targets != "none":
             raise checks.InputError(
-                f"The {split} data have {lengths}: every input needs its target."
+                f"The {split} data have no targets, but must give pairs: pass the name of a data set, a path, a pair of arrays (x, y), a DataFrame "
+                "with target='column', or a tf.data.Dataset of (x, y)."
             )
-        if hasattr(data[0], "columns") and x.dtype.kind not in "fiub":
-            raise checks.InputError(
-                f"The {split} inputs are a DataFrame that holds more than numbers, apart from its targets: join them, "
-                "for example with df.assign(target=y), and pass target='target'."
-            )
-        if len(x) == 0:
-            raise checks.InputError(f"The {split} data are empty.")
-        return examples.Part(split, x, y, lambda i: f"example {i}")
-    raise checks.InputError(
-        f"The {split} data are {type(data).__name__}: pass the name of a data set, a path, a pair of arrays (x, y), "
-        "a DataFrame with target='column', or a tf.data.Dataset of (x, y)."
-    )
+        y = np.zeros(len(x), "int64")  # the same class for all
+    x = pixels.brought(f"The {split} inputs", x, like=like and like.x, size=options.image_size)
+    return examples.Part(split, x, y, _row_of(x), form.labels)
 
 
-def _array(split, values):
-    try:
-        return np.asarray(values)
-    except ValueError as error:  # rows of different lengths
+def _row_of(x):
+    if objects.is_frame(x):
+        rows = x.index
+        return lambda i: f"{rows.name or 'row'} {rows[i]}"
+    return lambda i: f"example {i}"
+
+
+def _check_titles(split, titles):
+    """Refuses titles that leave no name for a signature, or the same one twice."""
+    names = examples.column_names(titles)
+    if "" in names:
         raise checks.InputError(
-            f"The {split} data are no array: the examples differ in shape. Bring them to one shape; for images of "
-            "different sizes pass a folder."
-        ) from error
-
-
-def _read_dataset(split, dataset):
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise checks.InputError(f"The {split} tf.data set repeats without end: leave repeat() out.")
-    spec = dataset.element_spec
-    is_pair = isinstance(spec, tuple) and len(spec) == 2
-    if not is_pair or not all(isinstance(s, tf.TensorSpec) for s in spec):
-        raise checks.InputError(
-            f"The {split} tf.data set must give pairs (input, target). It gives: {spec}"
+            f"The column {titles[names.index('')]!r} of the {split} table has no letter or digit in its title: give it a name."
         )
-    if not _is_batched(split, *spec):
-        dataset = dataset.batch(1024)
-    # Read once, so that a shuffle in it cannot mix train and test.
-    batches = list(dataset.as_numpy_iterator())
-    if not batches:
-        raise checks.InputError(f"The {split} tf.data set is empty.")
-    x, y = (np.concatenate(parts) for parts in zip(*batches))
-    if len(x) != len(y):
+    if double := sorted({title for title, name in zip(titles, names) if names.count(name) > 1}):
         raise checks.InputError(
-            f"The {split} tf.data set gives {len(x)} inputs and {len(y)} targets: batch both, or neither."
+            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
         )
-    return x, y
-
-
-def _is_batched(split, x, y):
-    """Whether a `tf.data` set of these two specs gives batches, which begin with the same size: none that is known."""
-    if 0 in (x.shape.rank, y.shape.rank):
-        return False
-    sizes = x.shape[0], y.shape[0]
-    if None not in sizes and sizes[0] == sizes[1]:
-        raise checks.InputError(
-            f"The {split} tf.data set gives inputs of shape {x.shape} and targets of shape {y.shape}, batches or single "
-            "examples: write .batch(32) after single ones, leave drop_remainder=True out of batch()."
-        )
-    return sizes == (None, None)
 
 
 def _read_frame(split, frame, options, group):
-    """Returns the columns to learn from, without that of groups, as a DataFrame, and the targets as an array."""
+    """Returns the columns to learn from, without that of groups, as a DataFrame, the targets as an array, and the order of their classes if they have one."""
     columns, named = options.columns, targets.titles_of(split, frame, options.target)
     for column in columns:
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
@@ -257,10 +243,11 @@ def _read_frame(split, frame, options, group):
         raise checks.InputError(
             f"The target {options.target!r} is among the columns to learn from."
         )
-    titles = examples.column_names(wanted)
-    double = sorted({w for w, t in zip(wanted, titles) if titles.count(t) > 1})
-    if double:
+    _check_titles(split, wanted)
+    if len(named) == 1 and not frame.columns.is_unique:
         raise checks.InputError(
-            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
+            f"The {split} table has two columns {named[0]!r}: which is the target?"
         )
-    return frame[wanted], targets.of_columns(frame, named)
+    if len(named) == 1 and hasattr(frame[named[0]], "cat"):
+        return frame[wanted], *pairs.targets(split, frame[named[0]], options)
+    return frame[wanted], targets.of_columns(frame, named), ()

@@ -102,6 +102,18 @@ def _is_missing(targets):
     return np.array(missing, bool)
 
 
+def in_order(wanted, labels, convert):
+    """Labels, and what brings a part's targets to ids, in the order that the data say.
+
+    Args:
+        wanted: The classes in that order.
+        labels, convert: What `of_classes` gives.
+    """
+    order = [*wanted, *(label for label in labels if label not in wanted)]
+    places = np.array([order.index(label) for label in labels], "int64")
+    return tuple(order), lambda part: places[convert(part)]
+
+
 def split_labels(parts, separator):
     """Targets with several labels in one text, such as `drama|comedy`, as rows of 0 and 1.
 
