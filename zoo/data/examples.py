@@ -174,6 +174,11 @@ class Stream:
         return in_memory(self, cache_mb)
 
 
+def paired(inputs, targets):
+    """Inputs and targets of a split as `Arrays`; inputs that are a stream of files get the targets."""
+    return inputs.with_targets(targets) if isinstance(inputs, Stream) else Arrays(inputs, targets)
+
+
 def example_bytes(spec):
     """Bytes of one example in memory; a text is counted as 1 KiB."""
     return sum(

@@ -38,6 +38,7 @@ class Card(Entries, Mapping):
         text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
         text_unit: What texts are split into.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
+        decoding: `Kind.decoding` of the export; `None` for a model of before, whose files of images lose what is not 8 bits in RGB.
         runs: The `RunScores` of each seed; the weights are those of the first.
         protocol: How the scores were measured, in words.
         config: The `TrainConfig`, as a dict.
@@ -60,6 +61,7 @@ class Card(Entries, Mapping):
     text_size: tuple[int, int] | None
     text_unit: str
     readings: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
+    decoding: int | None = dataclasses.field(default=None, metadata={"optional": True})
     runs: tuple[RunScores, ...]
     protocol: str
     config: Mapping
@@ -163,6 +165,7 @@ def make(splits, builder, run, signatures):
         columns=tuple(info.columns),
         column_kinds=tuple(info.column_kinds),
         readings=info.styles,
+        decoding=splits.kind.decoding,
         text_size=info.text_size,
         text_unit=info.text_unit,
         runs=(score,),

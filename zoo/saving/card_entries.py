@@ -12,6 +12,7 @@ _LATER = {
         "input_range": None,
         "column_kinds": [],
         "readings": None,
+        "decoding": None,
         "text_size": None,
         "text_unit": "words",
     },
@@ -251,6 +252,7 @@ _USABLE = {
     "readings": lambda styles: (
         styles is None or _is_dict(styles) and all(s in ("plain", *STYLES) for s in styles.values())
     ),
+    "decoding": _or_none(_is_count),
     "text_size": _or_none(_is_list_of(_is_count, 2)),
     "text_unit": _is_text,
     "protocol": _is_text,

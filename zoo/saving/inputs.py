@@ -20,6 +20,7 @@ from zoo.tasks import TASKS
 
 log = logging.getLogger("zoo")
 
+MOST_IMAGES = 1024  # of a table that are in memory at once
 FILES = tuple(ending for kind in kinds.KINDS.values() for ending in kind.file_endings)
 
 
@@ -28,7 +29,7 @@ def predict_files(model, given):
 
     Args:
         model: A `LoadedModel`, or a `ForeignModel` with `.npz` files of named arrays.
-        given: Images, texts, folders of them, `.csv` with a header, `.npy`, or `-` for standard input.
+        given: Images, texts, folders of them, `.csv` with a header (whose cells may name images or hold their pixels), `.npy`, or `-` for standard input.
 
     Yields:
         A dict per example: `input` (file, or file and row), then the outputs.
@@ -106,13 +107,16 @@ def _read(model, path):
         if not content:
             raise checks.InputError("Standard input is empty: pipe an image or a CSV file into it.")
     suffix = Path(path).suffix.lower()
-    is_one = kind.reads_any_file or suffix in kind.file_endings or content is not None
+    is_table = suffix == ".csv" and kind.of_frame is not None
+    is_one = (
+        kind.reads_any_file and not is_table or suffix in kind.file_endings or content is not None
+    )
     if suffix == ".npy":
         yield from _read_npy(path, card, kind)
     elif is_one and kind.example_of_file is not None:
         yield [path], kind.example_of_file(path, _bytes(path, content), card)
     elif suffix == ".csv" or content is not None:
-        yield _read_csv(path, content, card, kind)
+        yield from _read_csv(path, content, card, kind)
     else:
         raise checks.InputError(
             f"{card.name} takes {kind.name} inputs as .csv{kind.other_files}. Received: {path}"
@@ -144,7 +148,7 @@ def _bytes(path, content):
 def _read_csv(path, content, card, kind):
     kinds_of_columns = zip(card.columns, card.column_kinds or (), strict=False)
     texts = [name for name, is_of in kinds_of_columns if is_of in ("category", "date")]
-    if kind.is_quoted:
+    if kind.is_quoted or kind.is_drawn:
         texts = ["text", *card.columns]
     if card.readings is None:
         frame = _read_as_before(path, content, texts)
@@ -164,7 +168,10 @@ def _read_csv(path, content, card, kind):
         )
     if len(frame) == 0:
         raise checks.InputError(f"{path} needs a header line and at least one row.")
-    return kind.of_frame(frame, [f"{path}:{line}" for line in frame.index], path, card)
+    rows = MOST_IMAGES if kind.is_drawn else len(frame)
+    for start in range(0, len(frame), rows):
+        part = frame[start : start + rows]
+        yield kind.of_frame(part, [f"{path}:{line}" for line in part.index], path, card)
 
 
 def _read_as_before(path, content, texts):

@@ -105,7 +105,9 @@ def decode_with_transparency(content, channels=4):
     stored = _stored(content)
     found = tf.shape(stored)[-1]
     has_alpha = (found == 2) | (found == 4)
-    alpha = tf.cond(has_alpha, lambda: stored[..., -1:], lambda: tf.ones_like(stored[..., :1]) * 255)
+    alpha = tf.cond(
+        has_alpha, lambda: stored[..., -1:], lambda: tf.ones_like(stored[..., :1]) * 255
+    )
     colours = tf.cond(has_alpha, lambda: stored[..., :-1], lambda: stored)
     return _turned(tf.concat([to_channels(colours, 3), alpha], -1), _orientation(content))
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from zoo.data import examples, kinds
 from zoo.data.kinds import readings, series
-from zoo.data.user import oddities, targets
+from zoo.data.user import named_files, oddities, targets
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -31,6 +31,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         InputError: The data have a form, shape or value that the zoo cannot train on; the message says what to pass.
     """
     row = task(options.task) if options.task else None
+    named_files.check(data, options)
     if row and row.targets == "steps":
         if options.skip_bad or not (validation is test is None):
             raise checks.InputError(
@@ -55,7 +56,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             problems |= kinds.recognise(part.x).problems(part)
         part.drop(problems, options.skip_bad)
     train = parts["train"]
-    if not train.is_frame and (options.target or options.columns):
+    if not (train.is_frame or options.files) and (options.target or options.columns):
         raise checks.InputError(
             "`target` and `columns` are for tables: leave them out with arrays."
         )
@@ -66,15 +67,17 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     row = row or task(targets.guess_task(train.y))
     labels, convert_targets = row.convert(train.y, titles)
     described, convert = kinds.recognise(train.x).describe(parts, options)
+    if options.files:
+        described["columns"] = tuple(examples.column_names([options.files]))
     styles = {
         column: style for column, style in styles.items() if column in described.get("columns", ())
     }
     info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
     splits = {
-        split: examples.Arrays(convert(part), convert_targets(part))
+        split: examples.paired(convert(part), convert_targets(part))
         for split, part in parts.items()
     }
-    if info.columns and row.targets == "class":
+    if info.columns and row.targets == "class" and isinstance(splits["train"], examples.Arrays):
         kind = kinds.kind(info.kind)
         oddities.warn(kind.named(splits["train"].inputs, info), splits["train"].targets)
     return info, splits
@@ -90,6 +93,7 @@ def _typed(data, options, separator, styles=None):
     known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
     texts = [title for title, style in (known or {}).items() if style is None]
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
+    texts += [options.files] if options.files else []
     found, used = readings.typed_frame(
         frame, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator,
         skip_bad=options.skip_bad,
@@ -109,7 +113,10 @@ def _part(split, data, options):
         return examples.Part(split, *_read_dataset(split, data), lambda i: f"example {i}")
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
         x, y = _read_frame(split, data.rename(columns=str), options)
-        return examples.Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
+        part = examples.Part(split, x, y, lambda i: f"{data.index.name or 'row'} {data.index[i]}")
+        if options.files:
+            named_files.read(part, options)
+        return part
     if isinstance(data, (tuple, list)) and len(data) == 2:
         x, y = (_array(split, part) for part in data)
         if x.ndim == 0 or len(x) != len(y):
@@ -179,7 +186,9 @@ def _is_batched(split, x, y):
 
 def _read_frame(split, frame, options):
     """Returns the columns to learn from as a DataFrame, and the targets as an array."""
-    columns, named = options.columns, targets.titles_of(split, frame, options.target)
+    is_alone = options.files and options.task and task(options.task).targets == "none"
+    named = [] if is_alone else targets.titles_of(split, frame, options.target)
+    columns = (options.files,) if options.files else options.columns
     for column in columns:
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
     if len(frame) == 0:
@@ -195,4 +204,5 @@ def _read_frame(split, frame, options):
         raise checks.InputError(
             f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
         )
-    return frame[wanted], targets.of_columns(frame, named)
+    y = targets.of_columns(frame, named) if named else np.zeros(len(frame), "int64")
+    return frame[wanted], y
