@@ -14,6 +14,7 @@ from zoo import files
 from zoo.data import examples, kinds
 from zoo.data.kinds import readings
 from zoo.data.user import files as user_files
+from zoo.data.user import folders
 from zoo.models import checks
 from zoo.saving import foreign
 from zoo.tasks import TASKS
@@ -90,7 +91,7 @@ def _expand(given):
         if path != "-" and not os.path.exists(path):
             raise checks.InputError(f"There is no file {path}.")
         if path != "-" and os.path.isdir(path):
-            inside = sorted(str(p) for p in Path(path).rglob("*") if p.suffix.lower() in FILES)
+            inside = [str(p) for p in folders.files_in(Path(path)) if p.suffix.lower() in FILES]
             if not inside:
                 raise checks.InputError(f"The folder {path} holds no files in {', '.join(FILES)}.")
             yield from inside

@@ -55,7 +55,8 @@ def _check_differ(keys, targets):
     """Raises `InputError` for training images that cannot tell the classes apart: all are equal, or those of two classes are."""
     if len(keys) > 1 and len(set(keys)) == 1:
         raise checks.InputError(
-            f"All {len(keys)} training images are equal once decoded to 8 bits a channel, on white: there is nothing to learn from."
+            f"All {len(keys)} training images are equal once decoded to 8 bits a channel, on white: there is nothing to learn from. "
+            "(16 bits are divided by 257: save fewer of them as 8-bit images.)"
         )
     targets = targets.reshape(len(targets), -1)
     if targets.dtype.kind == "f" or targets.shape[1] > 1:

@@ -140,10 +140,11 @@ def _number(raw, start, count, is_little=True):
 
 def _stored(content):
     """The pixels as the file holds them, uint8, with transparency."""
-    raw = _bytes(tf.strings.substr(content, 0, 2048))
+    head = tf.strings.join([tf.strings.substr(content, 0, 2048), bytes(16)])
+    raw = _bytes(head)
     is_png, is_gif, is_bmp = (_begins(content, start) for start in (_PNG, _GIF, _BMP))
     colour_key = is_png & ((raw[25] == 0) | (raw[25] == 2)) & _holds(_before(content, b"IDAT"), b"tRNS")  # fmt: skip
-    first_frame = tf.strings.join([b",\0\0\0\0", tf.strings.substr(content, 6, 4)])
+    first_frame = tf.strings.join([b",\0\0\0\0", tf.strings.substr(head, 6, 4)])
     control = _after(_before(content, first_frame), b"\x21\xf9\x04")  # of a GIF's first frame
     clear = is_gif & (_bytes(control)[0] % 2 == 1)
     tf.debugging.Assert(~colour_key & ~clear & (~is_bmp | _is_plain_bmp(raw)), [

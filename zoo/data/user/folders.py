@@ -64,7 +64,10 @@ def read(path, options):
             )  # fmt: skip
             continue
         found[split] = _pairs(root, classes if needs_classes else None, kind.file_endings)
-    _warn_of_classes_without_test(found, roots)
+    if needs_classes:
+        _warn_of_classes_without_test(found, roots)
+    elif any(name.lower() not in classes for pairs in found.values() for _, name in pairs):
+        found = {split: [(p, path.name) for p, _ in pairs] for split, pairs in found.items()}
     return {split: _part(split, pairs, kind) for split, pairs in found.items()}
 
 
@@ -89,7 +92,7 @@ def _inner(path, keep_splits=False):
     return path
 
 
-def _files_in(folder, every=True):
+def files_in(folder, every=True):
     """The user's files in a folder (`every`: and in those below it), without hidden ones and programs' copies."""
 
     def is_own(path):
@@ -102,20 +105,20 @@ def _files_in(folder, every=True):
 
 def _held(folder):
     """What a folder holds, by the endings of its files, in words."""
-    counts = collections.Counter(p.suffix.lower() or "without ending" for p in _files_in(folder))
+    counts = collections.Counter(p.suffix.lower() or "without ending" for p in files_in(folder))
     return ", ".join(f"{n} {ending}" for ending, n in counts.most_common(5)) or "nothing"
 
 
 def _kind_of_files(path, root, needs_classes):
     """The kind of input whose files a folder of classes holds."""
     parts = visible_folders(root) if needs_classes else [root]
-    endings = {p.suffix.lower() for folder in parts for p in _files_in(folder)}
+    endings = {p.suffix.lower() for folder in parts for p in files_in(folder)}
     in_files = [kind for kind in reversed(kinds.KINDS.values()) if kind.file_endings]
     for kind in in_files:
         if endings & set(kind.file_endings):
             return kind
     wanted = " or ".join(f"{kind.name}s ({', '.join(kind.file_endings)})" for kind in in_files)
-    tables = [p for p in _files_in(path) if p.suffix.lower() == ".csv"]
+    tables = [p for p in files_in(path) if p.suffix.lower() == ".csv"]
     table = (
         f"\nWhere {tables[0]} names the files, pass it, with files=... (--files) and target=..."
         if tables
@@ -130,7 +133,7 @@ def _kind_of_files(path, root, needs_classes):
 def _is_unlabelled(root, classes, kind):
     """Whether a split's files lie in no folder, or in a single one that is no class."""
     folders = visible_folders(root)
-    beside = [p for p in _files_in(root, every=False) if p.suffix.lower() in kind.file_endings]
+    beside = [p for p in files_in(root, every=False) if p.suffix.lower() in kind.file_endings]
     if not folders:
         return bool(beside)
     is_strange = len(folders) == 1 and folders[0].name.lower() not in classes
@@ -145,7 +148,7 @@ def _pairs(root, classes, endings):
             raise checks.InputError(
                 f"The class {folder.name!r} of {root} has no training examples."
             )
-        inside = _files_in(folder)
+        inside = files_in(folder)
         fitting = [p for p in inside if p.suffix.lower() in endings]
         ignored += [p for p in inside if p.suffix.lower() not in endings]
         if not fitting and classes is not None:
@@ -153,7 +156,7 @@ def _pairs(root, classes, endings):
                 f"The class folder {folder} holds no file ending in {', '.join(endings)}. It holds: {_held(folder)}"
             )
         pairs += [(p, folder.name) for p in fitting]
-    beside = [p for p in _files_in(root, every=False) if p.suffix.lower() in endings]
+    beside = [p for p in files_in(root, every=False) if p.suffix.lower() in endings]
     if classes is None:
         pairs += [(p, root.name) for p in beside]
     elif beside:
