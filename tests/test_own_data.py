@@ -306,7 +306,9 @@ def test_skip_bad_goes_on_without_what_cannot_be_used(in_tmp, caplog):
     with caplog.at_level("WARNING", "zoo"):
         _, splits = door.read(folder, skip_bad=True)
     assert sum(map(len, splits.values())) == 20
-    assert f"1 train examples left out, first {folder}/china/broken.png: it is damaged" in caplog.text
+    assert (
+        f"1 train examples left out, first {folder}/china/broken.png: it is damaged" in caplog.text
+    )
 
     table = messy_table(100)
     table["age in years"] = table["age in years"].astype(object)

@@ -41,7 +41,7 @@ def predict_files(model, given):
     if model.card is None:
         yield from foreign.predict_files(model, given)
         return
-    for path in _expand(given):
+    for path in _expand(given, kinds.kind(model.card.input_kind).file_endings or FILES):
         for names, batch in _read(model, path):
             outputs = model.predict(batch)
             for i, name in enumerate(names):
@@ -86,14 +86,16 @@ def _plain(value):
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _expand(given):
+def _expand(given, endings):
     for path in given:
         if path != "-" and not os.path.exists(path):
             raise checks.InputError(f"There is no file {path}.")
         if path != "-" and os.path.isdir(path):
-            inside = [str(p) for p in folders.files_in(Path(path)) if p.suffix.lower() in FILES]
+            inside = [str(p) for p in folders.files_in(Path(path)) if p.suffix.lower() in endings]
             if not inside:
-                raise checks.InputError(f"The folder {path} holds no files in {', '.join(FILES)}.")
+                raise checks.InputError(
+                    f"The folder {path} holds no files in {', '.join(endings)}."
+                )
             yield from inside
         else:
             yield path

@@ -1,6 +1,7 @@
 """Files of images as examples: looked at once, then read from disk at every pass, or held in memory."""
 
 import dataclasses
+import functools
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from zoo.data import examples
 from zoo.data.kinds import pixels
 from zoo.models import checks
 
-_DIM = 16  # of 255: what is darker everywhere was stored with fewer levels than its type has
+_DIM = 32  # of 255: what is darker everywhere was stored with fewer levels than its type has
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,18 +23,18 @@ class Scanned:
     Attributes:
         path: The file.
         shape: Of its pixels; `None` where it cannot be decoded.
-        content, shown: Hashes of its bytes and of its pixels.
+        shown: A hash of its pixels.
         brightest: Its largest pixel.
-        is_read_alone: Whether TensorFlow alone reads it as it is meant.
+        is_read_alone, is_plain: Whether TensorFlow alone reads it as it is meant; and by `pixels.decode_plain`.
         why_not: Why it cannot be decoded.
     """
 
     path: Path
     shape: tuple[int, ...] | None = None
-    content: bytes = b""
     shown: bytes = b""
     brightest: int = 255
     is_read_alone: bool = True
+    is_plain: bool = True
     why_not: str = ""
 
     @classmethod
@@ -45,12 +46,15 @@ class Scanned:
             found = pixels.decode(encoded, 0).numpy()
         except (checks.InputError, OSError) as error:
             return cls(path, why_not=str(getattr(error, "strerror", None) or error))
-        hashes = _hash(content), _hash(found.tobytes())
-        return cls(path, found.shape, *hashes, int(found.max(initial=0)), encoded is content)
-
-
-def _hash(content):
-    return hashlib.blake2b(content, digest_size=16).digest()
+        shown = hashlib.blake2b(found.tobytes(), digest_size=16).digest()
+        return cls(
+            path,
+            found.shape,
+            shown,
+            int(found.max(initial=0)),
+            encoded is content,
+            pixels.is_plain(content),
+        )
 
 
 def scan(paths):
@@ -85,6 +89,12 @@ class Files(examples.Stream):
     def of(cls, files, size, channels):
         """Files as examples (uint8 `[*size, channels]`, target), in the given order; their targets follow."""
         alone = all(file.is_read_alone for file in files)
+        is_plain = all(file.is_plain for file in files)
+        decode = (
+            functools.partial(pixels.decode_plain, channels=channels)
+            if is_plain
+            else pixels.decoder(channels)
+        )
 
         def load(path, target):
             content = tf.io.read_file(path)
@@ -92,7 +102,7 @@ class Files(examples.Stream):
                 content = tf.ensure_shape(
                     tf.numpy_function(pixels.encoded, [content], tf.string), ()
                 )
-            return decode_to(content, size, channels), target
+            return _fitted(decode(content), size, channels), target
 
         found = cls(None, len(files), load)
         return found._with(tuple(files), np.zeros(len(files), "int64"))
@@ -117,8 +127,8 @@ class Files(examples.Stream):
         return str(self.files[index].path)
 
     def keys(self):
-        """The hash of each file's content."""
-        return [file.content for file in self.files]
+        """The hash of each file's pixels."""
+        return [file.shown for file in self.files]
 
     def take(self, indices):
         """The files at these indices."""
@@ -139,13 +149,15 @@ def resize(images, size):
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
-def decode_to(content, size, channels):
-    """Decodes and resizes the content of a file with TensorFlow alone, to uint8 `[*size, channels]`."""
-    found = pixels.decode_in_graph(content, channels)
-    return tf.ensure_shape(resize(found, size), (*size, channels))
+def _fitted(image, size, channels):
+    return tf.ensure_shape(resize(image, size), (*size, channels))
 
 
 def decode_all(contents, size, channels):
-    """Decodes and resizes the contents of files, string `[B]`, to uint8 `[B, *size, channels]`."""
+    """Decodes and resizes the contents of files, string `[B]`, with TensorFlow alone, to uint8 `[B, *size, channels]`."""
+
+    def decode(content):
+        return _fitted(pixels.decode_in_graph(content, channels), size, channels)
+
     spec = tf.TensorSpec((*size, channels), tf.uint8)
-    return tf.map_fn(lambda c: decode_to(c, size, channels), contents, fn_output_signature=spec)
+    return tf.map_fn(decode, contents, fn_output_signature=spec)

@@ -30,13 +30,16 @@ def decode(content, channels):
         InputError: They are damaged or no image; the message says only that.
     """
     try:
-        return _decoder(channels)(encoded(content))
+        if channels != 4 and is_plain(content):
+            return decode_plain(content, channels)
+        return decoder(channels)(encoded(content))
     except tf.errors.OpError:
         raise checks.InputError(f"it is damaged, or no {FORMATS}") from None
 
 
 @functools.cache
-def _decoder(channels):
+def decoder(channels):
+    """The decoding of a file by TensorFlow alone, traced once."""
     function = decode_with_transparency if channels == 4 else decode_in_graph
     bound = functools.partial(function, channels=channels)
     return tf.function(bound, input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
@@ -47,6 +50,11 @@ def decode_as_before(content, channels):
     pixels = tf.io.decode_image(content, channels=0, expand_animations=False)
     pixels = pixels[..., :-1] if pixels.shape[-1] in (2, 4) else pixels
     return to_channels(pixels, channels)
+
+
+def decode_plain(content, channels):
+    """Decodes a file that `is_plain`, by fewer operations, which start and run faster, to the same pixels."""
+    return to_channels(tf.io.decode_image(content, 0, expand_animations=False), channels)
 
 
 def encoded(content):
@@ -66,6 +74,15 @@ def _is_read_alone(content):
         return bool(_is_plain_bmp(_bytes(tf.constant(content))))
     is_webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
     return content.startswith(b"\xff\xd8") or is_webp
+
+
+def is_plain(content):
+    """Whether a file is JPEG or PNG of 8 bits, without transparency and EXIF: what TensorFlow decodes is what it shows."""
+    if content.startswith(_PNG):
+        head = content.partition(b"IDAT")[0]
+        is_opaque = content[25:26] in (b"\0", b"\2", b"\3") and b"tRNS" not in head
+        return content[24] != 16 and is_opaque and b"eXIf" not in content
+    return content.startswith(b"\xff\xd8") and b"Exif\0\0" not in content
 
 
 def _as_png(content):

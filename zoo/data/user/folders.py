@@ -22,7 +22,7 @@ def by_split(paths, name=lambda path: path.name):
         split = SPLITS.get(name(path).lower())
         if split in found:
             raise checks.InputError(
-                f"{found[split]} and {path.name} are both named after the {split} split: keep one of them there."
+                f"{found[split]} and {path} are both named after the {split} split: keep one of them there."
             )
         if split:
             found[split] = path
@@ -56,6 +56,8 @@ def read(path, options):
     roots = {split: _inner(root) for split, root in (roots or {"train": path}).items()}
     kind = _kind_of_files(path, roots["train"], needs_classes)
     classes = {folder.name.lower() for folder in visible_folders(roots["train"])}
+    if needs_classes and len(classes) == 1 and (hint := _tables(path)):
+        raise checks.InputError(f"{roots['train']} holds one class, {', '.join(classes)}.{hint}")
     found = {}
     for split, root in roots.items():
         if needs_classes and split != "train" and _is_unlabelled(root, classes, kind):
@@ -109,6 +111,14 @@ def _held(folder):
     return ", ".join(f"{n} {ending}" for ending, n in counts.most_common(5)) or "nothing"
 
 
+def _tables(path):
+    """A hint to the tables that a folder holds."""
+    tables = [p for p in files_in(path) if p.suffix.lower() == ".csv"]
+    if not tables:
+        return ""
+    return f"\nWhere {tables[0]} names the files, pass it, with files=... (--files) and target=..."
+
+
 def _kind_of_files(path, root, needs_classes):
     """The kind of input whose files a folder of classes holds."""
     parts = visible_folders(root) if needs_classes else [root]
@@ -118,15 +128,9 @@ def _kind_of_files(path, root, needs_classes):
         if endings & set(kind.file_endings):
             return kind
     wanted = " or ".join(f"{kind.name}s ({', '.join(kind.file_endings)})" for kind in in_files)
-    tables = [p for p in files_in(path) if p.suffix.lower() == ".csv"]
-    table = (
-        f"\nWhere {tables[0]} names the files, pass it, with files=... (--files) and target=..."
-        if tables
-        else ""
-    )
     raise checks.InputError(
         f"{path} holds no {wanted} in folders named after classes. "
-        f"Expected for example {root / 'cats' / '1.png'}. It holds: {_held(path)}{table}"
+        f"Expected for example {root / 'cats' / '1.png'}. It holds: {_held(path)}{_tables(path)}"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples, kinds
-from zoo.data.kinds import readings, series
+from zoo.data.kinds import cells, readings, series
 from zoo.data.user import named_files, oddities, targets
 from zoo.models import checks
 from zoo.tasks import task
@@ -94,6 +94,8 @@ def _typed(data, options, separator, styles=None):
     texts = [title for title, style in (known or {}).items() if style is None]
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
     texts += [options.files] if options.files else []
+    if not is_later:
+        texts += [title for title in frame.columns if cells.are_lists(frame[title])]
     found, used = readings.typed_frame(
         frame, styles=known, texts=texts, missing=options.missing, decimal=options.decimal, quoted_in=separator,
         skip_bad=options.skip_bad,
@@ -193,6 +195,9 @@ def _read_frame(split, frame, options):
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
     if len(frame) == 0:
         raise checks.InputError(f"The {split} table has no rows.")
+    others = [title for title in frame.columns if title not in (*columns, *named)]
+    if options.files and others and split == "train":
+        examples.log.info("columns that are not read beside the files: %s", ", ".join(others))
     wanted = list(columns) if columns else [c for c in frame.columns if c not in named]
     if any(t in wanted for t in named):
         raise checks.InputError(
