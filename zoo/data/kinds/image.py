@@ -86,7 +86,6 @@ def _describe(parts, options):
         return _describe_files(parts, options)
     numbers.check_alike(parts)
     x = train.x
-    _check_differ([hashlib.blake2b(pixels, digest_size=16).digest() for pixels in x], train.y)
     if x.ndim == 3:
         examples.log.info("uint8 inputs of shape %s: grey images, one channel added", x.shape[1:])
         shape = (*x.shape[1:], 1)
@@ -97,6 +96,9 @@ def _describe(parts, options):
             f"uint8 images must have 1, 3 or 4 channels, last. Received: shape {x.shape}. "
             "Pass other arrays as floats."
         )
+    _check_differ(
+        [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in x], train.y
+    )
     fields = {"kind": "image", "input_shape": shape, "input_dtype": "uint8"}
     return fields, lambda part: part.x.reshape(-1, *shape)
 

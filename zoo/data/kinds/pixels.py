@@ -14,7 +14,10 @@ from zoo.models import checks
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".avif")  # fmt: skip
 FORMATS = "PNG, JPEG, BMP, GIF, WebP, TIFF or AVIF"
-STEP = "files of images: transparency on white, 16 bits scaled to 8, turned as EXIF says"
+STEP = (
+    "files of images: transparency on white, 16 bits scaled to 8, turned as EXIF says; TIFF, AVIF, palettes of BMP and single "
+    "transparent colours are read by zoo predict, not by serving_bytes"
+)
 _PNG, _GIF, _BMP = b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
 _HEAD = 2**16  # bytes of EXIF that are looked at
 

@@ -105,7 +105,7 @@ def files_in(folder, every=True):
     return [p for p in sorted(folder.rglob("*") if every else folder.iterdir()) if is_own(p)]
 
 
-def _held(folder):
+def held(folder):
     """What a folder holds, by the endings of its files, in words."""
     counts = collections.Counter(p.suffix.lower() or "without ending" for p in files_in(folder))
     return ", ".join(f"{n} {ending}" for ending, n in counts.most_common(5)) or "nothing"
@@ -130,7 +130,7 @@ def _kind_of_files(path, root, needs_classes):
     wanted = " or ".join(f"{kind.name}s ({', '.join(kind.file_endings)})" for kind in in_files)
     raise checks.InputError(
         f"{path} holds no {wanted} in folders named after classes. "
-        f"Expected for example {root / 'cats' / '1.png'}. It holds: {_held(path)}{_tables(path)}"
+        f"Expected for example {root / 'cats' / '1.png'}. It holds: {held(path)}{_tables(path)}"
     )
 
 
@@ -157,7 +157,7 @@ def _pairs(root, classes, endings):
         ignored += [p for p in inside if p.suffix.lower() not in endings]
         if not fitting and classes is not None:
             raise checks.InputError(
-                f"The class folder {folder} holds no file ending in {', '.join(endings)}. It holds: {_held(folder)}"
+                f"The class folder {folder} holds no file ending in {', '.join(endings)}. It holds: {held(folder)}"
             )
         pairs += [(p, folder.name) for p in fitting]
     beside = [p for p in files_in(root, every=False) if p.suffix.lower() in endings]
