@@ -166,8 +166,8 @@ def _pairs(root, classes, endings):
     elif beside:
         examples.log.warning("%s: %d files that are in no class are not read, first %s", root, len(beside), beside[0].name)  # fmt: skip
     if ignored:
-        held = collections.Counter(p.suffix.lower() for p in ignored).most_common(3)
-        told = ", ".join(f"{n} {ending}" for ending, n in held)
+        counts = collections.Counter(p.suffix.lower() for p in ignored).most_common(3)
+        told = ", ".join(f"{n} {ending}" for ending, n in counts)
         examples.log.warning("%d files of other kinds ignored (%s), first %s", len(ignored), told, ignored[0])  # fmt: skip
     if not pairs:
         raise checks.InputError(f"{root} holds no file ending in {', '.join(endings)}.")
