@@ -358,6 +358,8 @@ def test_missing_files_are_named_with_their_line(in_tmp, caplog):
     _, splits = door.read("t.csv", skip_bad=True, **options)
     assert sum(map(len, splits.values())) == 18
     assert "first line 9: it is damaged" in caplog.text
+    with pytest.raises(zoo.InputError, match=r"None of the 20 files .* is in .*: pass folder="):
+        door.read("t.csv", **{**options, "folder": "elsewhere"})
 
 
 def test_names_of_files_are_no_categories(in_tmp):
@@ -428,6 +430,16 @@ def test_a_model_of_pixels_predicts_cells_and_arrays_alike(in_tmp):
     found = [row["probabilities"] for row in inputs.predict_files(model, ["t.csv"])]
     assert_close(np.array(found), wanted, KERNELS, scale=1)
     assert_close(model.predict(frame[["pixels"]])["probabilities"], wanted, KERNELS, scale=1)
+
+
+def test_a_cell_that_holds_no_pixels_among_others_is_named(in_tmp):
+    drawn = np.random.default_rng(0).integers(100, 256, (20, 64))  # 100 200 150 might be one number
+    cells = [" ".join(map(str, image)) for image in drawn]
+    frame = pd.DataFrame({"pixels": [*cells[:19], "1 2 3"], "mood": ["glad", "sad"] * 10})
+    with pytest.raises(zoo.InputError, match="first row 19: 'pixels' holds no list of 64 whole"):
+        door.read(frame, target="mood")
+    _, splits = door.read(frame, target="mood", skip_bad=True)
+    assert sum(map(len, splits.values())) == 19
 
 
 def test_numbers_that_are_no_pixels_stay_what_they_were():

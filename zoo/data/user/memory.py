@@ -46,20 +46,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     given = {"train": data, "validation": validation, "test": test}
     if row and row.targets == "none":
         given = {split: _without_targets(part) for split, part in given.items()}
-    parts = {
-        split: _part(split, part, options) for split, part in given.items() if part is not None
-    }
-    for part in parts.values():
-        part.y = targets.plain(part.y)
-        problems = targets.problems(part.y)
-        if not part.is_frame:
-            problems |= kinds.recognise(part.x).problems(part)
-        part.drop(problems, options.skip_bad)
+    parts = _parts(given, options)
     train = parts["train"]
-    if not (train.is_frame or options.files) and (options.target or options.columns):
-        raise checks.InputError(
-            "`target` and `columns` are for tables: leave them out with arrays."
-        )
     titles = options.target
     if options.target_separator:
         titles = targets.split_labels(parts, options.target_separator)
@@ -81,6 +69,25 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         kind = kinds.kind(info.kind)
         oddities.warn(kind.named(splits["train"].inputs, info), splits["train"].targets)
     return info, splits
+
+
+def _parts(given, options):
+    """Split → its part, without examples that cannot be used."""
+    parts = {
+        split: _part(split, part, options) for split, part in given.items() if part is not None
+    }
+    for part in parts.values():
+        part.y = targets.plain(part.y)
+        problems = targets.problems(part.y)
+        if not part.is_frame:
+            problems |= kinds.recognise(part.x).problems(part)
+        part.drop(problems, options.skip_bad)
+    is_table = parts["train"].is_frame or options.files
+    if not is_table and (options.target or options.columns):
+        raise checks.InputError(
+            "`target` and `columns` are for tables: leave them out with arrays."
+        )
+    return parts
 
 
 def _typed(data, options, separator, styles=None):

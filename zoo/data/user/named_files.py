@@ -42,6 +42,10 @@ def read(part, options):
         title, part.x[title].fillna(""), [folder, *beside, Path(".")], endings
     )
     first = paths[int(np.argmin(is_there))]
+    if not is_there.any():
+        raise checks.InputError(
+            f"None of the {len(paths)} files that {title!r} names is in {folder}, such as {first.name}: pass folder=... (--folder)."
+        )
     part.x = np.array([*paths, None], object)[:-1]
     part.drop({f"there is no file {first}": ~is_there}, options.skip_bad)
     found = {path.suffix.lower() for path in part.x}
