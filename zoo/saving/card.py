@@ -159,7 +159,7 @@ def make(splits, builder, run, signatures):
         input_kind=info.kind,
         input_shape=tuple(info.input_shape),
         input_range=preparation.input_range,
-        preprocessing=(*preparation.steps, *_calibration(score)),
+        preprocessing=(*preparation.steps, *_calibration(score), *_decoding(splits.kind)),
         signatures=signatures,
         labels=tuple(info.labels),
         columns=tuple(info.columns),
@@ -182,6 +182,10 @@ def _protocol(task, config):
     if config.data.use_validation:
         kept = "the last epoch is kept, as the validation examples were trained on, too"
     return "; ".join(["test split, read once after training", kept, *task.protocol(config)])
+
+
+def _decoding(kind):
+    return [kind.decoding_is] if kind.decoding_is else []
 
 
 def _calibration(run):

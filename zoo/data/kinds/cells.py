@@ -70,7 +70,7 @@ def files_of(title, column, path, endings):
         row = column.index[~is_there][0]
         raise checks.InputError(
             f"{(~is_there).sum()} of the {len(found)} files that {title!r} names are missing, first {found[int(np.argmin(is_there))]} "
-            f"in {column.index.name or 'row'} {row}: names are read from {folders[0]}."
+            f"in {column.index.name or 'row'} {row}: names are read beside the table."
         )
     return found
 

@@ -154,7 +154,7 @@ def _resize(info, splits, size):
 
 def _prepare(splits, fixed_length):
     layer = keras.layers.Rescaling(1 / 255, dtype="float32", name="rescale")
-    steps = [f"pixels 0..255 multiplied by {layer.scale:.6g}", pixels.STEP]
+    steps = [f"pixels 0..255 multiplied by {layer.scale:.6g}"]
     return Prepared(numbers.as_model(layer, splits.info), steps)
 
 
@@ -298,6 +298,7 @@ KIND = Kind(
     file_endings=pixels.ENDINGS,
     of_files=_of_files,
     decoding=2,
+    decoding_is=pixels.STEP,
     resize=_resize,
     prepare=_prepare,
     policies=lambda channels: ["photographs", "erase"] if channels == 3 else ["digits", "erase"],

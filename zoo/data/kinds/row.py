@@ -73,6 +73,7 @@ class Kind:
         file_endings: Endings of files that hold one example each.
         of_files: Their paths → the inputs of a part.
         decoding: How files become examples in exports of today, which their cards keep; `None` where it has never changed.
+        decoding_is: The same in words, for the card.
         resize: (info, dict from split to `Arrays`, size) → both, for inputs that have a size.
 
         check: (split, `Arrays`, info) → raises `InputError` for inputs that would train to nonsense;
@@ -115,6 +116,7 @@ class Kind:
     file_endings: tuple[str, ...] = ()
     of_files: Callable | None = None
     decoding: int | None = None
+    decoding_is: str = ""
     resize: Callable | None = None
     check: Callable | None = None
     lengths: Callable | None = None
