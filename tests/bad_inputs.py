@@ -8,6 +8,7 @@ Each row is (what is wrong, a function that does it in an empty folder). `test_b
 
 import contextlib
 import functools
+import io
 import os
 import re
 import sys
@@ -69,6 +70,14 @@ def picture(path, seed=0, content=None):
     path.write_bytes(tf.io.encode_png(pixels).numpy() if content is None else content)
 
 
+def tiff_of_floats():
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.fromarray(X).save(content, "tiff")
+    return content.getvalue()
+
+
 def pictures(root, classes=("cat", "dog"), count=10, first=0):
     for k, name in enumerate(classes):
         for i in range(count):
@@ -85,6 +94,33 @@ def folder(*, broken=None, test=None, extra=None, **options):
     if test:
         test()
     return train("p", "cnn:tiny", **options)
+
+
+def of_value(value, classes=("cat", "dog")):
+    for name in classes:
+        for i in range(10):
+            pixels = np.full((8, 8, 3), value(name), "uint8")
+            picture(f"p/{name}/{i}.png", content=tf.io.encode_png(pixels).numpy())
+    return train("p", "cnn:tiny")
+
+
+def renamed(ending, root="p"):
+    pictures("p")
+    for path in list(Path(root).rglob("*.png")):
+        path.rename(path.with_suffix(ending))
+    return train("p", "cnn:tiny")
+
+
+def with_csv(names="{}.png", **options):
+    pictures(".", ("p",), 20)
+    rows = {"id": [names.format(i) for i in range(20)], "size": X[:20, 0], "kind": ["a", "b"] * 10}
+    pd.DataFrame(rows).to_csv("p/labels.csv", index=False)
+    return train(options.pop("data", "p/labels.csv"), "cnn:tiny", **{"target": "kind", **options})
+
+
+def in_cells(numbers, **columns):
+    cells = [" ".join(map(str, row)) for row in numbers]
+    return csv_of(pd.DataFrame({"cells": cells, **columns, "kind": ["a", "b"] * 20}))
 
 
 def texts(content):
@@ -282,6 +318,22 @@ FILES = {
     "a test class without training images": lambda: folder(test=other_class),
     "the same images in train and test": lambda: folder(test=same_pictures),
     "a test folder without a train folder": lambda: (pictures("p/test"), train("p", "cnn:tiny")),
+    "images that are all equal": lambda: of_value(lambda name: 7),
+    "two classes of the same image": lambda: of_value(lambda name: len(name), ("cat", "dog", "horse")),
+    "equal images in memory": lambda: train((np.zeros_like(PIXELS), Y), "cnn:tiny"),
+    "images of a format that is not read": lambda: renamed(".heic"),
+    "a class of a format that is not read": lambda: renamed(".heic", "p/dog"),
+    "an image of 32 bits": lambda: folder(broken=tiff_of_floats()),
+    "two folders for one split": lambda: (pictures("p/train"), pictures("p/val"), pictures("p/dev"), train("p", "cnn:tiny")),
+    "a folder of images whose labels are in a CSV": lambda: with_csv(data="p", target=None),
+    "a column of names of images": lambda: with_csv(),
+    "a named image that is missing": lambda: with_csv("{}.jpg", files="id"),
+    "named images beside columns": lambda: with_csv(files="id", columns=("size",)),
+    "named images for arrays": lambda: train(files="id"),
+    "a column of files with a slip": lambda: with_csv(files="ids"),
+    "lists of numbers that are no image": lambda: in_cells(np.arange(400).reshape(40, 10)),
+    "lists of numbers that are no pixels": lambda: in_cells(RNG.normal(size=(40, 16)).round(2)),
+    "pixels in a cell beside other columns": lambda: in_cells(PIXELS.reshape(40, -1), usage=["x", "y"] * 20),
     "a target for a folder of classes": lambda: folder(target="kind"),
     "an empty text file": lambda: texts(b""),
     "a text file of spaces": lambda: texts(b" \n "),
@@ -428,6 +480,9 @@ PREDICT = {
     "numbers for a text": lambda: trained_text([1, 2]),
     "a file that is no image": lambda: predict_file("mnist_cnn", "x.png", b"no image"),
     "a text file for a table": lambda: predict_file("wine_dense", "x.txt", b"12.0"),
+    "a file that is missing in a list": lambda: shipped("mnist_cnn", ["none.png"]),
+    "a table that names no images": lambda: predict_file("mnist_cnn", "x.csv", b"a,b\n1,2\n"),
+    "a table that names a missing image": lambda: predict_file("mnist_cnn", "x.csv", b"a,b\nx.png,2\ny.png,3\n"),
     "an .npy that is none": lambda: predict_file("mnist_cnn", "x.npy", b"none"),
 }  # fmt: skip
 

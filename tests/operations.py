@@ -21,7 +21,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import zoo
 from zoo import families
-from zoo.data.kinds import image as images
+from zoo.data.kinds import image_files
 from zoo.saving import graph_check, node_check
 
 RNG = np.random.default_rng(0)
@@ -78,12 +78,8 @@ def function(call, *specs):
 
 
 def decode_files(contents):
-    """PNG, JPEG, BMP or GIF files of one size each, to uint8 pixels of another."""
-
-    def decode(content):
-        return images.resize(tf.io.decode_image(content, 3, expand_animations=False)[None], (8, 8))[0]  # fmt: skip
-
-    return {"image": tf.map_fn(decode, contents, fn_output_signature=tf.uint8)}
+    """Files of images, to uint8 pixels of one size."""
+    return {"image": image_files.decode_all(contents, (8, 8), 3)}
 
 
 def handle_texts(texts):

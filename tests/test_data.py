@@ -12,7 +12,7 @@ from zoo.config.options import DataOptions
 from zoo.data import augment, datasets, fetch
 from zoo.data import examples as sources
 from zoo.data import load as door
-from zoo.data.kinds import image as images
+from zoo.data.kinds import image_files
 from zoo.data.prepare import prepare
 
 EMBEDDED = {"digits": (1797, 10), "breast_cancer": (569, 2), "wine": (178, 3), "diabetes": (442, 1)}
@@ -220,8 +220,8 @@ def test_the_statistics_of_a_stream_are_those_of_the_memory():
 
 def test_images_of_the_right_size_pass_the_resizing_unchanged():
     pixels = np.random.default_rng(0).integers(0, 256, (3, 9, 7, 1)).astype("uint8")
-    np.testing.assert_array_equal(images.resize(pixels, (9, 7)), pixels)
-    assert images.resize(pixels, (28, 28)).shape == (3, 28, 28, 1)
+    np.testing.assert_array_equal(image_files.resize(pixels, (9, 7)), pixels)
+    assert image_files.resize(pixels, (28, 28)).shape == (3, 28, 28, 1)
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
@@ -367,6 +367,7 @@ def test_a_shuffling_tf_data_set_cannot_mix_train_and_test():
 
 
 def test_grey_uint8_arrays_are_images():
-    info, _ = door.read((np.zeros((40, 5, 5), "uint8"), Y), repeats="keep")
+    drawn = np.random.default_rng(0).integers(0, 256, (40, 5, 5)).astype("uint8")
+    info, _ = door.read((drawn, Y))
     assert info.kind == "image"
     assert info.input_shape == (5, 5, 1)

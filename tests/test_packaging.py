@@ -20,6 +20,7 @@ DISTRIBUTIONS = {
     "keras_tuner": "keras-tuner",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
+    "PIL": "pillow",
     "tensorflow_datasets": "tensorflow-datasets",
 }
 

@@ -12,7 +12,7 @@ from runs import RUNS, TEXTS
 from tolerances import KERNELS, assert_close, decided
 
 import zoo
-from zoo.data.kinds import image as images
+from zoo.data.kinds import pixels
 from zoo.saving import graph_check
 
 RNG = np.random.default_rng(0)
@@ -87,10 +87,10 @@ def test_answers_do_not_depend_on_the_batch(kind, run):
 @pytest.mark.parametrize(("encode", "channels"), [("png", 1), ("png", 3), ("jpeg", 3)])
 def test_images_as_bytes_are_the_images_that_are_decoded(encode, channels, run):
     model = zoo.load(run("image"))
-    pixels = RNG.integers(0, 256, (2, 19, 23, channels)).astype("uint8")
-    contents = [getattr(tf.io, f"encode_{encode}")(image).numpy() for image in pixels]
+    drawn = RNG.integers(0, 256, (2, 19, 23, channels)).astype("uint8")
+    contents = [getattr(tf.io, f"encode_{encode}")(image).numpy() for image in drawn]
     served = model.signatures["serving_bytes"](image_bytes=tf.constant(contents))
-    decoded = np.stack([images.decode(content, 1) for content in contents])
+    decoded = np.stack([pixels.decode(content, 1) for content in contents])
     wanted = model.predict(decoded)
     assert_same_answers(served, wanted)
 

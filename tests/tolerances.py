@@ -43,6 +43,10 @@ COMPILERS = Tolerance(1e-4, "Float32 programs of XLA, or of Keras on JAX and on 
 FLOAT16 = Tolerance(2e-3, "Four roundings of a float16, which is right to 5e-4.")
 BFLOAT16 = Tolerance(1.6e-2, "Four roundings of a bfloat16, which is right to 4e-3.")
 HALF_TRAINED = Tolerance(0.1, "Several steps of training in bfloat16, whose roundings add up.")
+JPEG = Tolerance(
+    0.016,
+    "Pixels of two decoders of JPEG, four levels of 255: inverse transform and upsampling round otherwise.",
+)
 INT8 = Tolerance(0.01, "Weights of 8 bits.")
 INT4 = Tolerance(0.1, "Weights of 4 bits.")
 PRINTED = Tolerance(1e-4, "A number that was written down with four digits.")

@@ -53,6 +53,10 @@ class DataConfig:
     """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
     columns: Annotated[tuple[str, ...], Names()] = ()
     """Your CSV's columns to learn from; default: all but the target."""
+    files: Annotated[str, Text("the title of a column")] | None = None
+    """Your CSV's column that names files, of images or texts, to learn from; the ending of the names may be missing."""
+    folder: Annotated[str, PATH] | None = None
+    """The folder of the files that `files` names; default: that of your CSV."""
     task: Annotated[str, Listed(TASK_NAMES)] | None = None
     """What your targets are; default: told from the targets. classification, regression, multilabel: several labels at once;
     forecasting: a CSV's rows are steps in time; generation: learn the images alone; translation: targets are texts."""

@@ -108,7 +108,7 @@ def read(name, options):
     Raises:
         InputError: The set is not to be had, or has no inputs and targets that the zoo can read.
     """
-    for key in ("target", "columns", "skip_bad"):
+    for key in ("target", "columns", "files", "folder", "skip_bad"):
         if getattr(options, key):
             raise checks.InputError(
                 f"`{key}` is for files of your own; the data set {name!r} says itself what it holds."

@@ -242,6 +242,17 @@ class Stream:
         return in_memory(self, cache_mb)
 
 
+def paired(inputs, targets, by=None):
+    """Inputs and targets of a split as `Arrays`; inputs that are a stream of files get the targets."""
+    if not isinstance(inputs, Stream):
+        return Arrays(inputs, targets, by)
+    if by is not None:
+        raise checks.InputError(
+            "split_by is for tables whose rows are in memory; these name files: name the splits train.csv and test.csv."
+        )
+    return inputs.with_targets(targets)
+
+
 def example_bytes(spec):
     """Bytes of one example in memory; a text is counted as 1 KiB."""
     return sum(

@@ -27,7 +27,7 @@ def load_dataset(name, **options):
     Args:
         name: `"digits"`, `"breast_cancer"`, `"wine"`, `"diabetes"` (embedded), any TFDS set of images, texts or
             numbers; or files of your own: a folder of class-named folders of images or texts (below `train`, `test`
-            where there are splits), a `.csv`, a folder with `train.csv` and `test.csv`, or a `.npz`.
+            where there are splits), a `.csv` (its cells may name files: `files`), a folder with `train.csv` and `test.csv`, or a `.npz`.
         **options: {options}
 
     Returns:

@@ -42,6 +42,7 @@ class Card(Entries, Mapping):
         categories: Column → the categories that it knows; `None` for a model of before.
         text_cleaning: What of texts is brought to plain text, keys of `kinds.cleaning.STEPS`; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
+        decoding: `Kind.decoding` of the export; `None` for a model of before, whose files of images lose what is not 8 bits in RGB.
         runs: The `RunScores` of each seed; the weights are those of the first.
         protocol: How the scores were measured, in words.
         config: The `TrainConfig`, as a dict.
@@ -69,6 +70,7 @@ class Card(Entries, Mapping):
     )
     readings: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     taken_for: tuple[str, ...] | None = dataclasses.field(default=None, metadata={"optional": True})
+    decoding: int | None = dataclasses.field(default=None, metadata={"optional": True})
     runs: tuple[RunScores, ...]
     protocol: str
     config: Mapping
@@ -166,13 +168,14 @@ def make(splits, builder, run, signatures):
         input_kind=info.kind,
         input_shape=tuple(info.input_shape),
         input_range=preparation.input_range,
-        preprocessing=(*preparation.steps, *_calibration(score)),
+        preprocessing=(*preparation.steps, *_calibration(score), *_decoding(splits.kind)),
         signatures=signatures,
         labels=tuple(info.labels),
         columns=tuple(info.columns),
         column_kinds=tuple(info.column_kinds),
         readings=info.styles,
         taken_for=splits.taken_for[:MOST_LINES],
+        decoding=splits.kind.decoding,
         text_size=info.text_size,
         text_unit=info.text_unit,
         categories=splits.kind.categories(splits) or None,
@@ -192,6 +195,10 @@ def _protocol(task, config, info):
         kept = "the last epoch is kept, as the validation examples were trained on, too"
     parts = ["test split, read once after training", info.split, kept, *task.protocol(config)]
     return "; ".join(part for part in parts if part)
+
+
+def _decoding(kind):
+    return [kind.decoding_is] if kind.decoding_is else []
 
 
 def _calibration(run):

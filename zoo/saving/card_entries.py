@@ -15,6 +15,7 @@ _LATER = {
         "taken_for": None,
         "categories": None,
         "text_cleaning": None,
+        "decoding": None,
         "text_size": None,
         "text_unit": "words",
     },
@@ -257,6 +258,7 @@ _USABLE = {
         and all(units.is_style(s) or s in dates.FORMS for s in styles.values())
     ),
     "taken_for": _or_none(_are_texts),
+    "decoding": _or_none(_is_count),
     "text_size": _or_none(_is_list_of(_is_count, 2)),
     "text_unit": _is_text,
     "categories": lambda known: (

@@ -13,13 +13,14 @@ import numpy as np
 from zoo import files
 from zoo.data import examples, kinds
 from zoo.data.kinds import dates, readings
-from zoo.data.user import csv_files
+from zoo.data.user import csv_files, folders
 from zoo.models import checks
 from zoo.saving import foreign
 from zoo.tasks import TASKS
 
 log = logging.getLogger("zoo")
 
+MOST_IMAGES = 1024  # of a table that are in memory at once
 FILES = tuple(ending for kind in kinds.KINDS.values() for ending in kind.file_endings)
 
 
@@ -28,7 +29,7 @@ def predict_files(model, given):
 
     Args:
         model: A `LoadedModel`, or a `ForeignModel` with `.npz` files of named arrays.
-        given: Images, texts, folders of them, `.csv` with a header, `.npy`, or `-` for standard input.
+        given: Images, texts, folders of them, `.csv` with a header (whose cells may name images or hold their pixels), `.npy`, or `-` for standard input.
 
     Yields:
         A dict per example: `input` (file, or file and row), then the outputs.
@@ -39,7 +40,7 @@ def predict_files(model, given):
     if model.card is None:
         yield from foreign.predict_files(model, given)
         return
-    for path in _expand(given):
+    for path in _expand(given, kinds.kind(model.card.input_kind).file_endings or FILES):
         for names, batch in _read(model, path):
             outputs = model.predict(batch)
             for i, name in enumerate(names):
@@ -84,14 +85,16 @@ def _plain(value):
     return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def _expand(given):
+def _expand(given, endings):
     for path in given:
         if path != "-" and not os.path.exists(path):
             raise checks.InputError(f"There is no file {path}.")
         if path != "-" and os.path.isdir(path):
-            inside = sorted(str(p) for p in Path(path).rglob("*") if p.suffix.lower() in FILES)
+            inside = [str(p) for p in folders.files_in(Path(path)) if p.suffix.lower() in endings]
             if not inside:
-                raise checks.InputError(f"The folder {path} holds no files in {', '.join(FILES)}.")
+                raise checks.InputError(
+                    f"The folder {path} holds no files in {', '.join(endings)}."
+                )
             yield from inside
         else:
             yield path
@@ -106,13 +109,16 @@ def _read(model, path):
         if not content:
             raise checks.InputError("Standard input is empty: pipe an image or a CSV file into it.")
     suffix = Path(path).suffix.lower()
-    is_one = kind.reads_any_file or suffix in kind.file_endings or content is not None
+    is_table = suffix == ".csv" and kind.of_frame is not None
+    is_one = (
+        kind.reads_any_file and not is_table or suffix in kind.file_endings or content is not None
+    )
     if suffix == ".npy":
         yield from _read_npy(path, card, kind)
     elif is_one and kind.example_of_file is not None:
         yield [path], kind.example_of_file(path, _bytes(path, content), card)
     elif suffix == ".csv" or content is not None:
-        yield _read_csv(path, content, card, kind)
+        yield from _read_csv(path, content, card, kind)
     else:
         raise checks.InputError(
             f"{card.name} takes {kind.name} inputs as .csv{kind.other_files}. Received: {path}"
@@ -144,7 +150,7 @@ def _bytes(path, content):
 def _read_csv(path, content, card, kind):
     kinds_of_columns = zip(card.columns, card.column_kinds or (), strict=False)
     texts = [name for name, is_of in kinds_of_columns if is_of in ("category", "date")]
-    if kind.is_quoted:
+    if kind.is_quoted or kind.is_drawn:
         texts = ["text", *card.columns]
     if card.readings is None:
         frame = _read_as_before(path, content, texts)
@@ -166,7 +172,10 @@ def _read_csv(path, content, card, kind):
         )
     if len(frame) == 0:
         raise checks.InputError(f"{path} needs a header line and at least one row.")
-    return kind.of_frame(frame, [f"{path}:{line}" for line in frame.index], path, card)
+    rows = MOST_IMAGES if kind.is_drawn else len(frame)
+    for start in range(0, len(frame), rows):
+        part = frame[start : start + rows]
+        yield kind.of_frame(part, [f"{path}:{line}" for line in part.index], path, card)
 
 
 def _read_as_before(path, content, texts):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo.data import kinds
 from zoo.data.examples import as_unicode
-from zoo.data.kinds import numbers, pixels
+from zoo.data.kinds import numbers, pixel_arrays
 from zoo.data.user import forms
 from zoo.models import checks
 from zoo.saving import card as cards
@@ -148,7 +148,7 @@ class LoadedModel:
         what = f"The inputs of {self.card.name}"
         inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
         if kind.is_drawn:
-            inputs = pixels.for_model(inputs, self.card)
+            inputs = pixel_arrays.for_model(inputs, self.card)
         found = kind.check_raw(inputs, self.card, self._vocabulary)
         if len(next(iter(found.values()))) == 0:
             raise checks.InputError(f"{self.card.name} received no examples.")

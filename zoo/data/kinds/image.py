@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
+import os
 from pathlib import Path
 
 import keras
@@ -10,72 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import numbers
+from zoo.data.kinds import cells, image_files, numbers, pixels
+from zoo.data.kinds.image_files import resize
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 CHANNELS = (1, 3)  # of images from files
 _LARGEST = 128  # pixels of the longer side, where the caller names no size
-
-
-def decode(content, channels):
-    """Decodes PNG, JPEG, BMP or GIF (its first frame) to uint8 pixels with 1 or 3 channels; transparency is left out.
-
-    Args:
-        content: The bytes of a file.
-        channels: 1 or 3; 0 keeps what the file has.
-    """
-    pixels = tf.io.decode_image(content, channels=0, expand_animations=False)
-    pixels = pixels[..., :-1] if pixels.shape[-1] in (2, 4) else pixels
-    if channels == 1 and pixels.shape[-1] == 3:
-        return tf.image.rgb_to_grayscale(pixels)
-    return tf.image.grayscale_to_rgb(pixels) if channels == 3 and pixels.shape[-1] == 1 else pixels
-
-
-def resize(images, size):
-    """Resizes uint8 images to (height, width) with antialiasing; the same pixels in training and in serving.
-
-    Images that have that size already come back unchanged.
-    """
-    resized = tf.image.resize(tf.cast(images, tf.float32), size, antialias=True)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-
-
-def scan(paths, *, skip_bad=False):
-    """Decodes every file once.
-
-    Args:
-        paths: Files.
-        skip_bad: Leave unreadable files out in place of an error.
-
-    Returns:
-        Dict from path to (shape, hash of the content), without unreadable files.
-
-    Raises:
-        InputError: Names the first unreadable file and counts them.
-    """
-
-    def look(path):
-        try:
-            content = Path(path).read_bytes()
-            return tuple(decode(content, 0).shape), hashlib.blake2b(
-                content, digest_size=16
-            ).digest()
-        except (tf.errors.OpError, OSError):
-            return None
-
-    with ThreadPoolExecutor(4) as pool:
-        found = dict(zip(paths, pool.map(look, paths), strict=True))
-    bad = [path for path, seen in found.items() if seen is None]
-    if bad and not skip_bad:
-        raise checks.InputError(
-            f"{len(bad)} of {len(found)} images cannot be read, first {bad[0]}: damaged, or no PNG, JPEG, BMP or GIF.\n"
-            "Mend or remove them, or pass skip_bad (--skip-bad) to go on without."
-        )
-    if bad:
-        examples.log.warning("%d unreadable images left out, first %s", len(bad), bad[0])
-    return {path: seen for path, seen in found.items() if seen is not None}
 
 
 def common_size(shapes):
@@ -92,115 +33,59 @@ def common_size(shapes):
     return int(height), int(width)
 
 
-@dataclasses.dataclass(frozen=True)
-class Files(examples.Stream):
-    """Image files with their class ids; `records` and `count` come from them.
+def _of_files(paths):
+    """Files of images as the inputs of a part."""
+    return np.array([*paths, None], object)[:-1]
 
-    Attributes:
-        files: The files in order, and the id of each.
-        hashes: A hash of the content of each file, by which repeats are found.
-    """
 
-    files: tuple = ()
-    hashes: dict = dataclasses.field(default_factory=dict)
+def _are_files(x):
+    return x.dtype == object and len(x) > 0 and isinstance(x[0], (Path, image_files.Scanned))
 
-    @classmethod
-    def of(cls, files, size, channels, hashes):
-        """Files as examples (uint8 `[*size, channels]`, int64), in the given order."""
-        paths, ids = zip(*files) if files else ((), ())
-        records = tf.data.Dataset.from_tensor_slices(
-            (list(map(str, paths)), np.array(ids, "int64"))
+
+def _problems(part):
+    """Why files cannot be used; the files are decoded once."""
+    if not _are_files(part.x):
+        return {}
+    part.x = image_files.scan(part.x)
+    reasons = np.array([file.why_not for file in part.x])
+    return {reason: reasons == reason for reason in sorted(set(reasons) - {""})}
+
+
+def _check_differ(keys, targets):
+    """Raises `InputError` for training images that cannot tell the classes apart: all are equal, or those of two classes are."""
+    if len(keys) > 1 and len(set(keys)) == 1:
+        raise checks.InputError(
+            f"All {len(keys)} training images are equal once decoded to 8 bits a channel, on white: there is nothing to learn from. "
+            "(16 bits are divided by 257: save fewer of them as 8-bit images.)"
         )
-
-        def load(path, label):
-            return _decode_in_graph(tf.io.read_file(path), size, channels), label
-
-        return cls(records, len(files), load, tuple(files), hashes)
-
-    @property
-    def targets(self):
-        """The class ids, int64 `[N]`."""
-        return np.array([label for _, label in self.files], "int64")
-
-    @property
-    def is_indexed(self):
-        return True
-
-    def where(self, index):
-        """The path of a file."""
-        return str(self.files[index][0])
-
-    def keys(self):
-        """The hash of each file's content."""
-        return [self.hashes[path] for path, _ in self.files]
-
-    def take(self, indices):
-        """The files at these indices."""
-        files = tuple(self.files[i] for i in indices)
-        paths, ids = zip(*files) if files else ((), ())
-        records = tf.data.Dataset.from_tensor_slices(
-            (list(map(str, paths)), np.array(ids, "int64"))
-        )
-        return dataclasses.replace(self, records=records, count=len(files), files=files)
-
-    def held(self, cache_mb):
-        """The files as `Arrays` or as a plain `Stream`, in an order that mixes the classes: a stream is shuffled within a buffer only."""
-        mixed = self.take(np.random.default_rng(0).permutation(len(self)))
-        return examples.Stream(mixed.records, mixed.count, mixed.read).held(cache_mb)
-
-
-def decode_all(contents, size, channels):
-    """Decodes and resizes the contents of files, string `[B]`, to uint8 `[B, *size, channels]`."""
-    spec = tf.TensorSpec((*size, channels), tf.uint8)
-    return tf.map_fn(
-        lambda c: _decode_in_graph(c, size, channels), contents, fn_output_signature=spec
-    )
-
-
-def _decode_in_graph(content, size, channels):
-    pixels = tf.io.decode_image(content, channels=0, expand_animations=False)
-    return tf.ensure_shape(resize(_in_graph(pixels, channels), size), (*size, channels))
-
-
-def _in_graph(pixels, channels):
-    """`decode`'s channels where the file's own number is known only when it is read."""
-    found = tf.shape(pixels)[-1]
-    colours = tf.where(tf.logical_or(found == 2, found == 4), found - 1, found)
-    pixels = pixels[..., :colours]
-    if channels == 3:
-        return tf.cond(colours == 1, lambda: tf.repeat(pixels, 3, -1), lambda: pixels)
-    return tf.cond(
-        colours == 3,
-        lambda: tf.image.rgb_to_grayscale(tf.ensure_shape(pixels, (None, None, 3))),
-        lambda: pixels,
-    )
-
-
-def _of_folder(path, files, labels, options):
-    """Image files in folders named after classes: the `DataInfo` and split → `Files`."""
-    seen = scan([p for pairs in files.values() for p, _ in pairs], skip_bad=options.skip_bad)
-    shapes = [shape for shape, _ in seen.values()]
-    channels = 1 if all(shape[-1] <= 2 for shape in shapes) else 3
-    size = tuple(options.image_size or common_size(shapes))
-    info = examples.DataInfo(
-        name=path.stem, kind="image", task="classification",
-        input_shape=(*size, channels), input_dtype="uint8", labels=labels,
-    )  # fmt: skip
-    hashes = {p: content for p, (_, content) in seen.items()}
-    kept = {split: [pair for pair in pairs if pair[0] in seen] for split, pairs in files.items()}
-    for split, pairs in kept.items():
-        if not pairs:
-            raise checks.InputError(f"No {split} image of {path} is left.")
-    return info, {s: Files.of(pairs, size, channels, hashes) for s, pairs in kept.items()}
+    targets = targets.reshape(len(targets), -1)
+    if targets.dtype.kind == "f" or targets.shape[1] > 1:
+        return
+    by_class, by_images = {}, {}
+    for key, target in zip(keys, targets[:, 0].tolist(), strict=True):
+        by_class.setdefault(target, []).append(key)
+    for target, own in by_class.items():
+        other = by_images.setdefault(frozenset(own), target) if len(own) > 2 else target
+        if other != target:
+            raise checks.InputError(
+                f"The {len(own)} training images of the class {str(target)!r} are those of the class {str(other)!r} once decoded to 8 "
+                "bits a channel, on white: nothing tells the two apart."
+            )
 
 
 def _recognises(x):
-    return not hasattr(x, "columns") and x.dtype == np.uint8 and x.ndim in (3, 4)
+    if hasattr(x, "columns"):
+        return False
+    return x.dtype == np.uint8 and x.ndim in (3, 4) or _are_files(x)
 
 
 def _describe(parts, options):
+    train = parts["train"]
+    if _are_files(train.x):
+        _check_differ([file.shown for file in train.x], train.y)
+        return _describe_files(parts, options)
     numbers.check_alike(parts)
-    x = parts["train"].x
+    x = train.x
     if x.ndim == 3:
         examples.log.info("uint8 inputs of shape %s: grey images, one channel added", x.shape[1:])
         shape = (*x.shape[1:], 1)
@@ -211,8 +96,20 @@ def _describe(parts, options):
             f"uint8 images must have 1, 3 or 4 channels, last. Received: shape {x.shape}. "
             "Pass other arrays as floats."
         )
+    _check_differ(
+        [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in x], train.y
+    )
     fields = {"kind": "image", "input_shape": shape, "input_dtype": "uint8"}
     return fields, lambda part: part.x.reshape(-1, *shape)
+
+
+def _describe_files(parts, options):
+    files = [file for part in parts.values() for file in part.x]
+    image_files.warn_of_dim(parts["train"].x)
+    channels = 1 if all(file.shape[-1] == 1 for file in files) else 3
+    size = tuple(options.image_size or common_size([file.shape for file in files]))
+    fields = {"kind": "image", "input_shape": (*size, channels), "input_dtype": "uint8"}
+    return fields, lambda part: image_files.Files.of(part.x, size, channels)
 
 
 def _of_feature(name, feature, key, options):
@@ -267,20 +164,29 @@ def _specs(info):  # any height and width
 
 
 def _signatures(info, serve, images):
-    """`serving_bytes`: images as files hold them."""
+    """`serving_bytes`: files of images, PNG, JPEG, GIF, BMP or WebP, decoded as those of training.
+
+    What TensorFlow alone would misread is an error there: see `pixels.decode_in_graph`.
+    """
     if info.input_shape[-1] not in CHANNELS:
         return {}
 
     def run(given):
-        pixels = decode_all(given["image_bytes"], info.input_shape[:2], info.input_shape[-1])
-        return serve({"image": pixels})
+        found = image_files.decode_all(
+            given["image_bytes"], info.input_shape[:2], info.input_shape[-1]
+        )
+        return serve({"image": found})
 
     spec = tf.TensorSpec((None,), tf.string, name="image_bytes")
-    encoded = np.array([tf.io.encode_png(pixels).numpy() for pixels in images])
+    encoded = np.array([tf.io.encode_png(image).numpy() for image in images])
     return {"serving_bytes": (run, {"image_bytes": spec}, {"image_bytes": encoded})}
 
 
 def _check_raw(inputs, card, vocabulary):
+    if hasattr(inputs, "columns"):
+        _, inputs = _of_frame(inputs, None, "The table", card)
+    elif isinstance(inputs, (list, tuple)) and len(inputs) and _is_of_files(inputs):
+        inputs = _of_paths(inputs, card)
     try:
         values, channels = np.asarray(inputs), card.input_shape[-1]
     except ValueError:
@@ -308,13 +214,76 @@ def _check_raw(inputs, card, vocabulary):
     return {"image": values}
 
 
-def _of_file(path, content, card):
+def _decode(name, content, card):
+    """The pixels of a file as the model's own graph decodes files."""
+    channels = card.input_shape[-1]
     try:
-        return decode(content, card.input_shape[-1]).numpy()[None]
-    except tf.errors.OpError as error:
+        found = pixels.decode(content, channels).numpy()
+    except checks.InputError as error:
+        raise checks.InputError(f"{name} cannot be read as an image: {error}.") from error
+    if card.decoding is not None or channels not in CHANNELS:
+        return found
+    try:
+        before = pixels.decode_as_before(content, channels).numpy()
+    except tf.errors.OpError:  # of a format that was not read then
+        return found
+    if not np.array_equal(before, found):
+        examples.log.info(
+            "%s: read as when this model was trained, without its transparency, its orientation or the rounding of its 16 bits; "
+            "models that are trained now read them", name,
+        )  # fmt: skip
+    return before
+
+
+def _of_file(path, content, card):
+    return _decode(path, content, card)[None]
+
+
+def _is_of_files(given):
+    return all(isinstance(item, (str, os.PathLike, bytes)) for item in given)
+
+
+def _of_paths(given, card):
+    """The pixels of files, or of their bytes, brought to the model's size, uint8 `[N, H, W, C]`."""
+    found = []
+    for i, item in enumerate(given):
+        is_content, name = isinstance(item, bytes), f"example {i}"
+        try:
+            content = item if is_content else Path(item).expanduser().read_bytes()
+        except OSError as error:
+            raise checks.InputError(f"Cannot read {item}: {error.strerror}.") from error
+        decoded = _decode(name if is_content else item, content, card)
+        found.append(resize(decoded, card.input_shape[:2]).numpy())
+    return np.stack(found)
+
+
+def _of_frame(frame, names, path, card):
+    """Images that a column of a table names, or whose pixels it holds."""
+    titles = list(frame.columns)
+    named = dict(zip(examples.column_names(titles), titles, strict=True))
+    column = next((named[name] for name in card.columns if name in named), None)
+    if column is None:
+        fits = [t for t in titles if cells.are_file_names(frame[t], pixels.ENDINGS) or cells.are_lists(frame[t])]  # fmt: skip
+        if len(fits) != 1:
+            wanted = (
+                f"a column {card.columns[0]!r}"
+                if card.columns
+                else "one column of names of image files"
+            )
+            raise checks.InputError(
+                f"{path} has the columns {', '.join(map(str, titles))}: {card.name} takes images, so {wanted} is needed."
+            )
+        column = fits[0]
+    if not cells.are_lists(frame[column]):
+        files = cells.files_of(column, frame[column], path, pixels.ENDINGS)
+        return names, _of_paths(files, card)
+    found, bad = cells.pixels(column, frame[column], tuple(card.input_shape))
+    if bad.any():
         raise checks.InputError(
-            f"{path} cannot be read as an image (PNG, JPEG, BMP or GIF): it is damaged or no image."
-        ) from error
+            f"The column {column!r} holds no image of {card.input_shape} with whole numbers from 0 to 255 in "
+            f"{frame.index.name or 'row'} {frame.index[bad][0]}."
+        )
+    return names, found
 
 
 KIND = Kind(
@@ -325,8 +294,11 @@ KIND = Kind(
     recognises=_recognises,
     describe=_describe,
     of_feature=_of_feature,
-    file_endings=ENDINGS,
-    of_folder=_of_folder,
+    problems=_problems,
+    file_endings=pixels.ENDINGS,
+    of_files=_of_files,
+    decoding=2,
+    decoding_is=pixels.STEP,
     resize=_resize,
     prepare=_prepare,
     policies=lambda channels: ["photographs", "erase"] if channels == 3 else ["digits", "erase"],
@@ -337,4 +309,5 @@ KIND = Kind(
     overview=numbers.overview,
     example_of_file=_of_file,
     reads_any_file=True,
+    of_frame=_of_frame,
 )

@@ -74,8 +74,10 @@ class Kind:
         problems: Part → dict from a reason to the examples, bool `[N]`, that cannot be used for it.
         of_feature: (name, TFDS feature, key, options) → fields of the `DataInfo`, and a function from a TFDS feature to an
             input; `None` for a feature of another kind.
-        file_endings: Endings of files, one for each example, in folders named after classes.
-        of_folder: (path, dict from split to list of (file, class id), labels, options) → parts, or (`DataInfo`, examples).
+        file_endings: Endings of files that hold one example each.
+        of_files: Their paths → the inputs of a part.
+        decoding: How files become examples in exports of today, which their cards keep; `None` where it has never changed.
+        decoding_is: The same in words, for the card.
         resize: (info, dict from split to `Arrays`, size) → both, for inputs that have a size.
 
         overview: (info, training examples) → what inputs were taken for, in words: name of an input or a column → its kind, range
@@ -121,7 +123,9 @@ class Kind:
     problems: Callable = _no_more
     of_feature: Callable = _never
     file_endings: tuple[str, ...] = ()
-    of_folder: Callable | None = None
+    of_files: Callable | None = None
+    decoding: int | None = None
+    decoding_is: str = ""
     resize: Callable | None = None
     overview: Callable = _no_more
     model: Callable = _usual_model

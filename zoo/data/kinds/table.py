@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import categories, numbers, plain_columns, text
+from zoo.data.kinds import categories, cells, image, numbers, pixels, plain_columns, text
 from zoo.data.kinds import columns as kinds_of_columns
 from zoo.data.kinds.encoder import encoder
 from zoo.data.kinds.row import Kind, Prepared
@@ -26,6 +26,8 @@ DTYPES = {"number": tf.float32, "precise": tf.float64, "category": tf.string, "d
 
 def _describe(parts, options):
     skip_bad, train = options.skip_bad, parts["train"].x
+    if (lists := _column_of_lists(train, options.kinds)) is not None:
+        return _describe_pixels(lists, parts, options)
     kinds = kinds_of_columns.column_kinds(train, skip_bad=skip_bad, told=options.kinds)
     for part in parts.values():
         missing = [title for title in kinds if title not in part.x.columns]
@@ -107,6 +109,48 @@ def _describe_text(parts, title, options):
         part.x = categories.as_texts(part.x[title])
         part.drop(text.KIND.problems(part), options.skip_bad)
     fields, convert = text.KIND.describe(parts, options)
+    return fields | {"columns": tuple(examples.column_names([title]))}, convert
+
+
+def _column_of_lists(train, told):
+    """The first column whose cells are lists of numbers; raises `InputError` for one whose cells name files."""
+    for title in train.columns:
+        if title in told:
+            continue
+        if cells.are_file_names(train[title], (*pixels.ENDINGS, *text.KIND.file_endings)):
+            raise checks.InputError(
+                f"The column {title!r} names files, such as {str(train[title].dropna().iloc[0])!r}: to learn from the files pass "
+                f"files={title!r} (--files {title}), with folder=... where they lie elsewhere.\nTo learn from the other columns name "
+                f"them, columns=...; to learn from the names themselves pass kinds={{{title!r}: 'category'}}."
+            )
+        if cells.are_lists(train[title]):
+            return title
+    return None
+
+
+def _describe_pixels(title, parts, options):
+    """Images whose pixels stand in one column of a table."""
+    others = [str(other) for other in parts["train"].x.columns if other != title]
+    if others:
+        raise checks.InputError(
+            f"The cells of {title!r} hold lists of numbers: to learn from them alone pass columns=({title!r},) (--columns {title}); to "
+            f"learn from the other columns, columns={tuple(others[:5])}."
+        )
+    shape = None
+    for part in parts.values():
+        part.x, bad = cells.pixels(title, part.x[title], shape)
+        shape = part.x.shape[1:]
+        part.drop(
+            {f"{title!r} holds no list of {part.x[0].size} whole numbers from 0 to 255": bad},
+            options.skip_bad,
+        )
+    log.info(
+        "%s: %d whole numbers in a cell, read as images of %dx%dx%d",
+        title,
+        parts["train"].x[0].size,
+        *shape,
+    )
+    fields, convert = image.KIND.describe(parts, options)
     return fields | {"columns": tuple(examples.column_names([title]))}, convert
 
 

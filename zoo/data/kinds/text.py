@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import categories, cleaning, numbers
+from zoo.data.kinds import categories, cells, cleaning, numbers
 from zoo.data.kinds import columns as tables
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
@@ -239,15 +239,9 @@ def _of_feature(name, feature, key, options):
     return describe(options), lambda value: value
 
 
-def _of_folder(path, files, labels, options):
-    """Text files in folders named after classes, as bytes, so that what is no UTF-8 is found and counted with the other checks."""
-
-    def part(split, pairs):
-        texts = np.array([path.read_bytes() for path, _ in pairs], object)
-        names = np.array([labels[c] for _, c in pairs])
-        return examples.Part(split, texts, names, lambda i: str(pairs[i][0]))
-
-    return {split: part(split, pairs) for split, pairs in files.items()}
+def _of_files(paths):
+    """Text files as bytes, so that what is no UTF-8 is found and counted with the other checks."""
+    return np.array([path.read_bytes() for path in paths], object)
 
 
 def _linear_features(info, train):
@@ -327,6 +321,8 @@ def _column(titles, card, where):
 
 def _of_frame(frame, names, path, card):
     column = _column(list(frame.columns), card, path)
+    if card.config.get("data", {}).get("files"):
+        return names, _of_files(cells.files_of(column, frame[column], path, KIND.file_endings))
     return names, frame[column].fillna("").astype(str).to_numpy(object)
 
 
@@ -345,7 +341,7 @@ KIND = Kind(
     problems=_problems,
     of_feature=_of_feature,
     file_endings=(".txt",),
-    of_folder=_of_folder,
+    of_files=_of_files,
     lengths=_lengths,
     prepare=vectorizer,
     linear_features=_linear_features,

@@ -2,7 +2,7 @@
 
 folder/cats/1.png  folder/dogs/2.jpg                     classes are the folders' names
 folder/train/cats/1.png  folder/test/dogs/2.jpg          with a level for the splits
-folder/train.csv  folder/test.csv  or  table.csv         with target=...
+folder/train.csv  folder/test.csv  or  table.csv         with target=...; cells may name files, with files=...
 arrays.npz                                               x, y or x_train, y_train, x_test, y_test
 """
 
@@ -11,16 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import examples, kinds
-from zoo.data.user import csv_files, memory
+from zoo.data import examples
+from zoo.data.user import csv_files, folders, memory
 from zoo.models import checks
 from zoo.tasks import task
-
-SPLITS = {
-    **dict.fromkeys(("train", "training", "train_set", "training_set"), "train"),
-    **dict.fromkeys(("validation", "val", "valid", "dev", "validation_set", "val_set", "dev_set"), "validation"),
-    **dict.fromkeys(("test", "testing", "test_set", "testing_set"), "test"),
-}  # fmt: skip
 
 
 def is_path(name):
@@ -49,13 +43,16 @@ def read(path, options):
         raise checks.InputError(f"There is no file or folder {path}.")
     if path.suffix.lower() == ".csv" and path.is_file():
         table, separator = csv_files.read_csv(path, texts=_texts(options))
+        options = _with_folder(options, path.parent)
         return memory.read(table, options, name=path.stem, separator=separator)
     csvs = _tables(path)
     if "train" in csvs:
         train, separator = csv_files.read_csv(csvs.pop("train"), texts=_texts(options))
         others = {split: csv_files.read_csv(p)[0] for split, p in csvs.items()}
+        others = {s: t for s, t in others.items() if _has_targets(csvs[s], t, train, options)}
+        options = _with_folder(options, path)
         return memory.read(train, options, **others, name=path.stem, separator=separator)
-    for key in ("target", "columns"):
+    for key in ("target", "columns", "files", "folder"):
         if getattr(options, key):
             what = f"{path} is a folder of classes." if path.is_dir() else f"Received: {path}"
             raise checks.InputError(f"`{key}` is for tables; {what}")
@@ -69,13 +66,13 @@ def read(path, options):
         raise checks.InputError(
             f"A folder of classes is a classification. Received: task={options.task!r}"
         )
-    return _read_folder(path, options)
+    parts = {_ARGUMENTS[split]: part for split, part in folders.read(path, options).items()}
+    return memory.read(**parts, options=options.replace(task=None), name=path.stem)
 
 
 def _tables(path):
     """Split → the CSV file of a folder that is named after it."""
-    found = sorted(path.glob("*.csv"))
-    return {SPLITS[p.stem.lower()]: p for p in found if p.stem.lower() in SPLITS}
+    return folders.by_split(sorted(path.glob("*.csv")), lambda p: p.stem)
 
 
 def is_table(path):
@@ -91,14 +88,22 @@ def _texts(options):
     return [title for title, kind in options.kinds.items() if kind != "number"]
 
 
-def _read_folder(path, options):
-    """Reads files in folders named after classes, of the first kind of input that has such files there."""
-    kind, files, labels = _by_class(path)
-    found = kind.of_folder(path, files, labels, options)
-    if not isinstance(found, dict):
-        return found
-    parts = {_ARGUMENTS[split]: part for split, part in found.items()}
-    return memory.read(**parts, options=options.replace(task=None), name=path.stem)
+def _with_folder(options, folder):
+    """The options with the folder of the files that a table names: its own, unless they say another."""
+    given = Path(options.folder).expanduser() if options.folder else folder
+    is_beside = not given.exists() and (folder / given).exists()
+    return options.replace(folder=str(folder / given if is_beside else given))
+
+
+def _has_targets(path, table, train, options):
+    """Whether a table beside that of train has the targets, too; where it has not, says that it is not read."""
+    target = [options.target] if isinstance(options.target, str) else list(options.target)
+    missing = [title for title in target if title in train.columns and title not in table.columns]
+    if missing and task(options.task or "classification").targets != "none":
+        examples.log.info(
+            "%s has no labels (%s): it can be predicted (zoo predict), not scored, and is not read", path, ", ".join(missing)
+        )  # fmt: skip
+    return not missing
 
 
 _ARGUMENTS = {"train": "data", "validation": "validation", "test": "test"}
@@ -113,7 +118,7 @@ def _read_npz(path):
             f"{path} is damaged, no .npz file, or holds Python objects: save arrays of numbers or texts with np.savez."
         ) from error
     pairs = {"data": ("x", "y")} if "x" in arrays else {}
-    for key, split in SPLITS.items():
+    for key, split in folders.SPLITS.items():
         if f"x_{key}" in arrays:
             pairs[_ARGUMENTS[split]] = (f"x_{key}", f"y_{key}")
     missing = [key for pair in pairs.values() for key in pair if key not in arrays]
@@ -122,66 +127,3 @@ def _read_npz(path):
             f"{path} holds {', '.join(arrays) or 'nothing'}: expected x and y, or x_train, y_train, x_test, y_test."
         )
     return {argument: (arrays[x], arrays[y]) for argument, (x, y) in pairs.items()}
-
-
-def _by_class(path):
-    """Returns the kind of the files, split → list of (file, class id), and the classes' names."""
-    folders = _visible_folders(path)
-    levels = {SPLITS[f.name.lower()]: f for f in folders if f.name.lower() in SPLITS}
-    if levels and len(levels) < len(folders):
-        others = [f.name for f in folders if f.name.lower() not in SPLITS]
-        raise checks.InputError(
-            f"{path} mixes splits and other folders ({', '.join(others[:5])}): put all classes below train/, test/."
-        )
-    if levels and "train" not in levels:
-        raise checks.InputError(f"{path} has {', '.join(levels)} but no train folder.")
-    roots = levels or {"train": path}
-    kind = _kind_of_files(path, roots["train"])
-    labels = tuple(f.name for f in _visible_folders(roots["train"]))
-    found = {split: _files(root, labels, kind.file_endings) for split, root in roots.items()}
-    return kind, found, labels
-
-
-def _visible_folders(path):
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
-
-
-def _kind_of_files(path, root):
-    """The kind of input whose files a folder of classes holds."""
-    endings = {p.suffix.lower() for folder in _visible_folders(root) for p in folder.rglob("*")}
-    in_files = [kind for kind in reversed(kinds.KINDS.values()) if kind.file_endings]
-    for kind in in_files:
-        if endings & set(kind.file_endings):
-            return kind
-    found = ", ".join(sorted({p.name for p in root.iterdir()})[:5]) or "nothing"
-    wanted = " or ".join(f"{kind.name}s ({', '.join(kind.file_endings)})" for kind in in_files)
-    raise checks.InputError(
-        f"{path} holds no {wanted} in folders named after classes. "
-        f"Expected for example {root / 'cats' / '1.png'}. It holds: {found}"
-    )
-
-
-def _is_own(path, folder):
-    """Whether a file is the user's, and not one of a hidden folder or of a program's copies."""
-    parts = path.relative_to(folder).parts
-    return not any(part.startswith((".", "__")) for part in parts) and path.name != "Thumbs.db"
-
-
-def _files(root, labels, endings):
-    pairs, ignored = [], []
-    for folder in _visible_folders(root):
-        if folder.name not in labels:
-            raise checks.InputError(
-                f"The class {folder.name!r} of {root} has no training examples."
-            )
-        inside = [p for p in sorted(folder.rglob("*")) if p.is_file() and _is_own(p, folder)]
-        fitting = [p for p in inside if p.suffix.lower() in endings]
-        ignored += [p for p in inside if p.suffix.lower() not in endings]
-        if not fitting:
-            raise checks.InputError(
-                f"The class folder {folder} holds no file ending in {', '.join(endings)}."
-            )
-        pairs += [(p, labels.index(folder.name)) for p in fitting]
-    if ignored:
-        examples.log.warning("%d files of other kinds ignored, first %s", len(ignored), ignored[0])
-    return pairs

@@ -5,8 +5,17 @@ import dataclasses
 import numpy as np
 
 from zoo.data import carving, examples, kinds
-from zoo.data.kinds import cleaning, dates, objects, pixels, plain_columns, readings, series
-from zoo.data.user import forms, oddities, pairs, targets
+from zoo.data.kinds import (
+    cells,
+    cleaning,
+    dates,
+    objects,
+    pixel_arrays,
+    plain_columns,
+    readings,
+    series,
+)
+from zoo.data.user import forms, named_files, oddities, pairs, targets
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -64,7 +73,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         if part.by is not None:
             problems |= {f"its {options.split_by!r} is missing": carving.is_missing(part.by)}
         part.drop(problems, options.skip_bad)
-    if not train.is_frame and (options.target or options.columns):
+    is_table = train.is_frame or options.files
+    if not is_table and (options.target or options.columns):
         raise checks.InputError(
             "`target` and `columns` are for tables: leave them out with arrays."
         )
@@ -77,6 +87,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     if train.labels and row.targets == "class":
         labels, convert_targets = targets.in_order(train.labels, labels, convert_targets)
     described, convert = kinds.recognise(train.x).describe(parts, options)
+    if options.files:
+        described["columns"] = tuple(examples.column_names([options.files]))
     styles = {
         column: style for column, style in styles.items() if column in described.get("columns", ())
     }
@@ -90,10 +102,10 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     elif train.is_frame and "test" not in parts:
         carving.warn_of_chance(table.drop(columns=list(options.target), errors="ignore"))
     splits = {
-        split: examples.Arrays(convert(part), convert_targets(part), part.by)
+        split: examples.paired(convert(part), convert_targets(part), part.by)
         for split, part in parts.items()
     }
-    if info.columns and row.targets == "class":
+    if info.columns and row.targets == "class" and isinstance(splits["train"], examples.Arrays):
         kind = kinds.kind(info.kind)
         oddities.warn(kind.named(splits["train"].inputs, info), splits["train"].targets)
     return info, splits
@@ -132,6 +144,9 @@ def _typed(form, options, separator, styles=None, has_dates=True):
         title for title, style in (known or {}).items() if style is None or style in dates.FORMS
     ]
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
+    texts += [options.files] if options.files else []
+    if not is_later:
+        texts += [title for title in frame.columns if cells.are_lists(frame[title])]
     unread = _unread(frame, options) if has_dates else []
     found, used = readings.typed_frame(
         frame.drop(columns=unread), styles=known, texts=texts, missing=options.missing, decimal=options.decimal,
@@ -156,7 +171,7 @@ def _labels(options):
 
 def _unread(frame, options):
     """Titles of columns that are not asked for, and so not read: they may hold anything."""
-    wanted = {*options.columns, *options.target, options.split_by}
+    wanted = {*options.columns, *options.target, options.split_by, options.files}
     return [title for title in frame.columns if options.columns and title not in wanted]
 
 
@@ -187,7 +202,10 @@ def _part(split, form, options, group=None, like=None):
         return form
     if objects.is_frame(form):
         x, y, labels = _read_frame(split, form, options, group)
-        return examples.Part(split, x, y, _row_of(x), labels)
+        part = examples.Part(split, x, y, _row_of(x), labels)
+        if options.files:
+            named_files.read(part, options)
+        return part
     x, y = form.x, form.y
     if options.target:
         raise checks.InputError(
@@ -207,7 +225,9 @@ def _part(split, form, options, group=None, like=None):
                 "with target='column', or a tf.data.Dataset of (x, y)."
             )
         y = np.zeros(len(x), "int64")  # the same class for all
-    x = pixels.brought(f"The {split} inputs", x, like=like and like.x, size=options.image_size)
+    x = pixel_arrays.brought(
+        f"The {split} inputs", x, like=like and like.x, size=options.image_size
+    )
     return examples.Part(split, x, y, _row_of(x), form.labels)
 
 
@@ -233,11 +253,16 @@ def _check_titles(split, titles):
 
 def _read_frame(split, frame, options, group):
     """Returns the columns to learn from, without that of groups, as a DataFrame, the targets as an array, and the order of their classes if they have one."""
-    columns, named = options.columns, targets.titles_of(split, frame, options.target)
+    is_alone = options.files and options.task and task(options.task).targets == "none"
+    named = [] if is_alone else targets.titles_of(split, frame, options.target)
+    columns = (options.files,) if options.files else options.columns
     for column in columns:
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
     if len(frame) == 0:
         raise checks.InputError(f"The {split} table has no rows.")
+    others = [title for title in frame.columns if title not in (*columns, *named, group)]
+    if options.files and others and split == "train":
+        examples.log.info("columns that are not read beside the files: %s", ", ".join(others))
     wanted = list(columns) if columns else [c for c in frame.columns if c not in (*named, group)]
     if any(t in wanted for t in named):
         raise checks.InputError(

@@ -1,0 +1,134 @@
+"""Cells of tables that stand for more than a value: names of files, and lists of numbers."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import examples
+from zoo.models import checks
+
+LEAST = 8  # numbers that make a list
+_PROBE = 50  # cells by which folder and ending of names, or lists are told
+
+
+def are_file_names(column, endings):
+    """Whether nearly all texts of a DataFrame's column are names of files with one of these endings."""
+    present = column.dropna()
+    if present.dtype != object and present.dtype.kind not in "OUST" or len(present) == 0:
+        return False
+    names = present.astype(str).str.strip().str.lower()
+    return names.str.endswith(tuple(endings)).mean() > 0.9 and names.nunique() > 1
+
+
+def resolve(title, names, folders, endings):
+    """Finds the files that a column names, some of which may be missing.
+
+    Args:
+        title: Of the column.
+        names: Its cells: paths within one of the folders, with or without their ending.
+        folders: Where to look; the first in which most are found is taken.
+        endings: That the names may lack.
+
+    Returns:
+        The paths, and whether each is there, bool `[N]`.
+    """
+    names = [str(name).strip().replace("\\", "/") for name in names]
+    has_endings = any(name.lower().endswith(tuple(endings)) for name in names)
+    both = [e for ending in endings for e in (ending, ending.upper())]
+    places = [(f, ending) for ending in ("", *(() if has_endings else both)) for f in folders]
+
+    def paths(place, some):
+        return [Path(place[0], name + place[1]) for name in some]
+
+    def count(place):
+        return sum(path.is_file() for path in paths(place, names[:_PROBE]))
+
+    best = max(places, key=count)
+    found = paths(best, names)
+    is_there = np.array([path.is_file() for path in found])
+    if is_there.any() and best != places[0]:
+        told = f", the names with the ending {best[1]}" if best[1] else ""
+        examples.log.info("%s: files in %s%s", title, best[0], told)
+    return found, is_there
+
+
+def files_of(title, column, path, endings):
+    """The files that a column of a table that is to be predicted names, beside the table or from the working folder.
+
+    Args:
+        title, column: The DataFrame's column.
+        path: The table's file; another text where it comes from none.
+        endings: That the names may lack.
+
+    Raises:
+        InputError: A file is missing.
+    """
+    folders = [Path(path).parent, Path(".")]
+    found, is_there = resolve(title, column.fillna(""), folders, endings)
+    if not is_there.all():
+        row = column.index[~is_there][0]
+        raise checks.InputError(
+            f"{(~is_there).sum()} of the {len(found)} files that {title!r} names are missing, first {found[int(np.argmin(is_there))]} "
+            f"in {column.index.name or 'row'} {row}: names are read beside the table."
+        )
+    return found
+
+
+def numbers_in(cell):
+    """The numbers of a list that a cell holds, as a text with spaces, commas or brackets or as a list; `None` for no list."""
+    if isinstance(cell, (list, tuple, np.ndarray)):
+        parts = np.asarray(cell, object).reshape(-1).tolist()
+    else:
+        parts = re.sub(r"[\[\](),;|]", " ", str(cell)).split()
+    if len(parts) < LEAST:
+        return None
+    try:
+        return np.array(parts, "float64")
+    except (ValueError, TypeError):
+        return None
+
+
+def are_lists(column):
+    """Whether most cells of a DataFrame's column are lists of numbers."""
+    present = column.dropna()
+    if present.dtype.kind in "iufbmMc" or present.dtype == "category" or len(present) == 0:
+        return False
+    return np.mean([numbers_in(cell) is not None for cell in present.iloc[:_PROBE]]) > 0.5
+
+
+def pixels(title, column, shape=None):
+    """The images that a column of lists of numbers holds.
+
+    Args:
+        title: Of the column.
+        column: A DataFrame's column.
+        shape: Height, width and channels; `None` tells them from the numbers.
+
+    Returns:
+        uint8 `[N, H, W, C]`, and which cells hold no such image, bool `[N]`.
+
+    Raises:
+        InputError: The lists are no square images with pixels 0..255.
+    """
+    lists = [numbers_in(cell) for cell in column]
+    counts = [0 if numbers is None else len(numbers) for numbers in lists]
+    usual = max(set(counts), key=counts.count)
+    shape = shape or next(
+        ((side, side, c) for c in (1, 3) if (side := round((usual / c) ** 0.5)) ** 2 * c == usual), None
+    )  # fmt: skip
+    whole = [numbers is not None and np.isin(numbers, range(256)).all() for numbers in lists]
+    if shape is None or not any(whole):
+        what = (
+            "of which no square image has"
+            if shape is None
+            else "not all of them whole ones from 0 to 255"
+        )
+        raise checks.InputError(
+            f"The cells of {title!r} hold lists of {usual} numbers, {what}. Write each number into a column of its own, or pass "
+            f"arrays (x, y); kinds={{{title!r}: 'text'}} (--kinds {title}=text) reads the numbers as words."
+        )
+    size = int(np.prod(shape))
+    bad = np.array([n != size or not is_whole for n, is_whole in zip(counts, whole, strict=True)])
+    found = [np.zeros(size) if is_bad else numbers for numbers, is_bad in zip(lists, bad)]
+    return np.array(found).astype("uint8").reshape(-1, *shape), bad

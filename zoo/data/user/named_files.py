@@ -1,0 +1,58 @@
+"""Tables that name files, of images or texts: their cells become the files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import kinds
+from zoo.data.kinds import cells
+from zoo.data.user.folders import SPLITS
+from zoo.models import checks
+from zoo.tasks import task
+
+
+def check(data, options):
+    """Raises `InputError` where files are named, but the data or the task have no place for them."""
+    is_series = options.task and task(options.task).targets == "steps"
+    if options.files and (not hasattr(data, "columns") or is_series):
+        what = "a series" if is_series else "other data"
+        raise checks.InputError(
+            f"files={options.files!r} (--files) is a column of a table whose rows name files. Received: {what}"
+        )
+    if options.files and options.columns:
+        raise checks.InputError(
+            f"files={options.files!r} and columns={options.columns} exclude each other: a model learns from files or from columns."
+        )
+    if options.folder and not options.files and not hasattr(data, "columns"):
+        raise checks.InputError("`folder` is for tables whose column `files` names files.")
+
+
+def read(part, options):
+    """Brings the column of names that a part consists of to the files, of the kind of input that has their ending."""
+    title, folder = options.files, Path(options.folder or ".")
+    in_files = [kind for kind in reversed(kinds.KINDS.values()) if kind.file_endings]
+    endings = [ending for kind in in_files for ending in kind.file_endings]
+    named = [name for name, split in SPLITS.items() if split == part.split]
+    beside = (
+        sorted(p for p in folder.iterdir() if p.is_dir() and p.name.lower() in (*named, "images"))
+        if folder.is_dir()
+        else []
+    )
+    paths, is_there = cells.resolve(
+        title, part.x[title].fillna(""), [folder, *beside, Path(".")], endings
+    )
+    first = paths[int(np.argmin(is_there))]
+    if not is_there.any():
+        raise checks.InputError(
+            f"None of the {len(paths)} files that {title!r} names is in {folder}, such as {first.name}: pass folder=... (--folder)."
+        )
+    part.x = np.array([*paths, None], object)[:-1]
+    part.drop({f"there is no file {first}": ~is_there}, options.skip_bad)
+    found = {path.suffix.lower() for path in part.x}
+    fits = [kind for kind in in_files if found <= set(kind.file_endings)]
+    if not fits:
+        wanted = " or ".join(f"{kind.name}s ({', '.join(kind.file_endings)})" for kind in in_files)
+        raise checks.InputError(
+            f"The files that {title!r} names end in {', '.join(sorted(found))}: expected {wanted}, of one kind."
+        )
+    part.x = fits[0].of_files(list(part.x))
