@@ -17,9 +17,10 @@ import numpy as np
 from recipe_overhead import ratio
 
 import zoo
+from zoo.data.kinds import buckets
 from zoo.data.kinds import text as texts
 
-STEPS, BATCH = texts.WINDOW, 64
+STEPS, BATCH = buckets.WINDOW, 64
 
 
 def side(model, dataset, bucket):

@@ -328,7 +328,7 @@ def test_unusable_data_of_the_caller_are_refused(data, options, words):
         (np.array(["dog", "cat"])[Y], ("cat", "dog")),
         (np.array([-1, 1])[Y], ("-1", "1")),
         (np.array([10, 700])[Y], ("10", "700")),
-        (Y.astype(bool), ("0", "1")),
+        (Y.astype(bool), ("False", "True")),
         (Y.astype(float), ("0", "1")),
         (np.array([0, 2])[Y], ("0", "1", "2")),
         (Y[:, None], ("0", "1")),

@@ -38,7 +38,7 @@ def test_it_says_what_columns_are_and_what_is_odd(table, in_tmp, capsys):
         " gaps\n  day    date, 2024-01-",
         "price: numbers with thousands separators, 120 values; the unit is left out, as in '$",
         "column 'id' is left out: it numbers the rows",
-        "a fixed 20 % (24 examples) is the test split",
+        "24 of 120 examples are the test split",
         "zoo train --model dense:small --dataset t.csv --target kind",
     ):
         assert part in told

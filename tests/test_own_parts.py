@@ -116,9 +116,14 @@ def test_numbers_as_objects_are_a_regression(number):
     assert (info.task, sum(map(len, splits.values()))) == ("regression", 59)
 
 
-def test_true_and_false_as_objects_are_classes():
-    info, _ = door.read((X, np.array([False, True], object)[Y]))
+@pytest.mark.parametrize("dtype", [object, bool])
+def test_true_and_false_are_classes(dtype):
+    labels = np.array([False, True], dtype)[Y]
+    info, splits = door.read((X, labels), test=(X[:9] + 1, Y[:9]) if dtype is bool else None)
     assert info.labels == ("False", "True")
+    assert splits["train"].targets.mean() == pytest.approx(
+        Y[: len(splits["train"])].mean(), abs=0.2
+    )
 
 
 @pytest.mark.parametrize(
@@ -182,14 +187,6 @@ def build_of_one(input_shape):
 def test_what_is_no_builder_function_is_told_what_one_takes(model, in_tmp):
     with pytest.raises(zoo.InputError, match=r"takes \(input_shape, num_classes\)"):
         zoo.train(model, (X, Y), epochs=1, batch_size=8, quiet=True)
-
-
-def test_a_frame_with_categories_apart_from_its_targets_is_to_be_joined():
-    frame = shop().drop(columns="label")
-    with pytest.raises(zoo.InputError, match="join them, for example with df.assign"):
-        door.read((frame, pd.Series(Y)))
-    info, _ = door.read((frame[["a", "c"]], pd.Series(Y)))
-    assert info.input_shape == (2,)
 
 
 @pytest.mark.parametrize(

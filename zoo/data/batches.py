@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import augment, examples, kinds
-from zoo.data.kinds import text as texts
+from zoo.data.kinds import buckets
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -208,12 +208,14 @@ class Splits:
 
         @examples.traced_as_written
         def window(first):
-            picked = batches(first, tf.minimum(tf.constant(texts.WINDOW, tf.int64), steps - first))
+            picked = batches(
+                first, tf.minimum(tf.constant(buckets.WINDOW, tf.int64), steps - first)
+            )
             return tf.data.Dataset.from_tensor_slices(
-                texts.similar_lengths(picked, counts, seed + [0, first])
+                buckets.similar_lengths(picked, counts, seed + [0, first])
             )
 
-        return tf.data.Dataset.range(0, steps, texts.WINDOW).flat_map(window).skip(skip)
+        return tf.data.Dataset.range(0, steps, buckets.WINDOW).flat_map(window).skip(skip)
 
     @functools.cached_property
     def _lengths(self):

@@ -7,7 +7,7 @@ regression), chosen with seed 0. A series is one split, in the order of time.
 import numpy as np
 import tensorflow_datasets as tfds
 
-from zoo.data import examples
+from zoo.data import naming
 from zoo.models import checks
 
 
@@ -47,13 +47,13 @@ class _Embedded(tfds.core.GeneratorBasedBuilder):
             yield int(i), self._example(bunch, i)
 
     def _example(self, bunch, i):
-        names = map(examples.column_name, bunch.feature_names)
+        names = map(naming.column_name, bunch.feature_names)
         features = dict(zip(names, bunch.data[i].astype("float32"), strict=True))
         return {"features": features, "target": bunch.target[i]}
 
     def _table_info(self, description, citation, homepage, target):
         columns = {
-            examples.column_name(name): np.float32 for name in _load(self.SOURCE).feature_names
+            naming.column_name(name): np.float32 for name in _load(self.SOURCE).feature_names
         }
         return self.dataset_info_from_configs(
             description=description,

@@ -1,10 +1,8 @@
 """What a data set is before it becomes batches: a description, and examples in memory or as a stream."""
 
-import contextlib
 import dataclasses
 import functools
 import hashlib
-import keyword
 import logging
 from collections.abc import Callable
 
@@ -32,29 +30,6 @@ def texts_once(values):
         return None
     codes, texts = pd.factorize(column)
     return codes, texts.tolist()
-
-
-class _Heard(logging.Handler):
-    """Keeps messages in the order in which they come, each once."""
-
-    def __init__(self):
-        super().__init__(logging.INFO)
-        self.lines = {}
-
-    def emit(self, record):
-        if not hasattr(record, "is_place"):  # where data lie is nobody else's business
-            self.lines[record.getMessage().replace("\n", " ")] = record.levelno
-
-
-@contextlib.contextmanager
-def heard():
-    """What the log says within a block: yields a dict whose keys are the messages."""
-    handler = _Heard()
-    log.addHandler(handler)
-    try:
-        yield handler.lines
-    finally:
-        log.removeHandler(handler)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -286,34 +261,6 @@ def in_memory(stream, cache_mb):
     return Arrays(*arrays)
 
 
-def column_name(text):
-    """Turns a column's title into a name that fits a signature: `mean radius` → `mean_radius`, `class` → `class_`.
-
-    >>> column_name("od280/od315_of_diluted_wines")
-    'od280_od315_of_diluted_wines'
-    """
-    ascii_only = "".join(c if c.isascii() else f"u{ord(c):x}" for c in text.strip())
-    name = "".join(c if c.isalnum() else "_" for c in ascii_only).strip("_")
-    # A signature's inputs are arguments of Python functions, the first of which is `self`.
-    return f"{name}_" if keyword.iskeyword(name) or name == "self" else name
-
-
-def by_name(titles, wanted):
-    """Name of `wanted` → the title that stands for it, once spaces and signs are gone; otherwise the one that differs in capitals.
-
-    >>> by_name(["Review", "Mean radius"], ["review", "mean_radius"])
-    {'review': 'Review', 'mean_radius': 'Mean radius'}
-    """
-    names, small, found = column_names(titles), [name.lower() for name in wanted], {}
-    for name in wanted:
-        alike = [t for t, given in zip(titles, names) if given == name]
-        if not alike and small.count(name.lower()) == 1:
-            alike = [t for t, given in zip(titles, names) if given.lower() == name.lower()]
-        if len(alike) == 1:
-            found[name] = alike[0]
-    return found
-
-
 def check_finite(split, data, info):
     """Raises `InputError` for inputs in memory that hold NaN or infinity."""
     columns = data.inputs if isinstance(data.inputs, dict) else {"inputs": data.inputs}
@@ -331,11 +278,6 @@ def check_finite(split, data, info):
                 f"The {split} split of {info.name} holds NaN or infinity, first in example {first[0]} ({what}): "
                 "fill in or drop such examples."
             )
-
-
-def column_names(titles):
-    """The names of columns by their titles, in order."""
-    return [column_name(str(title)) for title in titles]
 
 
 def as_unicode(values):

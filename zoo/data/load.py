@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from zoo.config.options import DataOptions, SeriesConfig
-from zoo.data import augment, datasets, examples, kinds, repeats
+from zoo.data import augment, datasets, examples, kinds, notes, repeats
 from zoo.data.batches import Splits
 from zoo.data.carving import carved
 from zoo.data.user import files, memory
@@ -98,9 +98,9 @@ def read(data, options=None, *, validation=None, test=None, **changes):
         InputError: The data are not to be had, or have a form, shape or value that the zoo cannot train on.
     """
     options = (options or DataOptions()).replace(**changes)
-    with examples.heard() as notes:
+    with notes.heard() as lines:
         info, splits = _read(data, options, validation, test)
-    return info.with_notes(notes), splits
+    return info.with_notes(lines), splits
 
 
 def _read(data, options, validation, test):
@@ -160,9 +160,9 @@ def make_splits(info, splits, options=None, **changes):
         checks.positive("validation_fraction", options.validation_fraction)
         splits = carved(splits, "validation", options.validation_fraction, info)
         pair = {split: splits[split] for split in ("train", "validation")}
-        with examples.heard() as notes:
+        with notes.heard() as lines:
             splits |= repeats.removed(pair, info, options.repeats)
-        info = info.with_notes(notes)
+        info = info.with_notes(lines)
     if options.limit is not None:
         splits = {name: _limited(data, options.limit, info) for name, data in splits.items()}
     _check(splits, info)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import files
-from zoo.data import examples, kinds
+from zoo.data import kinds, naming
 from zoo.data.kinds import dates, readings
 from zoo.data.user import csv_files, folders
 from zoo.models import checks
@@ -157,11 +157,11 @@ def _read_csv(path, content, card, kind):
     else:
         frame, separator = csv_files.read_csv(path, content)
         wanted = list(dict.fromkeys([*card.columns, *texts]))
-        known = examples.by_name(list(frame.columns), wanted)
+        known = naming.by_name(list(frame.columns), wanted)
         frame = frame.rename(columns={title: name for name, title in known.items()})
         usual = {name: "plain" for name in card.columns if name not in texts}
         styles = {name: s for name, s in card.readings.items() if s not in dates.FORMS}
-        names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
+        names = dict(zip(frame.columns, naming.column_names(frame.columns), strict=True))
         frame, _ = readings.typed_frame(
             frame,
             styles={title: styles.get(name, usual.get(name)) for title, name in names.items()},
@@ -183,8 +183,8 @@ def _read_as_before(path, content, texts):
     import pandas as pd
 
     frame, separator = csv_files.read_csv(path, content)
-    if any(examples.column_name(title) in texts for title in frame.columns):
+    if any(naming.column_name(title) in texts for title in frame.columns):
         log.info("%s: read as when this model was trained; NA and None are gaps", path)
     source = frame.to_csv(index=False)
-    dtype = {title: str for title in frame.columns if examples.column_name(title) in texts}
+    dtype = {title: str for title in frame.columns if naming.column_name(title) in texts}
     return pd.read_csv(io.StringIO(source), dtype=dtype).set_axis(frame.index)

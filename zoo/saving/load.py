@@ -146,9 +146,9 @@ class LoadedModel:
     def _check(self, inputs):
         kind = kinds.kind(self.card.input_kind)
         what = f"The inputs of {self.card.name}"
-        inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
-        if kind.is_drawn:
-            inputs = pixel_arrays.for_model(inputs, self.card)
+        if not kind.names_files(inputs):
+            inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
+            inputs = pixel_arrays.for_model(inputs, self.card) if kind.is_drawn else inputs
         found = kind.check_raw(inputs, self.card, self._vocabulary)
         if len(next(iter(found.values()))) == 0:
             raise checks.InputError(f"{self.card.name} received no examples.")

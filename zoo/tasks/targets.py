@@ -183,7 +183,10 @@ def _classes(targets):
         classes = np.arange(int(classes[-1]) + 1)
 
     def to_ids(part):
-        y, at = _different(_one_each(part, targets))
+        y = _one_each(part, targets)
+        if targets.dtype.kind == "b" and y.dtype.kind in "iuf" and is_zero_or_one(y):
+            y = y.astype(bool)
+        y, at = _different(y)
         y = spelled(y)
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
@@ -210,7 +213,9 @@ def _one_each(part, train):
 def _different(targets):
     """The different labels, as integers or strings, in order; and which of them each target is, int64 `[N]`."""
     targets, at = targets.reshape(-1), None
-    if targets.dtype.kind in "fb":
+    if targets.dtype.kind == "b":
+        targets = np.array(["False", "True"])[targets.astype(int)]
+    elif targets.dtype.kind == "f":
         targets = targets.astype("int64")
     elif targets.dtype.kind in "OUST":
         at, texts = examples.texts_once(targets) or (None, targets.tolist())

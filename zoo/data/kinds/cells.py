@@ -89,6 +89,12 @@ def numbers_in(cell):
         return None
 
 
+def are_no_values(column, endings):
+    """Whether the first cells of a DataFrame's column are lists of numbers, or names of files with one of these endings."""
+    first = column.iloc[:_PROBE]
+    return are_lists(first) or are_file_names(first, endings)
+
+
 def are_lists(column):
     """Whether most cells of a DataFrame's column are lists of numbers."""
     present = column.dropna()

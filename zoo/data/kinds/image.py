@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples
+from zoo.data import examples, naming
 from zoo.data.kinds import cells, image_files, numbers, pixels
 from zoo.data.kinds.image_files import resize
 from zoo.data.kinds.row import Kind, Prepared
@@ -185,7 +185,7 @@ def _signatures(info, serve, images):
 def _check_raw(inputs, card, vocabulary):
     if hasattr(inputs, "columns"):
         _, inputs = _of_frame(inputs, None, "The table", card)
-    elif isinstance(inputs, (list, tuple)) and len(inputs) and _is_of_files(inputs):
+    elif _names_files(inputs):
         inputs = _of_paths(inputs, card)
     try:
         values, channels = np.asarray(inputs), card.input_shape[-1]
@@ -239,8 +239,9 @@ def _of_file(path, content, card):
     return _decode(path, content, card)[None]
 
 
-def _is_of_files(given):
-    return all(isinstance(item, (str, os.PathLike, bytes)) for item in given)
+def _names_files(given):
+    is_list = isinstance(given, (list, tuple)) and len(given) > 0
+    return is_list and all(isinstance(item, (str, os.PathLike, bytes)) for item in given)
 
 
 def _of_paths(given, card):
@@ -260,7 +261,7 @@ def _of_paths(given, card):
 def _of_frame(frame, names, path, card):
     """Images that a column of a table names, or whose pixels it holds."""
     titles = list(frame.columns)
-    named = dict(zip(examples.column_names(titles), titles, strict=True))
+    named = dict(zip(naming.column_names(titles), titles, strict=True))
     column = next((named[name] for name in card.columns if name in named), None)
     if column is None:
         fits = [t for t in titles if cells.are_file_names(frame[t], pixels.ENDINGS) or cells.are_lists(frame[t])]  # fmt: skip
@@ -306,6 +307,7 @@ KIND = Kind(
     to_model=lambda raw, info, inputs: inputs(resize(raw["image"], info.input_shape[:2])),
     signatures=_signatures,
     check_raw=_check_raw,
+    names_files=_names_files,
     overview=numbers.overview,
     example_of_file=_of_file,
     reads_any_file=True,

@@ -122,6 +122,8 @@ def _of_objects(what, values):
 
     present = values[values.notna()] if values.isna().any() else values
     types = set(map(type, present))
+    if types and types <= {list, tuple, np.ndarray}:  # pixels, perhaps: the table's own kind judges
+        return values
     several = next(
         (t for t in types if issubclass(t, (list, tuple, dict, set, frozenset, np.ndarray))), None
     )

@@ -36,12 +36,7 @@ def typed(
     import pandas as pd
 
     if column.dtype.kind in "iuf":
-        codes = [float(text) for text in missing if re.fullmatch(units.PLAIN, text)]
-        column = column.mask(column.isin(codes)) if codes else column
-        if not quoted_in or is_text:
-            return column, None
-        present = column.dropna()  # of a file that was read as numbers at once
-        return column, "plain; whole" if (present == np.round(present)).all() else "plain"
+        return _of_numbers(column, missing, quoted_in and not is_text)
     if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
         return column, None
     if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
@@ -91,6 +86,16 @@ def typed(
         )
     style = f"{style}; whole" if is_new and are_whole else style
     return (numbers.astype("int64") if is_whole else numbers), style
+
+
+def _of_numbers(column, missing, is_of_file):
+    """A column that holds numbers already; one of a file was read as numbers at once, and has their style."""
+    codes = [float(text) for text in missing if re.fullmatch(units.PLAIN, text)]
+    column = column.mask(column.isin(codes)) if codes else column
+    if not is_of_file:
+        return column, None
+    present = column.dropna()
+    return column, "plain; whole" if (present == np.round(present)).all() else "plain"
 
 
 def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label):

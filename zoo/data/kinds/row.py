@@ -102,6 +102,7 @@ class Kind:
         example_of_file: (path, bytes, card) → raw examples, for a file that is one example.
         reads_any_file: Whether every file is one example, whatever its ending; otherwise those of `file_endings`.
         of_frame: (DataFrame, names of the rows, path, card) → names and raw examples of a CSV file.
+        names_files: What a caller passed to `predict` → whether it is a list of paths, or of files' bytes.
         is_one: (array, card) → whether an array of a file is one example, and not a batch.
         other_files: What a message lists besides .csv.
         categories: `Splits` → column → the categories that training knows, for the card.
@@ -142,6 +143,7 @@ class Kind:
     example_of_file: Callable | None = None
     reads_any_file: bool = False
     of_frame: Callable | None = None
+    names_files: Callable = _never
     is_one: Callable = _never
     other_files: str = ""
     categories: Callable = _no_more

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples
+from zoo.data import examples, naming
 from zoo.data.kinds import columns as tables
 from zoo.data.kinds import dates, numbers, time_order
 from zoo.data.kinds.row import Kind, Prepared
@@ -107,8 +107,6 @@ def _columns(data, options):
     """
     if hasattr(data, "to_pandas"):
         data = data.to_pandas()
-    if hasattr(data, "to_frame") and not hasattr(data, "columns"):  # a pandas Series
-        data = data.to_frame(name=str(data.name or "value"))
     if not hasattr(data, "columns"):
         return _array_columns(data, options)
     import pandas as pd
@@ -130,7 +128,7 @@ def _columns(data, options):
             f"Columns of numbers: {', '.join(numbers) or 'none'}"
         )
     titles = [*targets, *(title for title in options.columns or numbers if title not in targets)]
-    names = [examples.column_name(title) for title in titles]
+    names = [naming.column_name(title) for title in titles]
     if len(set(names)) < len(names):
         raise checks.InputError(
             f"Columns of the series have the same name once spaces and signs are gone: {', '.join(map(repr, titles))}"
@@ -144,7 +142,7 @@ def _columns(data, options):
         pd.to_numeric(frame[title], errors="coerce").to_numpy("float64", na_value=np.nan)
         for title in titles
     ]
-    forms = {examples.column_name(title): form for title, form in when.items()}
+    forms = {naming.column_name(title): form for title, form in when.items()}
     forms = {name: form for name, form in forms.items() if form in dates.FORMS}
     return names, np.stack(values, -1), lambda i: time_order.place(frame, frame.index[i]), forms
 
@@ -221,7 +219,7 @@ def is_one(values, card):
 
 def _columns_of_model(frame, card):
     """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
-    known = examples.by_name(list(map(str, frame.columns)), card.columns)
+    known = naming.by_name(list(map(str, frame.columns)), card.columns)
     named = frame.rename(columns=str).rename(columns={title: name for name, title in known.items()})
     forms = {name: form for name, form in (card.readings or {}).items() if form in dates.FORMS}
     named, _ = time_order.in_time_order(named, learned=card.columns, forms=forms)

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples
+from zoo.data import examples, naming
 from zoo.data.kinds import categories, cells, image, numbers, pixels, plain_columns, text
 from zoo.data.kinds import columns as kinds_of_columns
 from zoo.data.kinds.encoder import encoder
@@ -61,7 +61,7 @@ def _describe(parts, options):
                 "columns=(%r,)", title, title,
             )  # fmt: skip
     gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
-    names = dict(zip(kinds, examples.column_names(kinds), strict=True))
+    names = dict(zip(kinds, naming.column_names(kinds), strict=True))
     is_plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
 
     def convert(part):
@@ -109,7 +109,7 @@ def _describe_text(parts, title, options):
         part.x = categories.as_texts(part.x[title])
         part.drop(text.KIND.problems(part), options.skip_bad)
     fields, convert = text.KIND.describe(parts, options)
-    return fields | {"columns": tuple(examples.column_names([title]))}, convert
+    return fields | {"columns": tuple(naming.column_names([title]))}, convert
 
 
 def _column_of_lists(train, told):
@@ -151,7 +151,7 @@ def _describe_pixels(title, parts, options):
         *shape,
     )
     fields, convert = image.KIND.describe(parts, options)
-    return fields | {"columns": tuple(examples.column_names([title]))}, convert
+    return fields | {"columns": tuple(naming.column_names([title]))}, convert
 
 
 def _of_feature(name, feature, key, options):
@@ -242,10 +242,10 @@ def _check_raw(inputs, card, vocabulary):
         raise checks.InputError(
             f"A table's inputs are a DataFrame or a dict of columns. Received: {type(inputs)}"
         )
-    titles = examples.column_names(inputs.keys())
+    titles = naming.column_names(inputs.keys())
     if twice := [column for column in columns if titles.count(column) > 1]:
         raise checks.InputError(f"The column {twice[0]!r} is there twice: keep one.")
-    by_name = examples.by_name(list(inputs.keys()), columns)
+    by_name = naming.by_name(list(inputs.keys()), columns)
     given = {name: inputs[title] for name, title in by_name.items()}
     given |= {
         name: plain_columns.dated(values)

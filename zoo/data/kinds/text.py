@@ -7,17 +7,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples
-from zoo.data.kinds import categories, cells, cleaning, numbers
+from zoo.data import examples, naming
+from zoo.data.kinds import buckets, categories, cells, cleaning, numbers
 from zoo.data.kinds import columns as tables
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
 UNITS = ("words", "characters")
 SIZE = (256, 20_000)  # units kept of each text, units in the vocabulary
-WINDOW = 50  # batches whose texts are sorted together
 _LOOKED_AT = 10_000  # texts, to say how long they are
-LENGTHS = 8  # different lengths of batches at most: XLA compiles each
 
 
 def describe(options, unit=None, steps=()):
@@ -87,12 +85,6 @@ def lengths(texts, unit, steps=()):
     return np.fromiter(map(len, cleaning.units(texts, unit, steps)), "int64")
 
 
-def padded_length(longest, limit):
-    """Steps of a batch whose longest text has so many units: rounded up, at least one, at most the limit."""
-    multiple = -(-limit // LENGTHS)
-    return tf.minimum(-(-tf.maximum(longest, 1) // multiple) * multiple, limit)
-
-
 def vectorizer(splits, fixed_length=False):
     """Makes the layers that turn texts into ids; the vocabulary is that of the training split.
 
@@ -131,7 +123,7 @@ def vectorizer(splits, fixed_length=False):
     def cut_and_fill(ids):
         ids = ids[:, :limit]
         steps = tf.shape(ids)[1]
-        filled = limit if fixed_length else padded_length(steps, limit)
+        filled = limit if fixed_length else buckets.padded_length(steps, limit)
         return tf.pad(ids, [[0, 0], [0, filled - steps]])
 
     raw = keras.Input((), dtype="string", name="raw")
@@ -179,30 +171,8 @@ def padding_share(splits, limit):
         return None
     counts = np.minimum(_lengths(data.inputs, splits.info), limit)
     batches = counts[np.stack(list(splits.order().as_numpy_iterator()))]
-    padded = batches.shape[1] * padded_length(batches.max(axis=1), limit).numpy().sum()
+    padded = batches.shape[1] * buckets.padded_length(batches.max(axis=1), limit).numpy().sum()
     return 1 - batches.sum() / max(padded, 1)
-
-
-def similar_lengths(picked, counts, seed):
-    """Regroups the batches of a window by the length of their texts.
-
-    Sorting all texts would make every epoch's batches alike; within a window of a shuffled epoch they differ, and
-    their number is that of an epoch without sorting.
-
-    Args:
-        picked: Numbers of the examples of some whole batches, int64 `[n, B]`.
-        counts: Length of each text, int64 `[N]`.
-        seed: int64 `[2]`, for the order of the batches.
-
-    Returns:
-        The same numbers, int64 `[n, B]`: each row of similar lengths, the rows in random order.
-    """
-    flat = tf.reshape(picked, [-1])
-    by_length = tf.gather(flat, tf.argsort(tf.gather(counts, flat), stable=True))
-    rows = tf.reshape(by_length, tf.shape(picked))
-    last = tf.shape(picked, tf.int64)[0] - 1
-    order = tf.random.experimental.index_shuffle(tf.range(last + 1), seed=seed, max_index=last)
-    return tf.gather(rows, order)
 
 
 def _overview(info, data):
@@ -310,7 +280,7 @@ def _column(titles, card, where):
     wanted = (*card.columns, "text")
     if not titles:
         raise checks.InputError(f"{where} has no columns.")
-    found = list(examples.by_name(titles, wanted).values())
+    found = list(naming.by_name(titles, wanted).values())
     others = [title for title in titles if not tables.numbers_rows(title)]
     if not found and len(others) > 1:
         raise checks.InputError(

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from zoo.data import carving, examples, kinds
+from zoo.data import carving, examples, kinds, naming
 from zoo.data.kinds import (
     cells,
     cleaning,
@@ -45,9 +45,10 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             raise checks.InputError(
                 "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
             )
-        data = (
-            data if isinstance(data, tuple) else forms.inputs_alone("The steps of the series", data)
-        )
+        if hasattr(data, "to_frame") and not hasattr(data, "columns"):  # pandas, whose index counts
+            data = data.to_frame(name=str(data.name or "value"))
+        if not isinstance(data, tuple):
+            data = forms.inputs_alone("The steps of the series", data)
         data, styles = _typed(data, options, separator, has_dates=False)
         info, held = series.read(data, options, name)
         styles = {column: styles[column] for column in info.columns if column in styles}
@@ -88,7 +89,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         labels, convert_targets = targets.in_order(train.labels, labels, convert_targets)
     described, convert = kinds.recognise(train.x).describe(parts, options)
     if options.files:
-        described["columns"] = tuple(examples.column_names([options.files]))
+        described["columns"] = tuple(naming.column_names([options.files]))
     styles = {
         column: style for column, style in styles.items() if column in described.get("columns", ())
     }
@@ -118,8 +119,8 @@ def _named_alike(form, train):
     if not (objects.is_frame(form) and objects.is_frame(train)):
         return form
     titles = list(map(str, train.columns))
-    names = dict(zip(examples.column_names(titles), titles))
-    found = examples.by_name(list(form.columns), list(names))
+    names = dict(zip(naming.column_names(titles), titles))
+    found = naming.by_name(list(form.columns), list(names))
     return form.rename(columns={title: names[name] for name, title in found.items()})
 
 
@@ -137,7 +138,7 @@ def _typed(form, options, separator, styles=None, has_dates=True):
     if not objects.is_frame(form):
         return form, {}
     frame = plain_columns.with_dates(form)
-    names = dict(zip(frame.columns, examples.column_names(frame.columns), strict=True))
+    names = dict(zip(frame.columns, naming.column_names(frame.columns), strict=True))
     is_later = styles is not None
     known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
     texts = [
@@ -146,7 +147,8 @@ def _typed(form, options, separator, styles=None, has_dates=True):
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
     texts += [options.files] if options.files else []
     if not is_later:
-        texts += [title for title in frame.columns if cells.are_lists(frame[title])]
+        endings = [ending for kind in kinds.KINDS.values() for ending in kind.file_endings]
+        texts += [title for title in frame.columns if cells.are_no_values(frame[title], endings)]
     unread = _unread(frame, options) if has_dates else []
     found, used = readings.typed_frame(
         frame.drop(columns=unread), styles=known, texts=texts, missing=options.missing, decimal=options.decimal,
@@ -240,7 +242,7 @@ def _row_of(x):
 
 def _check_titles(split, titles):
     """Refuses titles that leave no name for a signature, or the same one twice."""
-    names = examples.column_names(titles)
+    names = naming.column_names(titles)
     if "" in names:
         raise checks.InputError(
             f"The column {titles[names.index('')]!r} of the {split} table has no letter or digit in its title: give it a name."
