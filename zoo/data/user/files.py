@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import examples
+from zoo.data import examples, naming
 from zoo.data.user import csv_files, folders, memory
 from zoo.models import checks
 from zoo.tasks import task
@@ -98,7 +98,12 @@ def _with_folder(options, folder):
 def _has_targets(path, table, train, options):
     """Whether a table beside that of train has the targets, too; where it has not, says that it is not read."""
     target = [options.target] if isinstance(options.target, str) else list(options.target)
-    missing = [title for title in target if title in train.columns and title not in table.columns]
+    known = naming.by_name(list(table.columns), naming.column_names(target))
+    missing = [
+        title
+        for title in target
+        if title in train.columns and naming.column_name(title) not in known
+    ]
     if missing and task(options.task or "classification").targets != "none":
         examples.log.info(
             "%s has no labels (%s): it can be predicted (zoo predict), not scored, and is not read", path, ", ".join(missing)

@@ -39,6 +39,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     Raises:
         InputError: The data have a form, shape or value that the zoo cannot train on; the message says what to pass.
     """
+    named_files.check(data, options)
     row = task(options.task) if options.task else None
     if row and row.targets == "steps":
         if options.skip_bad or not (validation is test is None):
@@ -146,7 +147,7 @@ def _typed(form, options, separator, styles=None, has_dates=True):
     ]
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
     texts += [options.files] if options.files else []
-    if not is_later:
+    if not is_later and frame.columns.is_unique:  # otherwise told of later
         endings = [ending for kind in kinds.KINDS.values() for ending in kind.file_endings]
         texts += [title for title in frame.columns if cells.are_no_values(frame[title], endings)]
     unread = _unread(frame, options) if has_dates else []
