@@ -352,7 +352,6 @@ FILES = {
     "a text among numbers, below a cell of two lines": lambda: csv('a,b,kind\n1,"x\ny",up\n2,z,down\n3,z,up\nmany,z,up\n'),
     "half of a pair of surrogates in a text": lambda: train((np.array([*TEXTS[1:], "odd \ud83d"], object), Y), "cnn:tiny"),
     "two columns of free text": lambda: csv_of(pd.DataFrame({"p": TEXTS, "q": TEXTS[::-1], "kind": TABLE["kind"]})),
-    "lists in the cells of a column": lambda: train(frame(a=[[1], [2]] * 20), target="kind"),
     "infinity in a column": lambda: csv_of(frame(a=changed(X[:, 0], 5, np.inf))),
     "constant columns only": lambda: csv_of(frame(a=1.0, b="x")),
     "columns that have the same name": lambda: train(frame(**{"a ": 1.0}), target="kind"),

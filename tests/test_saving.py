@@ -118,7 +118,7 @@ def test_every_weight_is_written_once(digits_run):
     assert written < 4 * model.count_params() + 2000
 
 
-def test_each_signature_is_traced_once(in_tmp, monkeypatch):
+def test_each_signature_is_traced_once_and_the_default_before_the_training_too(in_tmp, monkeypatch):
     traced, make = [], endpoints.make
 
     def noted(name, point):
@@ -130,7 +130,8 @@ def test_each_signature_is_traced_once(in_tmp, monkeypatch):
 
     monkeypatch.setattr(endpoints, "make", counted)
     zoo.train("dense:tiny", "wine", epochs=1, limit=40, batch_size=16, quiet=True)
-    assert sorted(traced) == ["embed", "serve", "tensors"]
+    assert traced[0] == "serve"
+    assert sorted(traced[1:]) == ["embed", "serve", "tensors"]
 
 
 def test_nothing_but_the_format_is_in_the_folder(export):
@@ -199,7 +200,6 @@ def test_tables_are_served_unscaled_by_column_name(wine_run):
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
-        (np.zeros((1, 8, 8, 1), "float32"), "uint8 images.*float32"),
         (np.zeros((8, 8), "uint8"), "batch of uint8"),
         (np.zeros((8, 8, 1), "uint8"), r"image\[None\]"),
         (np.zeros((1, 8, 8, 3), "uint8"), "Received: uint8 of shape"),

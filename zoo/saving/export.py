@@ -18,6 +18,7 @@ from zoo.keras_fixes import export_trace, export_variables
 from zoo.models import checks, lora
 from zoo.saving import card as cards
 from zoo.saving import endpoints, graph_check, manifest
+from zoo.tasks import model_checks
 from zoo.tasks.target_vocabulary import TargetVocabulary
 from zoo.training import fused
 from zoo.training.callbacks import check_weights
@@ -90,6 +91,9 @@ def rehearse(model, splits, run):
     Raises:
         InputError: A signature cannot be traced; the message has the reason.
     """
+    spec = splits.test.element_spec[0]
+    if not isinstance(spec, dict):  # of a decoder, whose task looks at its inputs
+        model_checks.check_inputs(model, tuple(spec.shape[1:]))
     serving = endpoints.Serving(beam_width=run.config.report.beam_width)
     points = endpoints.make(model, splits, splits.pick("test", np.arange(1)), serving)
     for name in points.keys() - REPEATING:

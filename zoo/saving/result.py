@@ -1,9 +1,9 @@
 """What a training gives: the model, its history, the report and the export, also of a run that ended before."""
 
-import contextlib
 import dataclasses
 import functools
 import shutil
+import sys
 from pathlib import Path
 
 import keras
@@ -82,12 +82,10 @@ class Trained:
         for name in names:
             checks.one_of("picture", name, there)
         paths = [there[name] for name in names or there]
-        with contextlib.suppress(ImportError):  # outside of a notebook
-            from IPython import display, get_ipython
-
-            if get_ipython() is not None:
-                for path in paths:
-                    display.display(display.Image(filename=str(path)))
+        ipython = sys.modules.get("IPython")
+        if ipython is not None and ipython.get_ipython() is not None:  # in a notebook
+            for path in paths:
+                ipython.display.display(ipython.display.Image(filename=str(path)))
         return paths
 
     def save(self, path):

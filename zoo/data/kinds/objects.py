@@ -202,7 +202,8 @@ def _of_list(what, values):
     first = next((value for value in values if value is not None), None)
     if is_picture(first):
         return values
-    if isinstance(first, collections.abc.Mapping) or hasattr(first, "_fields") or _is_record(first):
+    is_named = isinstance(first, tuple) and type(first) is not tuple
+    if isinstance(first, collections.abc.Mapping) or is_named or _is_record(first):
         return _of_rows_with_names(what, values)
     if isinstance(first, (set, frozenset, collections.abc.Iterator)):
         raise _refused(

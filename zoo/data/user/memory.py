@@ -46,40 +46,10 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             raise checks.InputError(
                 "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
             )
-        if hasattr(data, "to_frame") and not hasattr(data, "columns"):  # pandas, whose index counts
-            data = data.to_frame(name=str(data.name or "value"))
-        if not isinstance(data, tuple):
-            data = forms.inputs_alone("The steps of the series", data)
-        data, styles = _typed(data, options, separator, has_dates=False)
-        info, held = series.read(data, options, name)
-        styles = {column: styles[column] for column in info.columns if column in styles}
-        return dataclasses.replace(info, styles=info.styles | styles), {"train": held}
+        return _read_series(data, options, name, separator)
     data, test = forms.both(data, test)
-    given = {"train": data, "validation": validation, "test": test}
-    parts, styles, table, group = {}, None, None, None
-    for split, part in given.items():
-        if part is not None or split == "train":
-            form = _named_alike(forms.read(split, part, options), table)
-            form, used = _typed(form, options, separator, styles)
-            if split == "train":
-                styles, table = used, form.x if isinstance(form, pairs.Pair) else form
-                by, group = _split_by(table, options)
-            parts[split] = _part(split, form, options, group, like=parts.get("train"))
+    parts, styles, table = _parts(data, validation, test, options, separator)
     train = parts["train"]
-    train.by = by
-    for part in parts.values():
-        part.y = targets.plain(part.y)
-        problems = targets.problems(part.y)
-        if not part.is_frame:
-            problems |= kinds.recognise(part.x).problems(part)
-        if part.by is not None:
-            problems |= {f"its {options.split_by!r} is missing": carving.is_missing(part.by)}
-        part.drop(problems, options.skip_bad)
-    is_table = train.is_frame or options.files
-    if not is_table and (options.target or options.columns):
-        raise checks.InputError(
-            "`target` and `columns` are for tables: leave them out with arrays."
-        )
     titles = options.target or train.labels
     if options.target_separator:
         titles = targets.split_labels(parts, options.target_separator)
@@ -111,6 +81,46 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         kind = kinds.kind(info.kind)
         oddities.warn(kind.named(splits["train"].inputs, info), splits["train"].targets)
     return info, splits
+
+
+def _read_series(data, options, name, separator):
+    if hasattr(data, "to_frame") and not hasattr(data, "columns"):  # pandas, whose index counts
+        data = data.to_frame(name=str(data.name or "value"))
+    if not isinstance(data, tuple):
+        data = forms.inputs_alone("The steps of the series", data)
+    data, styles = _typed(data, options, separator, has_dates=False)
+    info, held = series.read(data, options, name)
+    styles = {column: styles[column] for column in info.columns if column in styles}
+    return dataclasses.replace(info, styles=info.styles | styles), {"train": held}
+
+
+def _parts(data, validation, test, options, separator):
+    """Split → its `Part`, without examples that cannot be used; column → style of the training table; and that table, where it is one."""
+    given = {"train": data, "validation": validation, "test": test}
+    parts, styles, table, group = {}, None, None, None
+    for split, part in given.items():
+        if part is not None or split == "train":
+            form = _named_alike(forms.read(split, part, options), table)
+            form, used = _typed(form, options, separator, styles)
+            if split == "train":
+                styles, table = used, form.x if isinstance(form, pairs.Pair) else form
+                by, group = _split_by(table, options)
+            parts[split] = _part(split, form, options, group, like=parts.get("train"))
+    parts["train"].by = by
+    for part in parts.values():
+        part.y = targets.plain(part.y)
+        problems = targets.problems(part.y)
+        if not part.is_frame:
+            problems |= kinds.recognise(part.x).problems(part)
+        if part.by is not None:
+            problems |= {f"its {options.split_by!r} is missing": carving.is_missing(part.by)}
+        part.drop(problems, options.skip_bad)
+    is_table = parts["train"].is_frame or options.files
+    if not is_table and (options.target or options.columns):
+        raise checks.InputError(
+            "`target` and `columns` are for tables: leave them out with arrays."
+        )
+    return parts, styles, table
 
 
 def _named_alike(form, train):
