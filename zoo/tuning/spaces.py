@@ -177,6 +177,12 @@ class Narrowed:
             )
 
 
+def declared(dimension):
+    """The config of a dimension of KerasTuner without what is added to the end of a range so that it is tried."""
+    end = dimension.get("max_value")
+    return {**dimension, "max_value": float(f"{end:.5g}")} if isinstance(end, float) else dimension
+
+
 def _on_step(value, low, options):
     """The step itself where a value is one but for rounding: a grid would try both."""
     if options["step"] is None or options["sampling"] != "linear":

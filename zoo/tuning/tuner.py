@@ -228,12 +228,8 @@ def _declare(problem, hp):
 
 
 def described(hp):
-    """The dimensions of a space, as plain values; ends of ranges without what `spaces` adds to reach them."""
-    found = {d.name: {"type": type(d).__name__, **d.get_config()} for d in hp.space}
-    for dimension in found.values():
-        if isinstance(dimension.get("max_value"), float):
-            dimension["max_value"] = float(f"{dimension['max_value']:.5g}")
-    return found
+    """The dimensions of a space, as plain values."""
+    return {d.name: {"type": type(d).__name__, **spaces.declared(d.get_config())} for d in hp.space}
 
 
 def make_oracle(kind, problem, *, trials):
