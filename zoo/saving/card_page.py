@@ -48,13 +48,7 @@ def render(card):
         *_score_lines(card),
     ]
     counts = ", ".join(f"{split} {count:,}" for split, count in data.examples.items())
-    if card.taken_for:
-        lines += [
-            "",
-            "## What the data were taken for",
-            "",
-            *(f"- {line}" for line in card.taken_for),
-        ]
+    lines += _taken_for(card)
     lines += [
         "",
         "## Origin",
@@ -66,6 +60,12 @@ def render(card):
         "",
     ]
     return "\n".join(lines)
+
+
+def _taken_for(card):
+    if not card.taken_for:
+        return []
+    return ["", "## What the data were taken for", "", *(f"- {line}" for line in card.taken_for)]
 
 
 def _shrunk(shrunk):
