@@ -25,7 +25,10 @@ def texts_once(values):
     """
     import pandas as pd
 
-    column = pd.Series(np.asarray(values).reshape(-1))
+    column = values
+    if not isinstance(values, pd.Series):
+        array = np.asarray(values).reshape(-1)
+        column = pd.Series(array, dtype=array.dtype if array.dtype.kind != "U" else object)
     if pd.api.types.infer_dtype(column, skipna=True) != "string":
         return None
     codes, texts = pd.factorize(column)

@@ -240,20 +240,20 @@ def _form_of(title, column, order, skip_bad):
     """The form of a training table's column of dates that are not written as ISO 8601 has them; otherwise `None`."""
     if column.dtype.kind in "iu":
         return next((form for form in moments(column) if form == "%Y%m%d"), None)
-    given = column.dropna()
+    given = column.drop_duplicates().dropna()  # each different value is looked at once
     texts = given[~given.map(lambda v: not isinstance(v, str) or not v.strip() or units.is_gap(v))]
     if not len(texts) or len(texts) < given.map(lambda v: not isinstance(v, str)).sum():
         return None
     if are_dates(texts).all() and len(texts) == len(given):
         return None  # nothing to change
-    different = texts.drop_duplicates().sort_values()
+    different = texts.sort_values()
     fitting = forms(different, order) or _usual_forms(different, order)
     if not fitting:
         return None
     bad = texts[np.isnat(parsed(texts, fitting[0])[0])]
     if len(bad) and not skip_bad:
         raise checks.InputError(
-            f"The column {str(title)!r} holds dates such as {texts.iloc[0]!r}, but {len(bad)} values are none of that form, first "
+            f"The column {str(title)!r} holds dates such as {texts.iloc[0]!r}, but {column.isin(bad).sum()} values are none of that form, first "
             f"{bad.iloc[0]!r} in {column.index.name or 'row'} {bad.index[0]}: mend them, or pass skip_bad (--skip-bad) to count "
             "them as missing."
         )
