@@ -465,3 +465,18 @@ def test_a_code_without_its_zeros_is_the_code(texts, given, wanted):
 def test_a_message_names_the_line_of_the_file(text, lines, in_tmp):
     (in_tmp / "t.csv").write_bytes(text.encode())
     assert csv_files.read_csv("t.csv")[0].index.tolist() == lines
+
+
+def test_what_split_by_splits_is_said_where_splits_are_given(caplog):
+    days = pd.date_range("2024-01-01", periods=60)
+    frame = pd.DataFrame({"day": days, "x": np.arange(60.0), "kind": list("ab") * 30})
+    rows = frame[40:]
+    caplog.set_level("INFO")
+    info, splits = door.read(frame[:40], test=rows, target="kind", split_by="day")
+    assert info.split == "split by 'day', the newest rows into validation"
+    assert len(splits["test"]) == 20
+    parts = {"validation": frame[30:40], "test": rows}
+    info, splits = door.read(frame[:30], **parts, target="kind", split_by="day")
+    assert "split_by='day' splits nothing: validation and test are given" in caplog.text
+    assert info.split == ""
+    assert [len(part) for part in splits.values()] == [30, 10, 20]

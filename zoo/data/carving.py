@@ -124,11 +124,12 @@ def _groups(data, count, info):
     return np.isin(np.arange(data.count), part)
 
 
-def told(by, title):
-    """How a column splits a table, in words."""
-    if is_order(by):
-        return f"split by {title!r}, the newest rows into test, those before them into validation"
-    return f"split by {title!r}, all rows of the same one together"
+def told(by, title, has_test=False):
+    """How a column splits a table, in words; the test split may be the caller's own."""
+    if not is_order(by):
+        return f"split by {title!r}, all rows of the same one together"
+    parts = "validation" if has_test else "test, those before them into validation"
+    return f"split by {title!r}, the newest rows into {parts}"
 
 
 def warn_of_chance(frame):

@@ -120,7 +120,8 @@ def _read(data, options, validation, test):
             )
     if options.task and task(options.task).targets == "none":  # any targets are only shown
         info = dataclasses.replace(info, task=options.task)
-    if options.split_by and splits["train"].by is None:
+    is_whole = {"validation", "test"} <= splits.keys()  # then there is nothing to split
+    if options.split_by and splits["train"].by is None and not is_whole:
         what = "is split by time as it is" if kind.is_ordered else "has no such column"
         raise checks.InputError(
             f"split_by={options.split_by!r} is for a table's column, and {info.name} {what}: leave it out."

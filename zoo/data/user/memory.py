@@ -70,7 +70,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             examples.log.info("answers: split into characters, as %s", why)
     info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
     if train.by is not None:
-        info = dataclasses.replace(info, split=carving.told(train.by, options.split_by))
+        told = carving.told(train.by, options.split_by, "test" in parts)
+        info = dataclasses.replace(info, split=told)
     elif train.is_frame and "test" not in parts:
         carving.warn_of_chance(table.drop(columns=list(options.target), errors="ignore"))
     splits = {
@@ -104,7 +105,8 @@ def _parts(data, validation, test, options, separator):
             form, used = _typed(form, options, separator, styles)
             if split == "train":
                 styles, table = used, form.x if isinstance(form, pairs.Pair) else form
-                by, group = _split_by(table, options)
+                is_left = validation is None or test is None
+                by, group = _split_by(table, options, test is not None, is_left)
             parts[split] = _part(split, form, options, group, like=parts.get("train"))
     parts["train"].by = by
     for part in parts.values():
@@ -188,8 +190,14 @@ def _unread(frame, options):
     return [title for title in frame.columns if options.columns and title not in wanted]
 
 
-def _split_by(frame, options):
-    """What a training table is split by, and the title of its column where it only tells groups apart; `None` without one."""
+def _split_by(frame, options, has_test, is_left):
+    """What a training table is split by, and the title of its column where it only tells groups apart; `None` without one.
+
+    Args:
+        frame, options: The training table, the `DataOptions`.
+        has_test: Whether the test split is the caller's own.
+        is_left: Whether any split is left to make.
+    """
     title = options.split_by
     if not title or not objects.is_frame(frame):
         return None, None
@@ -199,7 +207,10 @@ def _split_by(frame, options):
     by = carving.split_column(frame[title])
     is_learned = carving.is_order(by) or title in options.columns
     more = "" if is_learned else "; it is not learned from, unless columns name it"
-    examples.log.info("rows are %s%s", carving.told(by, title), more)
+    if not is_left:
+        examples.log.warning("split_by=%r splits nothing: validation and test are given", title)
+        return None, None if is_learned else title
+    examples.log.info("rows are %s%s", carving.told(by, title, has_test), more)
     return by, None if is_learned else title
 
 
