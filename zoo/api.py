@@ -10,6 +10,8 @@ import tensorflow as tf
 from zoo import families
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
+from zoo.data import notes
+from zoo.data.inspection import first_model
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.models.layers import all_layers
@@ -77,7 +79,7 @@ def _build_for(config, arguments):
 
 
 def train(
-    model,
+    model=None,
     data=None,
     targets=None,
     *,
@@ -95,6 +97,7 @@ def train(
     Args:
         model: A name such as `"cnn:base"`, the name or path of a trained model to go on from, a builder function
             `(input_shape, num_classes) → keras.Model`, or an uncompiled Keras model whose output is logits (one number for a regression).
+            Where it is `None` the inputs decide, as `zoo.inspect` says.
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
             arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a
             `tf.data.Dataset` of pairs, which is read into memory once; tables, arrays, tensors and loaders of other libraries, too.
@@ -131,9 +134,18 @@ def train(
     data = config.data.dataset if data is None else data
     data = data if targets is None else _paired(data, targets)
     own = {"target": target, "columns": columns, "task": task}
-    model, config = settle(model, data, config, own, options, parts=(validation, test))
+    parts, read = (validation, test), None
+    goes_on = config.checkpoints.resume or config.weights or options.get("weights")
+    if model is None and not goes_on:
+        model, read = _chosen(data, config, own, options, parts)
+    model, config = settle(model or config.model, data, config, own, options, parts=parts)
     with start_run(config) as run:
-        splits = door.load(data, run.config.data_options, validation=validation, test=test)
+        for line in read[0].notes if read else ():  # for the log of the run
+            log.info("%s", line)
+        if read is None:
+            read = door.read(data, run.config.data_options, validation=validation, test=test)
+        splits = door.make_splits(*read, run.config.data_options)
+        log.info("%s", splits.in_one_line)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
         built = make_compiled(model, splits, run)
         if diagnose(built, splits, run):
@@ -149,6 +161,17 @@ def train(
                 run.folder,
             )
             raise
+
+
+def _chosen(data, config, own, options, parts):
+    """The name of the model that suits the data, and the data, which have to be read for it."""
+    _, settled = settle(families.SMALLEST, data, config, own, options, parts=parts)
+    validation, test = parts
+    with notes.kept_aside():  # the run's log has it
+        read = door.read(data, settled.data_options, validation=validation, test=test)
+    model = first_model(read[0])
+    said = f"no model is named: {model}, as the inputs are {read[0].kind} (model=..., --model)"
+    return model, (read[0].with_notes([said]), read[1])
 
 
 def _paired(data, targets):

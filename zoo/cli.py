@@ -237,7 +237,9 @@ def _train(options):
     _let_the_chief_speak()
     description = "Train a model of the zoo on a data set: load, prepare, build, compile, fit, evaluate, export."
     config = from_command_line(TrainConfig(), description, options.rest)
-    trained = zoo.train(config.model, config.data.dataset, config=config)
+    says_model = ("--model", "--config", "--resume", "--weights")
+    is_named = any(argument.partition("=")[0] in says_model for argument in options.rest)
+    trained = zoo.train(config.model if is_named else None, config.data.dataset, config=config)
     if trained.report is not None:  # otherwise the run was for diagnosis, which says what it found
         print(trained.report)
         print(f"exported {trained.export}")

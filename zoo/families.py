@@ -14,6 +14,7 @@ import numpy as np
 
 from zoo.models import checks, cnn, dense, recurrent, resnet, seq2seq, transformer, vae, vit
 
+SMALLEST = "dense:tiny"  # a name that stands for a model until one is chosen
 TOKENS = (None,)  # the shape of one text: token ids, any number of them
 
 

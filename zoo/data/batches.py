@@ -13,6 +13,7 @@ from zoo.data.kinds import buckets
 from zoo.models import checks
 from zoo.tasks import task
 
+MOST_SAID = 8  # columns that the log describes; the report has all
 SHUFFLE_BUFFER_MB = 64  # of decoded examples, for data that do not fit into the cache
 
 
@@ -55,6 +56,14 @@ class Splits:
         """What the inputs were taken for, and what was said of them while they were read: sentences."""
         overview = self.kind.overview(self.info, self.examples["train"])
         return (*(f"{name}: {words}" for name, words in overview.items()), *self.info.notes)
+
+    @property
+    def in_one_line(self):
+        """What the inputs were taken for, in a line of the log; of many columns the first."""
+        overview = self.kind.overview(self.info, self.examples["train"])
+        parts = [f"{name}: {words}" for name, words in overview.items()]
+        shown = "; ".join(parts[:MOST_SAID]) + "; ..." * (len(parts) > MOST_SAID)
+        return f"inputs taken for {self.info.kind}: {shown}"
 
     @functools.cached_property  # one object, which counts its iterations
     def train(self):

@@ -1,7 +1,6 @@
 """A look at data before any training: what they are taken for, what is odd about them, and which model to begin with."""
 
 import dataclasses
-import logging
 import os
 import shlex
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from zoo import families
 from zoo.config.options import DataOptions
-from zoo.data import examples, kinds, load
+from zoo.data import examples, kinds, load, notes
 from zoo.data.batches import Splits
 from zoo.data.kinds import numbers
 from zoo.data.user import files, targets
@@ -26,6 +25,11 @@ class Inspection:
 
     splits: Splits
     command: str | None
+
+    @property
+    def model(self):
+        """The name of the model that a first training takes."""
+        return first_model(self.splits.info)
 
     @property
     def taken_for(self):
@@ -100,27 +104,23 @@ def inspect(data, *, validation=None, test=None, **options):
     is_table = files.is_path(data) and files.is_table(data) if is_path else hasattr(data, "columns")
     is_open = is_table and not options.target and options.task is None
     asked = options.replace(target=(targets.NONE,), repeats="keep") if is_open else options
-    before = examples.log.level, examples.log.propagate
-    examples.log.setLevel(
-        logging.INFO
-    )  # what is said is what is asked for, here and not on the terminal
-    examples.log.propagate = False
-    try:
+    with notes.kept_aside():  # what is said is what is asked for, here and not on the terminal
         info, held = load.read(data, asked, validation=validation, test=test)
         if is_open:
             return Inspection(Splits(dataclasses.replace(info, labels=()), held, 1), None)
         splits = load.make_splits(info, held, asked.replace(batch_size=1))
-    finally:
-        examples.log.level, examples.log.propagate = before
     return Inspection(splits, _command(data if is_path else None, splits.info, options))
+
+
+def first_model(info):
+    """The name of the model that a first training of some data takes: by the task where a family has it alone, otherwise by the inputs."""
+    suited = [name for name, row in families.FAMILIES.items() if row.own_task == info.task]
+    return f"{suited[0]}:small" if suited else kinds.kind(info.kind).model(info)
 
 
 def _command(path, info, options):
     """What trains a first model, for the shell where the data have a name or a path, otherwise for Python."""
-    suited = [
-        f"{name}:small" for name, row in families.FAMILIES.items() if row.own_task == info.task
-    ]
-    model = suited[0] if suited else kinds.kind(info.kind).model(info)
+    model = first_model(info)
     default = DataOptions()
     changed = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
     changed = {

@@ -14,7 +14,6 @@ from zoo.data.user import files, memory
 from zoo.models import checks
 from zoo.tasks import task
 
-MOST_SAID = 8  # columns that the log describes; the report has all
 TEST_SHARE = 0.2  # of data without a test split
 
 
@@ -72,12 +71,7 @@ def load(data, options, *, validation=None, test=None):
         options: The `DataOptions`.
         validation, test: As in `read`.
     """
-    splits = make_splits(*read(data, options, validation=validation, test=test), options)
-    overview = splits.kind.overview(splits.info, splits.examples["train"])
-    first = [f"{name}: {words}" for name, words in list(overview.items())[:MOST_SAID]]
-    more = ["..."] if len(overview) > MOST_SAID else []
-    examples.log.info("inputs taken for %s: %s", splits.info.kind, "; ".join([*first, *more]))
-    return splits
+    return make_splits(*read(data, options, validation=validation, test=test), options)
 
 
 def read(data, options=None, *, validation=None, test=None, **changes):

@@ -27,3 +27,16 @@ def heard():
         yield handler.lines
     finally:
         log.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def kept_aside():
+    """Within the block everything that the log says is heard, and nothing of it is shown."""
+    before = log.level, log.propagate, log.handlers
+    log.setLevel(logging.INFO)
+    log.propagate, log.handlers = False, [logging.NullHandler()]
+    try:
+        yield
+    finally:
+        log.level, log.propagate, log.handlers = before
+        log.setLevel(log.level)
