@@ -101,3 +101,27 @@ def test_targets_beside_data_that_have_them_are_refused():
         zoo.train("dense:tiny", "wine", Y)
     with pytest.raises(zoo.InputError, match="brings its own"):
         zoo.train("dense:tiny", (X, Y), Y)
+
+
+def test_answers_come_as_a_frame_with_the_rows_of_the_inputs():
+    wine = zoo.load("wine_dense")
+    rows = pd.DataFrame(np.arange(26.0).reshape(2, 13), ["x", "y"], columns=wine.card.columns)
+    answers, frame = wine.predict(rows), wine.predict(rows, as_frame=True)
+    assert list(frame.index) == ["x", "y"]
+    labels = [f"p({label})" for label in wine.card.labels]
+    assert list(frame.columns) == ["class_id", "label", *labels]
+    np.testing.assert_array_equal(frame[labels].to_numpy(), answers["probabilities"])
+    co2 = (
+        zoo.load("co2_cnn") if "co2_cnn" in zoo.import_quietly("zoo.saving.store").names() else None
+    )
+    if co2 is not None:
+        series = np.arange(400.0)
+        assert list(co2.predict(series, as_frame=True).columns)[0] == "forecast_1"
+
+
+@pytest.mark.parametrize("form", [dict, pd.Series, lambda row: pd.DataFrame([row]).iloc[0]])
+def test_one_row_is_answered(form):
+    wine = zoo.load("wine_dense")
+    row = dict(zip(wine.card.columns, np.linspace(1, 13, 13)))
+    wanted = wine.predict({name: [value] for name, value in row.items()})
+    np.testing.assert_array_equal(wine.predict(form(row))["probabilities"], wanted["probabilities"])

@@ -16,7 +16,7 @@ from zoo.data.kinds import numbers, pixel_arrays
 from zoo.data.user import forms
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import gate, manifest, store
+from zoo.saving import frames, gate, manifest, store
 from zoo.saving.foreign import ForeignModel
 
 log = logging.getLogger("zoo")
@@ -51,7 +51,7 @@ class LoadedModel:
         """The outputs of `serving_default` for one batch, as a dict of tensors."""
         return self._run("serving_default", self._check(inputs))
 
-    def predict(self, inputs, *, batch_size=256):
+    def predict(self, inputs, *, batch_size=256, as_frame=False):
         """Predicts any number of raw examples.
 
         Args:
@@ -59,16 +59,21 @@ class LoadedModel:
                 or a dict of columns for a table; texts; an array of features; or the newest steps of a series, `[T, C]` or a
                 DataFrame. Objects of other libraries, and `tf.data` sets, are read as in training.
             batch_size: Examples at a time.
+            as_frame: Whether the answers come as a DataFrame, with the index of the inputs where those are one.
 
         Returns:
-            A dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
+            A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
             (these alone for a multi-label task), or `prediction` float32 `[N]`; `forecast` float32 `[N, steps]`; of a VAE `reconstruction`, `mean` and
             `log_variance`.
 
         Raises:
             InputError: The inputs have another dtype, shape or other columns than the model takes.
         """
-        return self._in_batches("serving_default", inputs, batch_size)
+        outputs = self._in_batches("serving_default", inputs, batch_size)
+        if not as_frame:
+            return outputs
+        index = inputs.index if hasattr(inputs, "columns") and hasattr(inputs, "iloc") else None
+        return frames.of_outputs(outputs, self.card.labels, index)
 
     def embed(self, inputs, *, batch_size=256):
         """The features before the last layer, float32 `[N, D]`, for the same inputs as `predict`."""
@@ -146,6 +151,7 @@ class LoadedModel:
     def _check(self, inputs):
         kind = kinds.kind(self.card.input_kind)
         what = f"The inputs of {self.card.name}"
+        inputs = frames.one_row(inputs, self.card.columns)
         if not kind.names_files(inputs):
             inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
             inputs = pixel_arrays.for_model(inputs, self.card) if kind.is_drawn else inputs

@@ -52,17 +52,18 @@ class Trained:
             raise checks.InputError("Nothing was trained for good, so there is nothing to ask.")
         return load(self.export)
 
-    def predict(self, inputs):
+    def predict(self, inputs, **options):
         """Answers raw inputs, as `zoo.load(trained.export).predict(inputs)` does.
 
         Args:
             inputs: Raw inputs in the form of the training data: a DataFrame or a dict of columns, images uint8 `[N, H, W, C]`, texts
                 `[N]`, arrays `[N, ...]`.
+            **options: As there: `batch_size`, `as_frame`.
 
         Returns:
-            A dict from the name of an output to an array `[N, ...]`.
+            A dict from the name of an output to an array `[N, ...]`, or a DataFrame.
         """
-        return self._loaded.predict(inputs)
+        return self._loaded.predict(inputs, **options)
 
     def plot(self, *names):
         """Shows pictures of the run, in a notebook inline.

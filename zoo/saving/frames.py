@@ -1,0 +1,46 @@
+"""One row of a table in place of several, and answers as a DataFrame: what people pass and want who work with pandas."""
+
+import numpy as np
+
+from zoo.data import naming
+
+
+def one_row(inputs, columns):
+    """A single row, a dict of values or a pandas Series of columns, as a table of one row; other inputs as they are.
+
+    Args:
+        inputs: What a caller passed.
+        columns: The columns of the model; of one without columns nothing is a row.
+    """
+    is_series = hasattr(inputs, "iloc") and hasattr(inputs, "index") and inputs.ndim == 1
+    if is_series and columns and set(columns) <= set(naming.column_names(inputs.index)):
+        inputs = inputs.to_dict()
+    is_row = isinstance(inputs, dict) and inputs and all(np.ndim(v) == 0 for v in inputs.values())
+    return {name: [value] for name, value in inputs.items()} if is_row else inputs
+
+
+def of_outputs(outputs, labels, index=None):
+    """Answers as a DataFrame with a row an example.
+
+    Args:
+        outputs: Name → array `[N, ...]`.
+        labels: The classes' names, in the order of the probabilities.
+        index: The rows' names.
+
+    Returns:
+        A DataFrame; `probabilities` `[N, K]` are the columns `p(LABEL)`, and the columns of another output of several numbers are
+        called after it: `forecast_1`, `forecast_2`, ...
+    """
+    import pandas as pd
+
+    columns = {}
+    for name, values in outputs.items():
+        if values.ndim == 1:
+            columns[name] = values
+            continue
+        flat = values.reshape(len(values), -1)
+        is_share = name == "probabilities" and flat.shape[1] == len(labels)
+        titles = [f"p({label})" for label in labels] if is_share else None
+        titles = titles or [f"{name}_{i + 1}" for i in range(flat.shape[1])]
+        columns |= dict(zip(titles, flat.T, strict=True))
+    return pd.DataFrame(columns, index=index)
