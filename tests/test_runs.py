@@ -111,12 +111,8 @@ def test_answers_come_as_a_frame_with_the_rows_of_the_inputs():
     labels = [f"p({label})" for label in wine.card.labels]
     assert list(frame.columns) == ["class_id", "label", *labels]
     np.testing.assert_array_equal(frame[labels].to_numpy(), answers["probabilities"])
-    co2 = (
-        zoo.load("co2_cnn") if "co2_cnn" in zoo.import_quietly("zoo.saving.store").names() else None
-    )
-    if co2 is not None:
-        series = np.arange(400.0)
-        assert list(co2.predict(series, as_frame=True).columns)[0] == "forecast_1"
+    digits = zoo.load("digits_cnn").predict(np.zeros((2, 8, 8, 1), "uint8"), as_frame=True)
+    assert list(digits.columns[-2:]) == ["p(8)", "p(9)"]
 
 
 @pytest.mark.parametrize("form", [dict, pd.Series, lambda row: pd.DataFrame([row]).iloc[0]])
