@@ -3,11 +3,13 @@
 import inspect
 import logging
 import os
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
 
 from zoo import families
+from zoo.config import constraints
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
 from zoo.data import notes
@@ -64,6 +66,7 @@ def build(model=None, *, size=None, weights=None, **arguments):
         raise checks.InputError(
             f"Building {name} needs {' and '.join(wanted)}, for example input_shape=(28, 28, 1), num_classes=10."
         )
+    arguments = keras.tree.map_structure(constraints.plain, arguments)  # of NumPy
     return row.build(**families.arguments(name, arguments))
 
 
@@ -109,7 +112,7 @@ def train(
         task: `"classification"`, `"multilabel"`, `"regression"`, `"forecasting"`, `"generation"` or `"translation"`; told
             from the model and the targets where it is `None`.
         columns: The table's columns to learn from; all but the target where it is `None`.
-        config: A `TrainConfig` to start from.
+        config: A `TrainConfig` to start from; also the path of a run's `config.yaml`, or a dict of options.
         callbacks: More Keras callbacks, or one.
         **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`.
 
@@ -131,6 +134,10 @@ def train(
     if config is None:
         begun = check_field("resume", options.get("resume")) or AUTO
         config = TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
+    elif isinstance(config, (str, os.PathLike)):
+        config = TrainConfig.from_yaml(config).replace(out=None)
+    elif isinstance(config, Mapping):
+        config = TrainConfig().replace(**config)
     data = config.data.dataset if data is None else data
     data = data if targets is None else _paired(data, targets)
     own = {"target": target, "columns": columns, "task": task}
@@ -203,10 +210,11 @@ def settle(model, data, config, own, options, *, parts=()):
         )
     options = {key: value for key, value in own.items() if value is not None} | options
     for key in {"target", "columns"} & options.keys():
-        given = options[key]
-        several = hasattr(given, "__iter__") and not isinstance(given, str)
-        options[key] = tuple(map(str, given if several else (given,)))
+        options[key] = constraints.as_titles(options[key])
+    model = os.fspath(model) if isinstance(model, os.PathLike) else model
     is_named_model = isinstance(model, str)
+    if isinstance(data, str) and not is_named_model and families.is_listed(data):
+        raise checks.InputError(f"The model comes first: zoo.train({data!r}, data).")
     if is_named_model and _is_trained(model):
         model, options = config.model, {**options, "weights": model}
     if is_named_model and "task" not in options and families.only_task(model):
@@ -282,8 +290,8 @@ def _make_model(model, config, arguments):
 
 def _call_builder(builder, arguments):
     """What a caller's builder function makes of an input shape, a number of classes and further arguments by name."""
-    of_keras = inspect.isclass(builder) and builder.__module__.startswith("keras.")
-    if not callable(builder) or of_keras:
+    home = (builder if inspect.isclass(builder) else type(builder)).__module__.partition(".")[0]
+    if not callable(builder) or home in ("keras", "torch"):
         raise checks.InputError(
             "`model` must be a name, a Keras model, or a builder function that takes (input_shape, num_classes) and "
             f"returns a Keras model. Received: {builder!r}"

@@ -208,10 +208,22 @@ class Names(Constraint):
         value = plain(value)
         if value is None or isinstance(value, str):
             return () if value is None else (value,)
+        if hasattr(value, "tolist") and not hasattr(value, "iloc"):  # an index of pandas, an array
+            value = value.tolist()
         return tuple(value) if isinstance(value, list) else value
 
     def accepts(self, value):
         return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+
+def as_titles(value):
+    """Titles of columns as texts, also those that are whole numbers, as pandas has them."""
+    if hasattr(value, "iloc"):
+        raise checks.InputError(
+            "`target` is the title of a column; targets beside their inputs come third: zoo.train(model, x, y)."
+        )
+    several = hasattr(value, "__iter__") and not isinstance(value, str)
+    return tuple(map(str, value if several else (value,)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,6 +285,12 @@ ELSEWHERE = {
     "early_stopping": "patience (epochs without a better validation score)",
     "label_column": "target",
     "labels": "target (of a table), or the pair (x, y)",
+    "x": "the second argument: zoo.train(model, x, y)",
+    "num_classes": "told from the data",
+    "input_shape": "told from the data",
+    "units": "model_args={'units': ...} (--model-args units=...)",
+    "max_trials": "trials",
+    "sample_weight": "not taken; class_weight weighs the classes",
     "y": "the third argument: zoo.train(model, x, y)",
     "device": "strategy",
     "dropout": "model_args={'dropout': ...} (--model-args dropout=...)",

@@ -7,6 +7,7 @@ import shlex
 import numpy as np
 
 from zoo import families
+from zoo.config.constraints import as_titles
 from zoo.config.options import DataOptions
 from zoo.data import examples, kinds, load, notes
 from zoo.data.batches import Splits
@@ -99,6 +100,8 @@ def inspect(data, *, validation=None, test=None, **options):
     classes: class_0 59, class_1 71, class_2 48
     ...
     """
+    for key in {"target", "columns"} & options.keys():
+        options[key] = as_titles(options[key])
     options = DataOptions().replace(**options)
     is_path = isinstance(data, (str, os.PathLike))
     is_table = files.is_path(data) and files.is_table(data) if is_path else hasattr(data, "columns")

@@ -8,6 +8,12 @@ Way round: the private method that finds out is called before the state is resto
 """
 
 
+def rising(metric):
+    """A metric of which more is better, so that callbacks that watch it know it; only Keras's own say it."""
+    metric._direction = "up"
+    return metric
+
+
 def find_direction(callback):
     """Lets a callback with a model find out which way is better, if it is of those that do and has not yet."""
     if getattr(callback, "monitor_op", callback) is None:

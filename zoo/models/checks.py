@@ -1,6 +1,7 @@
 """Checks of arguments, shared by every file of the project: what was received, expected, and what to write."""
 
 import difflib
+import numbers
 
 _LISTED = 25  # choices that a message names
 
@@ -14,7 +15,7 @@ class InputError(ValueError):
 
 def positive_int(name, value):
     """Raises `InputError` unless `value` is a whole number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise InputError(
             f"`{name}` must be a whole number above 0, for example {name}=32. Received: {value!r}"
         )

@@ -46,11 +46,15 @@ class Trained:
         """The run's folder: report, pictures, log, checkpoints and export."""
         return None if self.report is None else self.report.folder
 
+    def __post_init__(self):
+        place = None if self.export is None else Path(self.export).absolute()
+        object.__setattr__(self, "_place", place)  # also after the working directory has changed
+
     @functools.cached_property
     def _loaded(self):
         if self.export is None:
             raise checks.InputError("Nothing was trained for good, so there is nothing to ask.")
-        return load(self.export)
+        return load(self._place)
 
     def predict(self, inputs, **options):
         """Answers raw inputs, as `zoo.load(trained.export).predict(inputs)` does.
@@ -111,7 +115,7 @@ class Trained:
             raise checks.InputError("Nothing was exported, so there is nothing to save.")
         if path.exists():
             raise checks.InputError(f"{path} is there already: name a new folder.")
-        shutil.copytree(self.export, path)
+        shutil.copytree(self._place, path)
         return path
 
 
@@ -128,6 +132,8 @@ def load_run(folder):
     Raises:
         InputError: There is no such run, or it has not ended.
     """
+    if not isinstance(folder, (str, Path)):
+        raise checks.InputError(f"A run is found by its folder. Received: {type(folder).__name__}")
     folder = Path(folder)
     if not (folder / "config.yaml").exists():
         raise checks.InputError(

@@ -14,6 +14,7 @@ from zoo.saving import manifest
 log = logging.getLogger("zoo")
 
 PACKAGED = Path(__file__).parents[1] / "saved_models"  # in a wheel
+LONGEST = 4096  # characters of a path
 CHECKOUT = Path(__file__).parents[2] / "saved_models"  # in an editable install
 
 
@@ -47,6 +48,11 @@ def find(name_or_path):
     Raises:
         InputError: Nothing is there; the message lists the nearest names.
     """
+    name_or_path = getattr(name_or_path, "export", name_or_path)  # of what `zoo.train` returns
+    if not isinstance(name_or_path, (str, os.PathLike)) or len(os.fspath(name_or_path)) > LONGEST:
+        raise checks.InputError(
+            f"A model is found by its name, or by the path of its folder. Received: {str(name_or_path)[:50]!r}, a {type(name_or_path).__name__}"
+        )
     path = Path(name_or_path)
     if path.is_dir():
         for base in (path, path / "export"):

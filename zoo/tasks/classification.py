@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.keras_fixes import monitor_op
 from zoo.tasks import linear_baseline, losses, pictures, scores, targets
 from zoo.tasks.row import Task
 from zoo.training import strategy as strategies
@@ -120,7 +121,9 @@ TASK = Task(
     convert=targets.of_classes,
     check_targets=targets.check_ids,
     loss=losses.of_classes,
-    metrics=lambda: [keras.metrics.MeanMetricWrapper(losses.matches, name="accuracy")],
+    metrics=lambda: [
+        monitor_op.rising(keras.metrics.MeanMetricWrapper(losses.matches, name="accuracy"))
+    ],
     monitor="val_accuracy",
     mode="max",
     mixes_labels=True,

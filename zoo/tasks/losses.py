@@ -2,6 +2,7 @@
 
 import keras
 
+from zoo.keras_fixes import monitor_op
 from zoo.keras_fixes.tensor_mask import mask_of
 from zoo.models import checks
 
@@ -81,6 +82,7 @@ class TokenAccuracy(keras.metrics.Mean):
 
     def __init__(self, name="accuracy", dtype=None):
         super().__init__(name=name, dtype=dtype)
+        monitor_op.rising(self)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         right = matches(y_true, y_pred)

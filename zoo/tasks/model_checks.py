@@ -17,7 +17,8 @@ def check_built(model):
     """Raises `InputError` unless the shapes of a model are known."""
     if not getattr(model, "outputs", None):
         raise checks.InputError(
-            f"The model {model.name!r} is not built: give it a keras.Input, so that its shapes are known."
+            f"The shapes of the model {model.name!r} are not known, as it is subclassed or has no keras.Input: make it a functional one, "
+            "keras.Model(inputs, outputs), with your model called on a keras.Input."
         )
 
 

@@ -5,6 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from zoo.keras_fixes import monitor_op
 from zoo.tasks import linear_baseline, losses, pictures, scores, targets
 from zoo.tasks.row import Task
 
@@ -54,7 +55,11 @@ TASK = Task(
     check_targets=targets.check_zero_or_one,
     loss=losses.of_labels,
     # Keras's AUC would say more and takes several times the step of a small model.
-    metrics=lambda: [keras.metrics.MeanMetricWrapper(losses.label_matches, name="binary_accuracy")],
+    metrics=lambda: [
+        monitor_op.rising(
+            keras.metrics.MeanMetricWrapper(losses.label_matches, name="binary_accuracy")
+        )
+    ],
     monitor="val_loss",  # the accuracy of rare labels hardly moves
     mixes_labels=True,
     smooths_labels=True,

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.models import decoding, seq2seq
+from zoo.models import checks, decoding, seq2seq
 from zoo.tasks import targets
 
 OR = " | "  # between several right answers; training takes the first
@@ -43,6 +43,10 @@ class TargetVocabulary(targets.Unchanged):
 
     def __init__(self, splits):
         info, data = splits.info, splits.examples["train"]
+        if info.text_size is None:
+            raise checks.InputError(
+                f"A translation answers texts with texts; {info.name} has {info.kind} inputs. Pass a list of texts and one of answers."
+            )
         self._unit, limit = info.target_unit, info.text_size[0]
         if isinstance(data, examples.Arrays):
             counts = [len(units(right_answers(target)[0], self._unit)) for target in data.targets]

@@ -57,7 +57,7 @@ def make_schedule(config, total_steps):
     warmup = config.warmup or (0.25 if one_cycle else 0.0)
     warmup_steps = round(warmup * total_steps)
     if config.schedule in ("constant", "plateau") and not warmup_steps:
-        return config.learning_rate
+        return float(config.learning_rate)
     if config.schedule == "piecewise":  # as for the residual networks of He et al. 2016
         steps = keras.optimizers.schedules.PiecewiseConstantDecay(
             [total_steps // 2, total_steps * 3 // 4],
@@ -101,7 +101,7 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     if config.ema is not None:
         options |= {"use_ema": True, "ema_momentum": config.ema}
     optimizer = kind(
-        make_schedule(config, total_steps) if learning_rate is None else learning_rate,
+        make_schedule(config, total_steps) if learning_rate is None else float(learning_rate),
         global_clipnorm=config.clip_norm,
         clipvalue=config.clip_value,
         **options,

@@ -27,6 +27,10 @@ def runs(folder="runs"):
     """
     import pandas as pd
 
+    if not isinstance(folder, (str, Path)):
+        raise checks.InputError(
+            f"Runs lie in a folder: pass its path. Received: {type(folder).__name__}"
+        )
     folder = Path(folder)
     if not folder.is_dir():
         raise checks.InputError(

@@ -67,6 +67,10 @@ def start_run(config):
             resumed run began with; later on: the disk is full or the folder is gone, or a data file is damaged.
     """
     asked, config = config.check(), config.smoked()
+    if keras.config.image_data_format() != "channels_last":
+        raise checks.InputError(
+            "Images have their channels last here: keras.config.set_image_data_format('channels_last')."
+        )
     if not config.model.startswith(OWN):
         families.check_task(config.model, config.data.task)
         families.arguments(

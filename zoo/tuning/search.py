@@ -1,8 +1,10 @@
 """`zoo.tune`: a search from its settings to its best config."""
 
 import dataclasses
+import hashlib
 import logging
 import os
+import re
 import shutil
 import types
 from pathlib import Path
@@ -248,12 +250,23 @@ def _search(model, data, parts, config, asked, folder, settings):
             folders.EXAMPLES: splits.fingerprint(),
             "searched": engine.described(oracle.hyperparameters),
         }
+        if not isinstance(model, str):
+            told["builder"] = _code(model)
         folders.begin(folder, {**settings, **told})
         seconds = None if asked.max_minutes is None else 60 * asked.max_minutes
         engine.Tuner(oracle, problem, max_seconds=seconds).search()
         return None if folders.is_worker() else _conclude(problem, oracle)
     finally:
         keras.config.set_dtype_policy(policy)  # trials reset it
+
+
+def _code(builder):
+    """A digest of a builder function's code, so that a search does not go on with another function of the same name."""
+    code = getattr(builder, "__code__", None)
+    parts = [repr(type(builder))] if code is None else [code.co_code, code.co_consts, code.co_names]
+    return hashlib.sha256(
+        re.sub(r" at 0x[0-9a-f]+|, line \d+", "", repr(parts)).encode()
+    ).hexdigest()
 
 
 def _conclude(problem, oracle):

@@ -52,8 +52,9 @@ def _check_digits(x):
 
 def _warn_of_windows(x, parts):
     """Warns of windows of one series, each a step after the one before, which no random split keeps apart."""
-    if x.ndim != 3 or x.shape[1] < 3 or len(x) < 20 or "test" in parts:
+    if x.ndim not in (2, 3) or x.shape[1] < 3 or len(x) < 20 or "test" in parts:
         return
+    x = x.reshape(*x.shape[:2], -1)
     follow = (x[1:, :-1] == x[:-1, 1:]).all((1, 2)) & (x[1:] != x[:-1]).any((1, 2))
     if follow.mean() > 0.5:
         examples.log.warning(

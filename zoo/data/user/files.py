@@ -20,9 +20,12 @@ from zoo.tasks import task
 def is_path(name):
     """Whether a data set's name is a path: something is there, or it can be meant as nothing else."""
     text = os.fspath(name)
-    return (
-        text.startswith((".", "/", "~")) or text.endswith((".csv", ".npz")) or Path(text).exists()
-    )
+    if text.startswith((".", "/", "~")) or text.endswith((".csv", ".npz")):
+        return True
+    try:
+        return Path(text).exists()
+    except OSError:  # a text that is longer than any name
+        return False
 
 
 def read(path, options):

@@ -44,6 +44,8 @@ def read(split, data, options):
             f"The {split} data are a tuple of {len(data)}: pass a pair (x, y); weights of examples are not read, those of "
             "classes are class_weight=...."
         )
+    if isinstance(data, list) and data and all(map(_is_batch, data)):
+        return batched.of_batches(split, data)
     if isinstance(data, list) and data and all(map(_is_example, data)):
         return batched.of_batches(split, [tuple(map(list, zip(*data)))])
     _check_splits(split, data)
@@ -65,6 +67,15 @@ def both(data, test):
         for part in data
     ]
     return data if all(is_pair) else (data, test)
+
+
+def _is_batch(value):
+    """Whether one of a list is a batch: inputs and as many targets, each one number or text."""
+    if type(value) is not tuple or len(value) != 2:
+        return False
+    x, y = value
+    ranks = [getattr(part, "ndim", 0) for part in (x, y)]
+    return ranks[0] > 1 and ranks[1] == 1 and len(x) == len(y)
 
 
 def _is_example(value):

@@ -1,0 +1,118 @@
+"""What people try in their first hour who know Keras and scikit-learn: it works, or says what to write."""
+
+import os
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import zoo
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(80, 3)).astype("float32")
+Y = (X[:, 0] > 0).astype(int)
+QUICK = {"epochs": 2, "batch_size": 8, "quiet": True}
+
+
+def small(hp, input_shape, num_classes):
+    units = hp.Int("units", 2, 4)
+    return keras.Sequential(
+        [keras.Input(input_shape), keras.layers.Dense(units), keras.layers.Dense(num_classes)]
+    )
+
+
+def test_callbacks_that_watch_the_accuracy_know_that_more_is_better(in_tmp):
+    watching = [
+        keras.callbacks.EarlyStopping("val_accuracy", patience=1),
+        keras.callbacks.ReduceLROnPlateau("accuracy"),
+        keras.callbacks.ModelCheckpoint("best.keras", monitor="val_accuracy", save_best_only=True),
+    ]
+    zoo.train("dense:tiny", X, Y, callbacks=watching, **QUICK)
+    assert os.path.exists("best.keras")
+
+
+def test_a_list_of_batches_is_put_together(in_tmp):
+    batches = [(X[i : i + 10], Y[i : i + 10]) for i in range(0, 80, 10)]
+    info = zoo.inspect(batches).splits.info
+    assert (info.input_shape, info.task) == ((3,), "classification")
+
+
+def test_windows_of_one_column_that_overlap_are_told_of():
+    wave = np.cumsum(RNG.normal(size=300))
+    windows = np.lib.stride_tricks.sliding_window_view(wave, 8)[:-1]
+    notes = zoo.inspect((windows, wave[8:])).splits.info.notes
+    assert any("windows of one series that overlap" in line for line in notes)
+
+
+def test_the_settings_may_be_a_dict_or_the_file_of_a_run(in_tmp):
+    first = zoo.train("dense:tiny", X, Y, config={"epochs": 1, "learning_rate": 1}, quiet=True)
+    again = zoo.train("dense:tiny", X, Y, config=first.folder / "config.yaml")
+    assert again.report.scores == first.report.scores
+    assert again.folder != first.folder
+
+
+def test_a_trained_model_is_found_from_elsewhere_and_by_its_result(in_tmp, monkeypatch):
+    trained = zoo.train("dense:tiny", X, Y, **QUICK)
+    loaded = zoo.load(trained)
+    more = zoo.train(trained.folder, X, Y, **QUICK)  # a path, not a text
+    assert more.report.num_test == trained.report.num_test
+    (in_tmp / "elsewhere").mkdir()
+    monkeypatch.chdir(in_tmp / "elsewhere")
+    np.testing.assert_array_equal(trained.predict(X)["label"], loaded.predict(X)["label"])
+
+
+def test_a_search_does_not_go_on_with_another_function_of_the_same_name(in_tmp):
+    options = {"tuner": "random", "trials": 1, "epochs": 1, "quiet": True, "batch_size": 8}
+    zoo.tune(small, (X, Y), **options)
+
+    def other(hp, input_shape, num_classes):
+        units = 8 * hp.Int("units", 2, 4)
+        return keras.Sequential(
+            [keras.Input(input_shape), keras.layers.Dense(units), keras.layers.Dense(num_classes)]
+        )
+
+    other.__name__ = "small"
+    with pytest.raises(zoo.InputError, match="builder"):
+        zoo.tune(other, (X, Y), **options)
+
+
+TEXTS = ["a good film", "a dull one"] * 40
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: zoo.train("seq2seq:tiny", X, Y), "A translation answers texts with texts"),
+        (lambda: zoo.load("x" * 5000), "found by its name, or by the path"),
+        (lambda: zoo.load(5), "found by its name, or by the path"),
+        (lambda: zoo.load_run(None), "found by its folder"),
+        (lambda: zoo.runs(None), "Runs lie in a folder"),
+        (lambda: zoo.inspect("good film " * 500), "Unknown data set|no data set"),
+        (lambda: zoo.train(keras.layers.Dense(2), X, Y), "`model` must be a name"),
+        (lambda: zoo.train((X, Y), "dense:tiny"), "The model comes first"),
+        (lambda: zoo.train("dense:tiny", pd.DataFrame(X), target=pd.Series(Y)), "come third"),
+        (lambda: zoo.train("dense:tiny", X, Y, sample_weight=Y), "class_weight weighs"),
+        (lambda: zoo.train("dense:tiny", X, Y, units=8), "model_args"),
+        (lambda: zoo.train("wine_dense", X, Y), "takes inputs of shape|takes 13 columns|columns"),
+    ],
+)
+def test_what_cannot_be_is_answered_in_words(call, told, in_tmp):
+    with pytest.raises(zoo.InputError, match=told):
+        call()
+    assert not list(in_tmp.glob("runs/*"))
+
+
+def test_channels_first_is_refused(in_tmp):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(zoo.InputError, match="channels last"):
+            zoo.train("dense:tiny", X, Y, **QUICK)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
+def test_counts_and_titles_may_be_numpy_s_and_pandas_s(in_tmp):
+    assert zoo.build("dense:tiny", input_shape=(np.int64(3),), num_classes=Y.max() + 1).output_shape == (None, 2)  # fmt: skip
+    frame = pd.DataFrame(X).assign(kind=Y)
+    assert zoo.inspect(frame, target=pd.Index(["kind"]), columns=frame.columns[:2]).splits.info.columns == ("0", "1")  # fmt: skip
