@@ -116,3 +116,13 @@ def test_counts_and_titles_may_be_numpy_s_and_pandas_s(in_tmp):
     assert zoo.build("dense:tiny", input_shape=(np.int64(3),), num_classes=Y.max() + 1).output_shape == (None, 2)  # fmt: skip
     frame = pd.DataFrame(X).assign(kind=Y)
     assert zoo.inspect(frame, target=pd.Index(["kind"]), columns=frame.columns[:2]).splits.info.columns == ("0", "1")  # fmt: skip
+
+
+def test_a_table_goes_on_with_its_columns_in_the_order_of_the_model(in_tmp):
+    columns = list(zoo.load("wine_dense").card.columns)
+    frame = pd.DataFrame(RNG.normal(size=(60, 13)), columns=columns).assign(kind=list("abc") * 20)
+    turned = frame[[*columns[::-1], "kind"]]
+    with pytest.raises(zoo.InputError, match="same columns in another order: pass columns="):
+        zoo.train("wine_dense", turned, target="kind", **QUICK)
+    trained = zoo.train("wine_dense", turned, target="kind", columns=columns, **QUICK)
+    assert zoo.load(trained.export).card.columns == tuple(columns)

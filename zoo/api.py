@@ -153,6 +153,8 @@ def train(
             read = door.read(data, run.config.data_options, validation=validation, test=test)
         splits = door.make_splits(*read, run.config.data_options)
         log.info("%s", splits.in_one_line)
+        if run.config.weights:
+            trained.check_columns(run.config.weights, splits.info)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
         built = make_compiled(model, splits, run)
         if diagnose(built, splits, run):

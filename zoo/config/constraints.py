@@ -16,6 +16,7 @@ import sys
 import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from zoo.config.elsewhere import ELSEWHERE
 from zoo.models import checks
 
 
@@ -266,35 +267,6 @@ def declared(kind):
         field.name: Declared(of_type(field.type), field.default)
         for field in dataclasses.fields(kind)
     }
-
-
-# What people call an option who come from Keras, scikit-learn or PyTorch → what it is here.
-ELSEWHERE = {
-    "verbose": "quiet (quiet=True prints nothing but errors)",
-    "lr": "learning_rate",
-    "random_state": "seed",
-    "validation_data": "validation (and test=... for the test split)",
-    "validation_split": "validation_fraction",
-    "test_size": "test (data of your own; a fifth of yours by default)",
-    "n_epochs": "epochs",
-    "num_epochs": "epochs",
-    "max_epochs": "epochs",
-    "n_iter": "epochs",
-    "bs": "batch_size",
-    "metrics": "task (each task has its scores)",
-    "early_stopping": "patience (epochs without a better validation score)",
-    "label_column": "target",
-    "labels": "target (of a table), or the pair (x, y)",
-    "x": "the second argument: zoo.train(model, x, y)",
-    "num_classes": "told from the data",
-    "input_shape": "told from the data",
-    "units": "model_args={'units': ...} (--model-args units=...)",
-    "max_trials": "trials",
-    "sample_weight": "not taken; class_weight weighs the classes",
-    "y": "the third argument: zoo.train(model, x, y)",
-    "device": "strategy",
-    "dropout": "model_args={'dropout': ...} (--model-args dropout=...)",
-}
 
 
 def check_all(values, options):

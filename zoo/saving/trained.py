@@ -1,5 +1,7 @@
 """The trainable Keras model of a SavedModel again: to go on from, or to teach another."""
 
+import logging
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -13,6 +15,8 @@ from zoo.saving import card as cards
 from zoo.saving import gate, store
 from zoo.saving.load import copy_weights, load
 from zoo.tasks import task
+
+log = logging.getLogger("zoo")
 
 
 def build_trained(model, size, weights, arguments):
@@ -68,6 +72,26 @@ def quantize(model, mode, leave_out=()):
     quantized = sum(layer.count_params() for layer in all_layers(model) if fits(layer))
     model.quantize(mode, filters=fits, type_check=False)
     return quantized / total
+
+
+def check_columns(weights, info):
+    """Refuses a table whose columns are in another order than those of the model that a training goes on from.
+
+    Args:
+        weights: Name or path of the model.
+        info: The `DataInfo`.
+
+    Raises:
+        InputError: The columns are the same ones in another order, and the weights would belong to others.
+    """
+    known = cards.read(store.find(weights)).columns
+    if not known or not info.columns or tuple(known) == tuple(info.columns):
+        return
+    if set(known) == set(info.columns):
+        raise checks.InputError(
+            f"{weights} was trained on the same columns in another order: pass columns=... in its order, {', '.join(known)}."
+        )
+    log.warning("the columns are other ones than those of %s: %s", weights, ", ".join(known))
 
 
 def from_weights(config):

@@ -10,7 +10,7 @@ import sys
 import tyro
 
 from zoo.config.config import AUTO, TrainConfig
-from zoo.config.constraints import ELSEWHERE
+from zoo.config.elsewhere import ELSEWHERE
 from zoo.config.options import DataOptions
 from zoo.models import checks
 
