@@ -120,6 +120,13 @@ def known(splits):
     return found
 
 
+def warn_of_new(column, texts, train, split):
+    """Says which texts of a later split are no category of the training column, whose texts are given."""
+    train = np.unique(train.astype(str))
+    known = CleanTexts.for_texts(train)(tf.constant(train)).numpy()
+    warn_of_unknown(f"{column} of {split}", texts, np.unique(examples.as_unicode(known)).tolist())
+
+
 def warn_of_unknown(column, texts, known):
     """Says which of the texts that a model is given are no category of its training column."""
     layer = CleanTexts.for_texts(np.array(known, str))

@@ -63,6 +63,7 @@ def _describe(parts, options):
     gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
     names = dict(zip(kinds, naming.column_names(kinds), strict=True))
     is_plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
+    known = {}  # column of categories → its texts in train
 
     def convert(part):
         found = {
@@ -71,6 +72,12 @@ def _describe(parts, options):
             )
             for title, kind in kinds.items()
         }
+        if part.split == "train":  # it is the first
+            known.update(
+                {n: found[n] for n, kind in zip(found, kinds.values()) if kind == "category"}
+            )
+        for name, texts in known.items() if part.split != "train" else ():
+            categories.warn_of_new(name, found[name], texts, part.split)
         return np.stack(list(found.values()), -1) if is_plain else found
 
     fields = {

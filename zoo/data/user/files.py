@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import examples, naming
-from zoo.data.user import csv_files, folders, memory
+from zoo.data.user import csv_files, folders, layouts, memory
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -72,7 +72,7 @@ def read(path, options):
 
 def _tables(path):
     """Split → the CSV file of a folder that is named after it."""
-    return folders.by_split(sorted(path.glob("*.csv")), lambda p: p.stem)
+    return layouts.by_split(sorted(path.glob("*.csv")), lambda p: p.stem)
 
 
 def is_table(path):
@@ -123,7 +123,7 @@ def _read_npz(path):
             f"{path} is damaged, no .npz file, or holds Python objects: save arrays of numbers or texts with np.savez."
         ) from error
     pairs = {"data": ("x", "y")} if "x" in arrays else {}
-    for key, split in folders.SPLITS.items():
+    for key, split in layouts.SPLITS.items():
         if f"x_{key}" in arrays:
             pairs[_ARGUMENTS[split]] = (f"x_{key}", f"y_{key}")
     missing = [key for pair in pairs.values() for key in pair if key not in arrays]
