@@ -3,6 +3,7 @@
 folder/cats/1.png  folder/dogs/2.jpg                     classes are the folders' names
 folder/train/cats/1.png  folder/test/dogs/2.jpg          with a level for the splits
 folder/train.csv  folder/test.csv  or  table.csv         with target=...; cells may name files, with files=...
+                                                         also .tsv, .csv.gz, and a .txt that is such a table
 arrays.npz                                               x, y or x_train, y_train, x_test, y_test
 """
 
@@ -21,7 +22,9 @@ def is_path(name):
     """Whether a data set's name is a path: something is there, or it can be meant as nothing else."""
     text = os.fspath(name)
     return (
-        text.startswith((".", "/", "~")) or text.endswith((".csv", ".npz")) or Path(text).exists()
+        text.startswith((".", "/", "~"))
+        or text.endswith((*csv_files.ENDINGS, ".npz"))
+        or Path(text).exists()
     )
 
 
@@ -41,10 +44,10 @@ def read(path, options):
     path = Path(path).expanduser()
     if not path.exists():
         raise checks.InputError(f"There is no file or folder {path}.")
-    if path.suffix.lower() == ".csv" and path.is_file():
+    if _is_table_file(path):
         table, separator = csv_files.read_csv(path, texts=_texts(options))
         options = _with_folder(options, path.parent)
-        return memory.read(table, options, name=path.stem, separator=separator)
+        return memory.read(table, options, name=csv_files.stem(path), separator=separator)
     csvs = _tables(path)
     if "train" in csvs:
         train, separator = csv_files.read_csv(csvs.pop("train"), texts=_texts(options))
@@ -52,16 +55,17 @@ def read(path, options):
         others = {s: t for s, t in others.items() if _has_targets(csvs[s], t, train, options)}
         options = _with_folder(options, path)
         return memory.read(train, options, **others, name=path.stem, separator=separator)
+    if path.is_file() and path.suffix.lower() != ".npz":
+        raise checks.InputError(
+            f"{path} is no data set: expected a folder of classes, a .csv (.tsv, .csv.gz) or a .npz file. Other tables (.xlsx, .json, "
+            ".parquet): save them as .csv, or pass the DataFrame that pandas reads to zoo.train."
+        )
     for key in ("target", "columns", "files", "folder"):
         if getattr(options, key):
             what = f"{path} is a folder of classes." if path.is_dir() else f"Received: {path}"
             raise checks.InputError(f"`{key}` is for tables; {what}")
     if path.suffix.lower() == ".npz":
         return memory.read(**_read_npz(path), options=options, name=path.stem)
-    if path.is_file():
-        raise checks.InputError(
-            f"{path} is no data set: expected a folder of classes, a .csv or a .npz file."
-        )
     if options.task and task(options.task).targets not in ("class", "none"):
         raise checks.InputError(
             f"A folder of classes is a classification. Received: task={options.task!r}"
@@ -70,15 +74,23 @@ def read(path, options):
     return memory.read(**parts, options=options.replace(task=None), name=path.stem)
 
 
+def _is_table_file(path):
+    return path.is_file() and (csv_files.is_csv(path) or path.suffix.lower() == ".txt")
+
+
 def _tables(path):
-    """Split → the CSV file of a folder that is named after it."""
-    return layouts.by_split(sorted(path.glob("*.csv")), lambda p: p.stem)
+    """Split → the CSV file of a folder that is named after it; all have one ending."""
+    for ending in csv_files.ENDINGS:
+        found = layouts.by_split(sorted(path.glob(f"*{ending}")), csv_files.stem)
+        if "train" in found:
+            return found
+    return {}
 
 
 def is_table(path):
     """Whether a path is read as a table."""
     path = Path(path).expanduser()
-    return path.suffix.lower() == ".csv" or "train" in _tables(path)
+    return csv_files.is_csv(path) or _is_table_file(path) or bool(_tables(path))
 
 
 def _texts(options):
@@ -96,7 +108,16 @@ def _with_folder(options, folder):
 
 
 def _has_targets(path, table, train, options):
-    """Whether a table beside that of train has the targets, too; where it has not, says that it is not read."""
+    """Whether a table beside that of train has the targets, too; where it has not, says that it is not read.
+
+    Raises:
+        InputError: It has no column of train at all.
+    """
+    if not naming.by_name(list(table.columns), naming.column_names(train.columns)):
+        raise checks.InputError(
+            f"{path} needs a header line: its first line ({', '.join(table.columns[:3])}) has none of the titles of the train table "
+            f"({', '.join(train.columns[:3])})."
+        )
     target = [options.target] if isinstance(options.target, str) else list(options.target)
     known = naming.by_name(list(table.columns), naming.column_names(target))
     missing = [

@@ -5,7 +5,7 @@ import collections
 import numpy as np
 
 from zoo.data import examples, kinds
-from zoo.data.user import layouts
+from zoo.data.user import csv_files, layouts
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -72,7 +72,7 @@ def held(folder):
 
 def _tables(path):
     """A hint to the tables that a folder holds."""
-    tables = [p for p in files_in(path) if p.suffix.lower() == ".csv"]
+    tables = [p for p in files_in(path) if csv_files.is_csv(p)]
     if not tables:
         return ""
     return f"\nWhere {tables[0]} names the files, pass it, with files=... (--files) and target=..."

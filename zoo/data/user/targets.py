@@ -128,10 +128,8 @@ def split_labels(parts, separator):
         The labels of the training texts, in order.
     """
     found = {s: [_words(text, separator) for text in p.y.reshape(-1)] for s, p in parts.items()}
-    counts = collections.Counter(word for own in found["train"] for word in own)
-    labels, spelled = spelling.spellings(
-        np.array(list(counts), str), np.array(list(counts.values()))
-    )
+    words = [word for own in found["train"] for word in own]
+    labels, spelled = spelling.spellings(*np.unique(np.array(words, str), return_counts=True))
     labels = labels.tolist()
     for split, part in parts.items():
         rows = [set(spelled(np.array(sorted(own), str)).tolist()) for own in found[split]]
