@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import examples
+from zoo.data.kinds import categories
 from zoo.models import checks
 
 LEAST = 8  # numbers that make a list
@@ -88,10 +89,11 @@ def files_of(title, column, path, endings):
         InputError: A file is missing.
     """
     folders = [Path(path).parent, Path(".")]
-    found, is_there = resolve(title, column.fillna(""), folders, [tuple(endings)])
+    names = categories.as_texts(column)
+    found, is_there = resolve(title, names, folders, [tuple(endings)])
     if not is_there.all():
         row = column.index[~is_there][0]
-        if not str(column.fillna("")[~is_there].iloc[0]).strip():
+        if not names[int(np.argmin(is_there))].strip():
             raise checks.InputError(
                 f"{title!r} names no file in {column.index.name or 'row'} {row}."
             )

@@ -97,7 +97,8 @@ def _texts(options):
     """The titles of columns that the caller calls no numbers; `None` for all, where numbers have a sign of the caller's."""
     if options.decimal == ",":
         return None
-    return [title for title, kind in options.kinds.items() if kind != "number"]
+    named = [options.files] if options.files else []
+    return [*named, *(title for title, kind in options.kinds.items() if kind != "number")]
 
 
 def _with_folder(options, folder):

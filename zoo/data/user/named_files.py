@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import kinds
-from zoo.data.kinds import cells
+from zoo.data.kinds import categories, cells
 from zoo.data.user.layouts import SPLITS
 from zoo.models import checks
 from zoo.tasks import task
@@ -38,8 +38,8 @@ def read(part, options):
         if folder.is_dir()
         else []
     )
-    names = part.x[title].fillna("").astype(str)
-    is_empty = (names.str.strip() == "").to_numpy(bool)
+    names = categories.as_texts(part.x[title])
+    is_empty = np.array([not name.strip() for name in names])
     paths, is_there = cells.resolve(title, names, [folder, *beside, Path(".")], endings)
     first = paths[int(np.argmin(is_there | is_empty))]
     if not is_there.any():
