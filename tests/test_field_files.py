@@ -56,7 +56,7 @@ def kaggle(tmp_path_factory):
         pictures.write(root / "seg_pred" / "seg_pred" / f"{i}.png", value=225)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root.parent)
-        options = {"epochs": 15, "batch_size": 8, "learning_rate": 0.01, "quiet": True}
+        options = {"epochs": 8, "batch_size": 8, "learning_rate": 0.02, "quiet": True}
         zoo.train("dense:tiny", str(root), out="run", **options)
         return root, zoo.load(root.parent / "run" / "export")
 

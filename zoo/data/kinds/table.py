@@ -72,12 +72,8 @@ def _describe(parts, options):
             )
             for title, kind in kinds.items()
         }
-        if part.split == "train":  # it is the first
-            known.update(
-                {n: found[n] for n, kind in zip(found, kinds.values()) if kind == "category"}
-            )
-        for name, texts in known.items() if part.split != "train" else ():
-            categories.warn_of_new(name, found[name], texts, part.split)
+        told = [n for n, kind in zip(found, kinds.values()) if kind == "category"]
+        categories.warn_of_new({n: found[n] for n in told}, known, part.split)
         return np.stack(list(found.values()), -1) if is_plain else found
 
     fields = {
