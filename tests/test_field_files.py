@@ -12,6 +12,7 @@ import pytest
 import zoo
 from zoo.data import load as door
 from zoo.data.inspection import inspect
+from zoo.data.kinds import cells
 from zoo.data.user import csv_files
 from zoo.models.checks import InputError
 from zoo.saving import inputs
@@ -89,6 +90,14 @@ def test_names_that_differ_by_the_split_alone_are_splits(names, caplog):
     assert f"{names[0]} is train" in caplog.text
 
 
+def test_a_split_with_a_prefix_may_have_no_labels(caplog):
+    caplog.set_level(logging.INFO, "zoo")
+    pictures.classes("p/pets_train")
+    pictures.classes("p/pets_test", ("unknown",), 5)
+    assert door.read("p")[0].labels == ("cat", "dog")
+    assert "p/pets_test has no labels" in caplog.text
+
+
 def test_folders_that_hold_other_classes_are_no_splits():
     pictures.classes("p/train_station", ("in", "out"))
     pictures.classes("p/test_station", ("old", "new"))
@@ -152,16 +161,16 @@ def test_several_labels_in_a_cell_are_spelled_alike(caplog):
 
 
 @pytest.mark.parametrize(
-    "cells",
+    "written",
     [
         ['["drama", "comedy"]', "['drama']", '["Comedy"]', "['comedy', 'drama']"],
         [["drama", "comedy"], ["drama"], ["comedy"], ["comedy", "drama"]],
     ],
 )
-def test_lists_in_cells_are_several_labels(cells, caplog):
-    labelled(cells)
+def test_lists_in_cells_are_several_labels(written, caplog):
+    labelled(written)
     assert "pass target_separator=','" in caplog.text
-    assert labelled(cells, target_separator=",") == {"comedy": 30, "drama": 30}
+    assert labelled(written, target_separator=",") == {"comedy": 30, "drama": 30}
 
 
 def test_categories_of_a_later_split_that_train_writes_otherwise_are_told(caplog):
@@ -230,6 +239,20 @@ def test_predict_reads_every_form_of_a_table():
         assert [row["label"] for row in inputs.predict_files(model, [name])] == wanted
 
 
+def test_tables_may_be_splits_by_a_part_of_their_names():
+    Path("p").mkdir()
+    TABLE.to_csv("p/titanic_train.csv.gz", index=False)
+    TABLE[:10].assign(x=X[:10] + 1).to_csv("p/titanic_test.csv", index=False)
+    TABLE.to_csv("p/sample.csv", index=False)
+    splits = door.read("p", target=("kind",))[1]
+    assert {split: len(data) for split, data in splits.items()} == {"train": 40, "test": 10}
+
+
+def test_a_target_of_spaces_is_missing():
+    with pytest.raises(InputError, match="first row 3: its target is missing"):
+        labelled(["up", "up", "down", "\u00a0"])
+
+
 # Names of files
 
 
@@ -257,3 +280,18 @@ def test_a_row_that_names_no_file_is_told():
         with pytest.raises(InputError, match="line 21: 'id' names no file"):
             named([*names, ""])
         assert sum(len(data) for data in named([*names, ""], skip_bad=True)[1].values()) == 19
+
+
+def test_files_lie_in_a_folder_that_has_the_name_of_their_split_or_table():
+    for name, level in (("train", 0), ("test", 100)):
+        for i in range(20):
+            pictures.write(f"p/{name}_images/{i}.png", value=level + i)
+        rows = {"id": [f"{i}.png" for i in range(20)], "kind": ["a", "b"] * 10}
+        pd.DataFrame(rows).to_csv(f"p/{name}.csv", index=False)
+    splits = door.read("p", files="id", target=("kind",))[1]
+    assert splits["train"].inputs.max() < 100 <= splits["test"].inputs.min()
+    column = pd.Series(["3.png", "4.png"])
+    found = cells.files_of("id", column, "p/test.csv", [".png"])
+    assert list(map(str, found)) == ["p/test_images/3.png", "p/test_images/4.png"]
+    with pytest.raises(InputError, match="'id' names no file in row 1"):
+        cells.files_of("id", pd.Series(["3.png", ""]), "p/test.csv", [".png"])

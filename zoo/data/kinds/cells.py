@@ -66,6 +66,14 @@ def resolve(title, names, folders, endings):
     return [several[0] if several else gone for several, gone in zip(found, missing)], is_there
 
 
+def beside(folder, words):
+    """The folders in a folder in whose names one of some words is, or that are called `images`."""
+    if not folder.is_dir():
+        return []
+    inside = sorted(p for p in folder.iterdir() if p.is_dir())
+    return [p for p in inside if any(word in p.name.lower() for word in words) or p.name.lower() == "images"]  # fmt: skip
+
+
 def _named(path, endings, listed):
     """The files that a path means, which lacks one of the endings unless they are `("",)`."""
     if endings == ("",):
@@ -88,7 +96,9 @@ def files_of(title, column, path, endings):
     Raises:
         InputError: A file is missing.
     """
-    folders = [Path(path).parent, Path(".")]
+    table = Path(path)
+    word = table.name.partition(".")[0].lower()  # test_images holds the files of test.csv
+    folders = [table.parent, *beside(table.parent, [word] if len(word) > 2 else []), Path(".")]
     names = categories.as_texts(column)
     found, is_there = resolve(title, names, folders, [tuple(endings)])
     if not is_there.all():

@@ -79,12 +79,21 @@ def _is_table_file(path):
 
 
 def _tables(path):
-    """Split → the CSV file of a folder that is named after it; all have one ending."""
+    """Split → the CSV file of a folder that is named after it: train.csv, or titanic_train.csv beside titanic_test.csv."""
+    found = {}  # of two forms of one table the first is read
+    files = [file for file in path.iterdir() if csv_files.is_csv(file)] if path.is_dir() else []
     for ending in csv_files.ENDINGS:
-        found = layouts.by_split(sorted(path.glob(f"*{ending}")), csv_files.stem)
-        if "train" in found:
-            return found
-    return {}
+        for file in files:
+            if file.name.lower() == csv_files.stem(file).lower() + ending:
+                found.setdefault(csv_files.stem(file), file)
+    tables = sorted(found.values())
+    if by_split := layouts.by_split(tables, csv_files.stem):
+        return by_split
+    by_affix = next(iter(layouts.by_affix(tables, csv_files.stem)), {})
+    if by_affix:
+        told = ", ".join(f"{file.name} is {split}" for split, file in by_affix.items())
+        examples.log.info("%s holds splits: %s", path, told)
+    return by_affix
 
 
 def is_table(path):

@@ -43,6 +43,18 @@ def by_split(paths, name=lambda path: path.name):
     return found
 
 
+def by_affix(paths, name=lambda path: path.name):
+    """Dicts from split to path, of paths whose names differ by the split alone, such as seg_train and seg_test; the largest first."""
+    alike = {}
+    for path in paths:
+        for word, split in SPLITS.items():
+            for match in re.finditer(word, name(path).lower()):
+                rest = name(path)[: match.start()], name(path)[match.end() :]
+                alike.setdefault(rest, {}).setdefault(split, path)
+    found = [f for f in alike.values() if "train" in f and len(set(f.values())) > 1]
+    return sorted(found, key=len, reverse=True)
+
+
 def roots(path, needs_classes):
     """Split → its `Root`, for a folder; only `train` where it holds no splits.
 
@@ -112,18 +124,10 @@ def _splits(path, folders):
     """Split → folder, of folders that are named after splits: `train`, or `seg_train` beside `seg_test`."""
     if found := by_split(folders):
         return found
-    alike = {}
-    for folder in folders:
-        for word, split in SPLITS.items():
-            for match in re.finditer(word, folder.name.lower()):
-                rest = folder.name[: match.start()], folder.name[match.end() :]
-                alike.setdefault(rest, {}).setdefault(split, folder)
-    for found in sorted(alike.values(), key=len, reverse=True):
-        if "train" not in found or len(set(found.values())) < 2:
-            continue
+    for found in by_affix(folders):
         classes = _classes_in(found["train"])
         others = map(_classes_in, found.values())
-        if all(not classes or not other or classes & other for other in others):
+        if all(not classes or len(other) < 2 or classes & other for other in others):
             told = ", ".join(f"{folder.name} is {split}" for split, folder in found.items())
             examples.log.info("%s holds splits: %s", path, told)
             return found

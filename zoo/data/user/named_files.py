@@ -33,14 +33,11 @@ def read(part, options):
     in_files = [kind for kind in reversed(kinds.KINDS.values()) if kind.file_endings]
     endings = [tuple(kind.file_endings) for kind in in_files]
     named = [name for name, split in SPLITS.items() if split == part.split]
-    beside = (
-        sorted(p for p in folder.iterdir() if p.is_dir() and p.name.lower() in (*named, "images"))
-        if folder.is_dir()
-        else []
-    )
     names = categories.as_texts(part.x[title])
     is_empty = np.array([not name.strip() for name in names])
-    paths, is_there = cells.resolve(title, names, [folder, *beside, Path(".")], endings)
+    paths, is_there = cells.resolve(
+        title, names, [folder, *cells.beside(folder, named), Path(".")], endings
+    )
     first = paths[int(np.argmin(is_there | is_empty))]
     if not is_there.any():
         raise checks.InputError(

@@ -97,7 +97,7 @@ def _is_missing(targets):
         return np.isnan(targets.reshape(len(targets), -1)).any(1)
     if targets.size == len(targets) and (found := examples.texts_once(targets)):
         codes, texts = found
-        return np.array([*(text == "" for text in texts), True])[codes]
+        return np.array([*(not spelling.seen(text) for text in texts), True])[codes]
     flat = targets.reshape(len(targets), -1)
     missing = [any(v is None or v != v or v in ("", b"") for v in row) for row in flat.tolist()]
     return np.array(missing, bool)
