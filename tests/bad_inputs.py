@@ -8,6 +8,7 @@ Each row is (what is wrong, a function that does it in an empty folder). `test_b
 
 import contextlib
 import functools
+import gzip
 import io
 import os
 import re
@@ -116,6 +117,13 @@ def with_csv(names="{}.png", **options):
     rows = {"id": [names.format(i) for i in range(20)], "size": X[:20, 0], "kind": ["a", "b"] * 10}
     pd.DataFrame(rows).to_csv("p/labels.csv", index=False)
     return train(options.pop("data", "p/labels.csv"), "cnn:tiny", **{"target": "kind", **options})
+
+
+def blank_name():
+    pictures(".", ("p",), 20)
+    names = [*(f"{i}.png" for i in range(19)), ""]
+    pd.DataFrame({"id": names, "kind": ["a", "b"] * 10}).to_csv("p/labels.csv", index=False)
+    return train("p/labels.csv", "cnn:tiny", files="id", target="kind")
 
 
 def in_cells(numbers, **columns):
@@ -325,6 +333,15 @@ FILES = {
     "a class of a format that is not read": lambda: renamed(".heic", "p/dog"),
     "an image of 32 bits": lambda: folder(broken=tiff_of_floats()),
     "two folders for one split": lambda: (pictures("p/train"), pictures("p/val"), pictures("p/dev"), train("p", "cnn:tiny")),
+    "splits and classes side by side": lambda: (pictures("p/train"), pictures("p/cats"), train("p", "cnn:tiny")),
+    "a class with splits beside one without": lambda: (pictures("p/cat", ("train", "test")), pictures("p", ("dog",)), train("p", "cnn:tiny")),
+    "several data sets with splits in a folder": lambda: ([pictures(f"p/{name}/{split}", first=i) for i, name in enumerate("ab") for split in ("train", "test")], train("p", "cnn:tiny")),
+    "a workbook of Excel": lambda: (Path("t.xlsx").write_bytes(b"PK"), train("t.xlsx", target="kind")),
+    "a table of JSON": lambda: (TABLE.to_json("t.json"), train("t.json", target="kind")),
+    "a packed table that is cut off": lambda: (Path("t.csv.gz").write_bytes(gzip.compress(b"a,kind\n1,up\n")[:-9]), train("t.csv.gz", target="kind")),
+    "a test.csv without a header": lambda: (Path("p").mkdir(), TABLE.to_csv("p/train.csv", index=False), TABLE.to_csv("p/test.csv", index=False, header=False), train("p", target="kind")),
+    "a row that names no file": blank_name,
+    "a name without ending that two images have": lambda: (pictures(".", ("p",), 20), tf.io.write_file("p/3.jpg", tf.io.encode_jpeg(COLOURS[0])), with_csv("{}", files="id")),
     "a folder of images whose labels are in a CSV": lambda: with_csv(data="p", target=None),
     "a column of names of images": lambda: with_csv(),
     "a named image that is missing": lambda: with_csv("{}.jpg", files="id"),

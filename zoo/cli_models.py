@@ -14,7 +14,7 @@ def add_verbs_that_use(verbs):
     add.add_argument(
         "inputs",
         nargs="+",
-        help="images, texts, folders of them, .csv, .npy, or - for standard input",
+        help="images, texts, folders of them, .csv (.tsv, .csv.gz), .npy, or - for standard input",
     )
     add.add_argument("--out", metavar="CSV", help="write a CSV file instead of printing")
     add.add_argument("--json", action="store_true", help="print one JSON object per example")

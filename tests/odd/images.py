@@ -183,3 +183,61 @@ def _():
     pd.DataFrame({"emotion": [0, 1] * 10, "pixels": cells}).to_csv("t.csv", index=False)
     info, _ = door.read("t.csv", target=("emotion",))
     assert (info.kind, info.input_shape) == ("image", (48, 48, 1))
+
+
+@odd("seg_train/seg_train, seg_test/seg_test and seg_pred/seg_pred")
+def _():
+    pictures.classes("p/seg_train/seg_train")
+    pictures.classes("p/seg_test/seg_test", count=5)
+    pictures.classes("p/seg_pred", ("seg_pred",), 5)
+    info, splits = door.read("p")
+    assert info.labels == ("cat", "dog")
+    assert counts(splits) == {"train": 20, "test": 10}
+
+
+@odd("train_images/ and test_images/, each with classes")
+def _():
+    pictures.classes("p/train_images")
+    pictures.classes("p/test_images", count=5)
+    assert counts(door.read("p")[1]) == {"train": 20, "test": 10}
+
+
+@odd("train and test below each class, as in MVTec's sets")
+def _():
+    pictures.classes("p", ("bottle/train", "cable/train"))
+    pictures.classes("p", ("bottle/test", "cable/test", "cable/ground_truth"), 5)
+    info, splits = door.read("p")
+    assert info.labels == ("bottle", "cable")
+    assert counts(splits) == {"train": 20, "test": 10}
+
+
+@odd("classes named bus, car and train")
+def _():
+    pictures.classes("p", ("bus", "car", "train"))
+    assert door.read("p")[0].labels == ("bus", "car", "train")
+
+
+@odd("a folder of files without classes beside train and test")
+def _():
+    pictures.classes("p/train")
+    pictures.classes("p/test", count=5)
+    pictures.classes("p", ("unlabelled",), 5)
+    assert counts(door.read("p")[1]) == {"train": 20, "test": 10}
+
+
+@odd("class folders whose accents have two codes, as from a Mac and from Linux")
+def _():
+    pictures.classes("p/train", ("caf\u00e9", "bar"))
+    pictures.classes("p/test", ("cafe\u0301", "bar"), 5)
+    info, splits = door.read("p")
+    assert info.labels == ("bar", "caf\u00e9")
+    assert counts(splits) == {"train": 20, "test": 10}
+
+
+@odd("a table that names images without their ending, some .jpg and some .PNG")
+def _():
+    for i in range(20):
+        pictures.write(f"images/{i}.{'jpg' if i % 2 else 'PNG'}")
+    rows = {"id": range(20), "kind": ["a", "b"] * 10}
+    pd.DataFrame(rows).to_csv("t.csv", index=False)
+    assert door.read("t.csv", files="id", target=("kind",))[0].kind == "image"

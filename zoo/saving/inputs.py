@@ -109,7 +109,8 @@ def _read(model, path):
         if not content:
             raise checks.InputError("Standard input is empty: pipe an image or a CSV file into it.")
     suffix = Path(path).suffix.lower()
-    is_table = suffix == ".csv" and kind.of_frame is not None
+    is_csv = csv_files.is_csv(path) or (suffix == ".txt" and suffix not in kind.file_endings)
+    is_table = is_csv and kind.of_frame is not None
     is_one = (
         kind.reads_any_file and not is_table or suffix in kind.file_endings or content is not None
     )
@@ -117,7 +118,7 @@ def _read(model, path):
         yield from _read_npy(path, card, kind)
     elif is_one and kind.example_of_file is not None:
         yield [path], kind.example_of_file(path, _bytes(path, content), card)
-    elif suffix == ".csv" or content is not None:
+    elif is_csv or content is not None:
         yield from _read_csv(path, content, card, kind)
     else:
         raise checks.InputError(

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples
+from zoo.data import examples, labels
 from zoo.models import checks
 
 
@@ -102,18 +102,6 @@ def _is_precise(targets):
     return np.spacing(np.float32(np.abs(values).max())) > 1e-4 * values.std() > 0
 
 
-def warn_of_several(names):
-    """Warns of class names that look like several labels in one text."""
-    for separator in "|;,":
-        parted = [name for name in names if separator in name]
-        alone = {word.strip() for name in names for word in name.split(separator)}
-        if len(parted) > 1 and len(alone) < len(names):
-            examples.log.warning(
-                "classes such as %r look like several labels in one text: pass target_separator=%r (--target-separator %r)",
-                parted[0], separator, separator,
-            )  # fmt: skip
-
-
 def of_answers(targets, titles=None):
     """Texts, object `[N]`."""
     return (), lambda part: part.y.astype(str).astype(object).reshape(-1)
@@ -177,7 +165,7 @@ def _classes(targets):
             "For a regression pass task='regression'."
         )
     found, at = _different(targets)
-    classes, spelled = _spellings(found, np.bincount(at))
+    classes, spelled = labels.spellings(found, np.bincount(at))
     if classes.dtype.kind in "iu" and classes[0] == 0 and classes[-1] < 2 * len(classes):
         # Ids already, as they begin with 0: a class that train happens to miss keeps its number.
         classes = np.arange(int(classes[-1]) + 1)
@@ -195,7 +183,7 @@ def _classes(targets):
             )
         return np.searchsorted(classes, y).astype("int64")[at]
 
-    warn_of_several(list(map(str, classes)))
+    labels.warn_of_several(list(map(str, classes)))
     return tuple(map(str, classes)), to_ids
 
 
@@ -223,35 +211,6 @@ def _different(targets):
         targets = np.array([text.strip() for text in texts])
     labels, places = np.unique(targets, return_inverse=True)
     return labels, places if at is None else places[at]
-
-
-def _spellings(names, counts):
-    """Labels without other spellings, and a function that gives spellings of a word with other capitals the most frequent one.
-
-    One letter in two sizes is two labels.
-
-    Args:
-        names: The different labels.
-        counts: How often each occurs.
-    """
-    if names.dtype.kind != "U":
-        return names, lambda given: given
-    by_word = {}
-    for name in names[np.argsort(-counts, kind="stable")].tolist():
-        by_word.setdefault(name.lower() if len(name) > 1 else name, []).append(name)
-    for first, *others in by_word.values():
-        if others:
-            examples.log.warning(
-                "labels that differ by capitals alone are one: %s are %r",
-                ", ".join(map(repr, others)),
-                first,
-            )
-
-    def spelled(given):
-        found = (by_word.get(g.lower() if len(g) > 1 else g, [g])[0] for g in given.tolist())
-        return np.array(list(found), object).astype(str)
-
-    return np.unique([first for first, *_ in by_word.values()]), spelled
 
 
 def check_finite(splits, info):

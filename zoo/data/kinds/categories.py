@@ -120,6 +120,22 @@ def known(splits):
     return found
 
 
+def warn_of_new(columns, known, split):
+    """Says which texts of a later split are no category of the training split's column.
+
+    Args:
+        columns: Column → its texts.
+        known: Those of the training split, which is the first: they are added to the empty dict.
+        split: The split's name.
+    """
+    for column, texts in columns.items():
+        train = np.unique(known.setdefault(column, texts).astype(str))
+        if split != "train":
+            cleaned = CleanTexts.for_texts(train)(tf.constant(train)).numpy()
+            categories = np.unique(examples.as_unicode(cleaned)).tolist()
+            warn_of_unknown(f"{column} of {split}", texts, categories)
+
+
 def warn_of_unknown(column, texts, known):
     """Says which of the texts that a model is given are no category of its training column."""
     layer = CleanTexts.for_texts(np.array(known, str))

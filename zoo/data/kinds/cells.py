@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import examples
+from zoo.data.kinds import categories
 from zoo.models import checks
 
 LEAST = 8  # numbers that make a list
@@ -28,29 +29,60 @@ def resolve(title, names, folders, endings):
         title: Of the column.
         names: Its cells: paths within one of the folders, with or without their ending.
         folders: Where to look; the first in which most are found is taken.
-        endings: That the names may lack.
+        endings: Groups of endings that the names may lack, of one kind of file each.
 
     Returns:
         The paths, and whether each is there, bool `[N]`.
+
+    Raises:
+        InputError: Two files of one kind have a name that lacks its ending.
     """
     names = [str(name).strip().replace("\\", "/") for name in names]
-    has_endings = any(name.lower().endswith(tuple(endings)) for name in names)
-    both = [e for ending in endings for e in (ending, ending.upper())]
-    places = [(f, ending) for ending in ("", *(() if has_endings else both)) for f in folders]
+    every = tuple(ending for group in endings for ending in group)
+    has_endings = any(name.lower().endswith(every) for name in names)
+    groups = [("",), *(() if has_endings else endings)]
+    listed = {}  # folder → its files by their names without ending
 
     def paths(place, some):
-        return [Path(place[0], name + place[1]) for name in some]
+        folder, group = place
+        return [_named(Path(folder, name), group, listed) for name in some]
 
     def count(place):
-        return sum(path.is_file() for path in paths(place, names[:_PROBE]))
+        return sum(bool(found) for found in paths(place, names[:_PROBE]))
 
-    best = max(places, key=count)
+    best = max([(folder, group) for group in groups for folder in folders], key=count)
     found = paths(best, names)
-    is_there = np.array([path.is_file() for path in found])
-    if is_there.any() and best != places[0]:
-        told = f", the names with the ending {best[1]}" if best[1] else ""
+    if double := next((several for several in found if len(several) > 1), None):
+        raise checks.InputError(
+            f"{title!r} names {Path(double[0]).stem!r} without an ending, and there are {double[0]} and {double[1]}: write the ending "
+            "into the table, or keep one of them there."
+        )
+    is_there = np.array(list(map(bool, found)))
+    if is_there.any() and best != (folders[0], ("",)):
+        used = sorted({several[0].suffix for several in found if several})
+        told = f", the names with the ending {', '.join(used)}" if best[1] != ("",) else ""
         examples.log.info("%s: files in %s%s", title, best[0], told)
-    return found, is_there
+    missing = [Path(best[0], name) for name in names]
+    return [several[0] if several else gone for several, gone in zip(found, missing)], is_there
+
+
+def beside(folder, words):
+    """The folders in a folder in whose names one of some words is, or that are called `images`."""
+    if not folder.is_dir():
+        return []
+    inside = sorted(p for p in folder.iterdir() if p.is_dir())
+    return [p for p in inside if any(word in p.name.lower() for word in words) or p.name.lower() == "images"]  # fmt: skip
+
+
+def _named(path, endings, listed):
+    """The files that a path means, which lacks one of the endings unless they are `("",)`."""
+    if endings == ("",):
+        return [path] if path.is_file() else []
+    if path.parent not in listed:
+        by_stem = listed[path.parent] = {}
+        for file in sorted(path.parent.iterdir()) if path.parent.is_dir() else ():
+            by_stem.setdefault(file.name[: -len(file.suffix) or None], []).append(file)
+    return [f for f in listed[path.parent].get(path.name, ()) if f.suffix.lower() in endings]
 
 
 def files_of(title, column, path, endings):
@@ -64,10 +96,17 @@ def files_of(title, column, path, endings):
     Raises:
         InputError: A file is missing.
     """
-    folders = [Path(path).parent, Path(".")]
-    found, is_there = resolve(title, column.fillna(""), folders, endings)
+    table = Path(path)
+    word = table.name.partition(".")[0].lower()  # test_images holds the files of test.csv
+    folders = [table.parent, *beside(table.parent, [word] if len(word) > 2 else []), Path(".")]
+    names = categories.as_texts(column)
+    found, is_there = resolve(title, names, folders, [tuple(endings)])
     if not is_there.all():
         row = column.index[~is_there][0]
+        if not names[int(np.argmin(is_there))].strip():
+            raise checks.InputError(
+                f"{title!r} names no file in {column.index.name or 'row'} {row}."
+            )
         raise checks.InputError(
             f"{(~is_there).sum()} of the {len(found)} files that {title!r} names are missing, first {found[int(np.argmin(is_there))]} "
             f"in {column.index.name or 'row'} {row}: names are read beside the table."

@@ -63,6 +63,7 @@ def _describe(parts, options):
     gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
     names = dict(zip(kinds, naming.column_names(kinds), strict=True))
     is_plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
+    known = {}  # column of categories → its texts in train
 
     def convert(part):
         found = {
@@ -71,6 +72,8 @@ def _describe(parts, options):
             )
             for title, kind in kinds.items()
         }
+        told = [n for n, kind in zip(found, kinds.values()) if kind == "category"]
+        categories.warn_of_new({n: found[n] for n in told}, known, part.split)
         return np.stack(list(found.values()), -1) if is_plain else found
 
     fields = {

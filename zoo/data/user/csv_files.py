@@ -2,9 +2,11 @@
 
 import codecs
 import csv
+import gzip
 import io
 import re
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,27 @@ from zoo.data.kinds import columns as tables
 from zoo.models import checks
 
 SEPARATORS = (",", ";", "\t", "|")
+ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 HEAD = 65536  # bytes of a CSV file that tell its form
+
+
+def is_csv(path):
+    """Whether a file is named as a CSV table."""
+    return str(path).lower().endswith(ENDINGS)
+
+
+def stem(path):
+    """The name of a CSV file without its endings."""
+    name = Path(path).name
+    ending = next((e for e in ENDINGS if name.lower().endswith(e)), Path(path).suffix)
+    return name[: -len(ending) or None]
 
 
 def read_csv(path, content=None, *, texts=None):
     """Reads a CSV table with a header as a DataFrame whose index is the number of the line.
 
-    Cells are separated by commas, semicolons, tabs or bars. What a cell is, all cells of its column tell together: see
+    Cells are separated by commas, semicolons, tabs or bars; the file may be packed by gzip. Rows of empty cells at the end are
+    no rows. What a cell is, all cells of its column tell together: see
     `kinds.readings`.
 
     Args:
@@ -39,10 +55,12 @@ def read_csv(path, content=None, *, texts=None):
 
     try:
         content = Path(path).read_bytes() if content is None else content
+        content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
         content = content.removeprefix(codecs.BOM_UTF8)
         blank = re.match(rb"(?:[^\S\n]*\n)*", content)[0]  # lines before the header
-        content = content[len(blank) :]
+        content = _unescaped(path, content[len(blank) :])
         skipped, separator, titles = _header(path, _head(content))
+        content = _without_empty_rows(path, content, separator)
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "error", pd.errors.ParserWarning
@@ -53,8 +71,9 @@ def read_csv(path, content=None, *, texts=None):
         raise checks.InputError(
             f"{path} is not UTF-8 text (byte {_first_bad_byte(content)}): save it as UTF-8."
         ) from None
-    except OSError as error:
-        raise checks.InputError(f"Cannot read {path}: {error.strerror}.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or "it is damaged"
+        raise checks.InputError(f"Cannot read {path}: {why}.") from error
     except pd.errors.ParserWarning:
         raise checks.InputError(
             f"{path} is no CSV table: lines have more cells than the {len(titles)} titles of its header. A comma in a cell stands "
@@ -74,6 +93,45 @@ def _first_bad_byte(content):
     except UnicodeDecodeError as error:
         return error.start
     return 0
+
+
+def _unescaped(path, content):
+    """The content with quotes in cells doubled, where they are escaped by backslashes as MySQL and Spark write them."""
+    if b'\\"' not in content:
+        return content
+    doubled = re.sub(rb'\\(["\\])', lambda m: b'""' if m[1] == b'"' else m[1], content)
+    if _is_even(content) or not _is_even(doubled):
+        return content
+    examples.log.info('%s: \\" in a cell is read as a quote', path)
+    return doubled
+
+
+def _is_even(content):
+    """Whether quotes stand around cells alone and all rows have a cell for each title, whatever sign separates them."""
+    text, found = content.decode("utf-8"), []
+    for separator in SEPARATORS:
+        try:
+            rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+            first, *widths = [len(row) for row in rows if row]
+        except (csv.Error, ValueError):
+            continue
+        if len(set(widths)) == 1:
+            found.append(widths[0] if widths[0] - first in (0, 1) else 0)
+    return max(found, default=0) > 1 or found == [1] * len(SEPARATORS)
+
+
+def _without_empty_rows(path, content, separator):
+    """The content without the rows of empty cells at its end, as spreadsheets leave them."""
+    empty, count = re.compile(rb'(\s|""|%b)*' % re.escape(separator.encode())), 0
+    while True:
+        rest, _, line = content.rpartition(b"\n")
+        if not rest or not empty.fullmatch(line):
+            break
+        count += separator.encode() in line
+        content = rest
+    if count:
+        examples.log.info("%s: %d rows of empty cells at its end are not read", path, count)
+    return content
 
 
 def _is_text(column):
@@ -177,8 +235,10 @@ def _header(path, text):
     if is_wider and all(row[-1] == "" for row in cells):
         examples.log.info("%s: the separator at the ends of lines is not read", path)
         titles.append(None)
-    elif is_wider and all(
-        line.startswith('"') for line in lines[skipped + 1 :] if line
+    elif (
+        is_wider
+        and '\\"' not in text
+        and all(line.startswith('"') for line in lines[skipped + 1 :] if line)
     ):  # as R writes them
         examples.log.info(
             "%s: the first column has no title; it names the rows and is not read", path

@@ -3,6 +3,7 @@
 folder/cats/1.png  folder/dogs/2.jpg                     classes are the folders' names
 folder/train/cats/1.png  folder/test/dogs/2.jpg          with a level for the splits
 folder/train.csv  folder/test.csv  or  table.csv         with target=...; cells may name files, with files=...
+                                                         also .tsv, .csv.gz, and a .txt that is such a table
 arrays.npz                                               x, y or x_train, y_train, x_test, y_test
 """
 
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import examples, naming
-from zoo.data.user import csv_files, folders, memory
+from zoo.data.user import csv_files, folders, layouts, memory
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -20,7 +21,7 @@ from zoo.tasks import task
 def is_path(name):
     """Whether a data set's name is a path: something is there, or it can be meant as nothing else."""
     text = os.fspath(name)
-    if text.startswith((".", "/", "~")) or text.endswith((".csv", ".npz")):
+    if text.startswith((".", "/", "~")) or text.endswith((*csv_files.ENDINGS, ".npz")):
         return True
     try:
         return Path(text).exists()
@@ -44,10 +45,10 @@ def read(path, options):
     path = Path(path).expanduser()
     if not path.exists():
         raise checks.InputError(f"There is no file or folder {path}.")
-    if path.suffix.lower() == ".csv" and path.is_file():
+    if _is_table_file(path):
         table, separator = csv_files.read_csv(path, texts=_texts(options))
         options = _with_folder(options, path.parent)
-        return memory.read(table, options, name=path.stem, separator=separator)
+        return memory.read(table, options, name=csv_files.stem(path), separator=separator)
     csvs = _tables(path)
     if "train" in csvs:
         train, separator = csv_files.read_csv(csvs.pop("train"), texts=_texts(options))
@@ -55,16 +56,17 @@ def read(path, options):
         others = {s: t for s, t in others.items() if _has_targets(csvs[s], t, train, options)}
         options = _with_folder(options, path)
         return memory.read(train, options, **others, name=path.stem, separator=separator)
+    if path.is_file() and path.suffix.lower() != ".npz":
+        raise checks.InputError(
+            f"{path} is no data set: expected a folder of classes, a .csv (.tsv, .csv.gz) or a .npz file. Other tables (.xlsx, .json, "
+            ".parquet): save them as .csv, or pass the DataFrame that pandas reads to zoo.train."
+        )
     for key in ("target", "columns", "files", "folder"):
         if getattr(options, key):
             what = f"{path} is a folder of classes." if path.is_dir() else f"Received: {path}"
             raise checks.InputError(f"`{key}` is for tables; {what}")
     if path.suffix.lower() == ".npz":
         return memory.read(**_read_npz(path), options=options, name=path.stem)
-    if path.is_file():
-        raise checks.InputError(
-            f"{path} is no data set: expected a folder of classes, a .csv or a .npz file."
-        )
     if options.task and task(options.task).targets not in ("class", "none"):
         raise checks.InputError(
             f"A folder of classes is a classification. Received: task={options.task!r}"
@@ -73,22 +75,40 @@ def read(path, options):
     return memory.read(**parts, options=options.replace(task=None), name=path.stem)
 
 
+def _is_table_file(path):
+    return path.is_file() and (csv_files.is_csv(path) or path.suffix.lower() == ".txt")
+
+
 def _tables(path):
-    """Split → the CSV file of a folder that is named after it."""
-    return folders.by_split(sorted(path.glob("*.csv")), lambda p: p.stem)
+    """Split → the CSV file of a folder that is named after it: train.csv, or titanic_train.csv beside titanic_test.csv."""
+    found = {}  # of two forms of one table the first is read
+    files = [file for file in path.iterdir() if csv_files.is_csv(file)] if path.is_dir() else []
+    for ending in csv_files.ENDINGS:
+        for file in files:
+            if file.name.lower() == csv_files.stem(file).lower() + ending:
+                found.setdefault(csv_files.stem(file), file)
+    tables = sorted(found.values())
+    if by_split := layouts.by_split(tables, csv_files.stem):
+        return by_split
+    by_affix = next(iter(layouts.by_affix(tables, csv_files.stem)), {})
+    if by_affix:
+        told = ", ".join(f"{file.name} is {split}" for split, file in by_affix.items())
+        examples.log.info("%s holds splits: %s", path, told)
+    return by_affix
 
 
 def is_table(path):
     """Whether a path is read as a table."""
     path = Path(path).expanduser()
-    return path.suffix.lower() == ".csv" or "train" in _tables(path)
+    return csv_files.is_csv(path) or _is_table_file(path) or bool(_tables(path))
 
 
 def _texts(options):
     """The titles of columns that the caller calls no numbers; `None` for all, where numbers have a sign of the caller's."""
     if options.decimal == ",":
         return None
-    return [title for title, kind in options.kinds.items() if kind != "number"]
+    named = [options.files] if options.files else []
+    return [*named, *(title for title, kind in options.kinds.items() if kind != "number")]
 
 
 def _with_folder(options, folder):
@@ -99,7 +119,16 @@ def _with_folder(options, folder):
 
 
 def _has_targets(path, table, train, options):
-    """Whether a table beside that of train has the targets, too; where it has not, says that it is not read."""
+    """Whether a table beside that of train has the targets, too; where it has not, says that it is not read.
+
+    Raises:
+        InputError: It has no column of train at all.
+    """
+    if not naming.by_name(list(table.columns), naming.column_names(train.columns)):
+        raise checks.InputError(
+            f"{path} needs a header line: its first line ({', '.join(table.columns[:3])}) has none of the titles of the train table "
+            f"({', '.join(train.columns[:3])})."
+        )
     target = [options.target] if isinstance(options.target, str) else list(options.target)
     known = naming.by_name(list(table.columns), naming.column_names(target))
     missing = [
@@ -126,7 +155,7 @@ def _read_npz(path):
             f"{path} is damaged, no .npz file, or holds Python objects: save arrays of numbers or texts with np.savez."
         ) from error
     pairs = {"data": ("x", "y")} if "x" in arrays else {}
-    for key, split in folders.SPLITS.items():
+    for key, split in layouts.SPLITS.items():
         if f"x_{key}" in arrays:
             pairs[_ARGUMENTS[split]] = (f"x_{key}", f"y_{key}")
     missing = [key for pair in pairs.values() for key in pair if key not in arrays]

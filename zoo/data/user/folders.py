@@ -5,28 +5,9 @@ import collections
 import numpy as np
 
 from zoo.data import examples, kinds
+from zoo.data.user import csv_files, layouts
 from zoo.models import checks
 from zoo.tasks import task
-
-SPLITS = {
-    **dict.fromkeys(("train", "training", "train_set", "training_set"), "train"),
-    **dict.fromkeys(("validation", "val", "valid", "dev", "validation_set", "val_set", "dev_set"), "validation"),
-    **dict.fromkeys(("test", "testing", "test_set", "testing_set"), "test"),
-}  # fmt: skip
-
-
-def by_split(paths, name=lambda path: path.name):
-    """Split → path, of paths that are named after splits; raises `InputError` for two of one split."""
-    found = {}
-    for path in paths:
-        split = SPLITS.get(name(path).lower())
-        if split in found:
-            raise checks.InputError(
-                f"{found[split]} and {path} are both named after the {split} split: keep one of them there."
-            )
-        if split:
-            found[split] = path
-    return found
 
 
 def read(path, options):
@@ -43,32 +24,26 @@ def read(path, options):
         InputError: There are no such files, or the folders do not fit together.
     """
     needs_classes = not options.task or task(options.task).targets != "none"
-    path = _inner(path, keep_splits=True)
-    folders = visible_folders(path)
-    roots = by_split(folders)
-    if roots and len(roots) < len(folders):
-        others = [f.name for f in folders if f.name.lower() not in SPLITS]
-        raise checks.InputError(
-            f"{path} mixes splits and other folders ({', '.join(others[:5])}): put all classes below train/, test/."
-        )
-    if roots and "train" not in roots:
-        raise checks.InputError(f"{path} has {', '.join(roots)} but no train folder.")
-    roots = {split: _inner(root) for split, root in (roots or {"train": path}).items()}
+    roots = layouts.roots(path, needs_classes)
     kind = _kind_of_files(path, roots["train"], needs_classes)
-    classes = {folder.name.lower() for folder in visible_folders(roots["train"])}
+    classes = set(map(layouts.likeness, roots["train"].classes))
     if needs_classes and len(classes) == 1 and (hint := _tables(path)):
-        raise checks.InputError(f"{roots['train']} holds one class, {', '.join(classes)}.{hint}")
+        raise checks.InputError(
+            f"{roots['train'].path} holds one class, {', '.join(classes)}.{hint}"
+        )
     found = {}
     for split, root in roots.items():
         if needs_classes and split != "train" and _is_unlabelled(root, classes, kind):
             examples.log.info(
-                "%s has no labels: it can be predicted (zoo predict), not scored, and is not read", root
+                "%s has no labels: it can be predicted (zoo predict), not scored, and is not read", root.path
             )  # fmt: skip
             continue
         found[split] = _pairs(root, classes if needs_classes else None, kind.file_endings)
     if needs_classes:
         _warn_of_classes_without_test(found, roots)
-    elif any(name.lower() not in classes for pairs in found.values() for _, name in pairs):
+    elif any(
+        layouts.likeness(name) not in classes for pairs in found.values() for _, name in pairs
+    ):
         found = {split: [(p, path.name) for p, _ in pairs] for split, pairs in found.items()}
     return {split: _part(split, pairs, kind) for split, pairs in found.items()}
 
@@ -76,22 +51,6 @@ def read(path, options):
 def _part(split, pairs, kind):
     paths, names = zip(*pairs)
     return examples.Part(split, kind.of_files(paths), np.array(names), lambda i: str(paths[i]))
-
-
-def visible_folders(path):
-    """The folders in a folder that are no program's own."""
-    return sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
-
-
-def _inner(path, keep_splits=False):
-    """The folder that holds the classes or splits, where others hold nothing but it, as archives unpack."""
-    folders = visible_folders(path)
-    while len(folders) == 1 and visible_folders(folders[0]):
-        if keep_splits and folders[0].name.lower() in SPLITS:
-            break
-        examples.log.info("%s holds nothing but the folder %s: that is read", path, folders[0].name)
-        path, folders = folders[0], visible_folders(folders[0])
-    return path
 
 
 def files_in(folder, every=True):
@@ -113,7 +72,7 @@ def held(folder):
 
 def _tables(path):
     """A hint to the tables that a folder holds."""
-    tables = [p for p in files_in(path) if p.suffix.lower() == ".csv"]
+    tables = [p for p in files_in(path) if csv_files.is_csv(p)]
     if not tables:
         return ""
     return f"\nWhere {tables[0]} names the files, pass it, with files=... (--files) and target=..."
@@ -121,7 +80,7 @@ def _tables(path):
 
 def _kind_of_files(path, root, needs_classes):
     """The kind of input whose files a folder of classes holds."""
-    parts = visible_folders(root) if needs_classes else [root]
+    parts = root.classes.values() if needs_classes else [root.path]
     endings = {p.suffix.lower() for folder in parts for p in files_in(folder)}
     in_files = [kind for kind in reversed(kinds.KINDS.values()) if kind.file_endings]
     for kind in in_files:
@@ -130,28 +89,24 @@ def _kind_of_files(path, root, needs_classes):
     wanted = " or ".join(f"{kind.name}s ({', '.join(kind.file_endings)})" for kind in in_files)
     raise checks.InputError(
         f"{path} holds no {wanted} in folders named after classes. "
-        f"Expected for example {root / 'cats' / '1.png'}. It holds: {held(path)}{_tables(path)}"
+        f"Expected for example {root.path / 'cats' / '1.png'}. It holds: {held(path)}{_tables(path)}"
     )
 
 
 def _is_unlabelled(root, classes, kind):
     """Whether a split's files lie in no folder, or in a single one that is no class."""
-    folders = visible_folders(root)
-    beside = [p for p in files_in(root, every=False) if p.suffix.lower() in kind.file_endings]
-    if not folders:
-        return bool(beside)
-    is_strange = len(folders) == 1 and folders[0].name.lower() not in classes
+    if not root.classes:
+        return any(p.suffix.lower() in kind.file_endings for p in files_in(root.path, every=False))
+    is_strange = len(root.classes) == 1 and layouts.likeness(*root.classes) not in classes
     return is_strange and len(classes) > 1
 
 
 def _pairs(root, classes, endings):
     """(file, name of its class) for the files of a split; without `classes` files may lie beside the folders, too."""
     pairs, ignored = [], []
-    for folder in visible_folders(root):
-        if classes is not None and folder.name.lower() not in classes:
-            raise checks.InputError(
-                f"The class {folder.name!r} of {root} has no training examples."
-            )
+    for name, folder in root.classes.items():
+        if classes is not None and layouts.likeness(name) not in classes:
+            raise checks.InputError(f"The class {name!r} of {root.path} has no training examples.")
         inside = files_in(folder)
         fitting = [p for p in inside if p.suffix.lower() in endings]
         ignored += [p for p in inside if p.suffix.lower() not in endings]
@@ -159,18 +114,19 @@ def _pairs(root, classes, endings):
             raise checks.InputError(
                 f"The class folder {folder} holds no file ending in {', '.join(endings)}. It holds: {held(folder)}"
             )
-        pairs += [(p, folder.name) for p in fitting]
-    beside = [p for p in files_in(root, every=False) if p.suffix.lower() in endings]
+        pairs += [(p, name) for p in fitting]
+    beside = [] if root.is_shared else files_in(root.path, every=False)
+    beside = [p for p in beside if p.suffix.lower() in endings]
     if classes is None:
-        pairs += [(p, root.name) for p in beside]
+        pairs += [(p, root.path.name) for p in beside]
     elif beside:
-        examples.log.warning("%s: %d files that are in no class are not read, first %s", root, len(beside), beside[0].name)  # fmt: skip
+        examples.log.warning("%s: %d files that are in no class are not read, first %s", root.path, len(beside), beside[0].name)  # fmt: skip
     if ignored:
         counts = collections.Counter(p.suffix.lower() for p in ignored).most_common(3)
         told = ", ".join(f"{n} {ending}" for ending, n in counts)
         examples.log.warning("%d files of other kinds ignored (%s), first %s", len(ignored), told, ignored[0])  # fmt: skip
     if not pairs:
-        raise checks.InputError(f"{root} holds no file ending in {', '.join(endings)}.")
+        raise checks.InputError(f"{root.path} holds no file ending in {', '.join(endings)}.")
     return pairs
 
 
@@ -178,10 +134,10 @@ def _warn_of_classes_without_test(found, roots):
     """Warns of classes that are in train alone: such a folder may hold examples without labels."""
     if "test" not in found:
         return
-    tested = {name.lower() for _, name in found["test"]}
+    tested = {layouts.likeness(name) for _, name in found["test"]}
     for name in sorted({name for _, name in found["train"]}):
-        if name.lower() not in tested:
+        if layouts.likeness(name) not in tested:
             examples.log.warning(
                 "the class %r has no test examples: where its files have no labels, move %s out of the folder",
-                name, roots["train"] / name,
+                name, roots["train"].classes[name],
             )  # fmt: skip

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data import kinds
-from zoo.data.kinds import cells
-from zoo.data.user.folders import SPLITS
+from zoo.data.kinds import categories, cells
+from zoo.data.user.layouts import SPLITS
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -31,23 +31,21 @@ def read(part, options):
     """Brings the column of names that a part consists of to the files, of the kind of input that has their ending."""
     title, folder = options.files, Path(options.folder or ".")
     in_files = [kind for kind in reversed(kinds.KINDS.values()) if kind.file_endings]
-    endings = [ending for kind in in_files for ending in kind.file_endings]
+    endings = [tuple(kind.file_endings) for kind in in_files]
     named = [name for name, split in SPLITS.items() if split == part.split]
-    beside = (
-        sorted(p for p in folder.iterdir() if p.is_dir() and p.name.lower() in (*named, "images"))
-        if folder.is_dir()
-        else []
-    )
+    names = categories.as_texts(part.x[title])
+    is_empty = np.array([not name.strip() for name in names])
     paths, is_there = cells.resolve(
-        title, part.x[title].fillna(""), [folder, *beside, Path(".")], endings
+        title, names, [folder, *cells.beside(folder, named), Path(".")], endings
     )
-    first = paths[int(np.argmin(is_there))]
+    first = paths[int(np.argmin(is_there | is_empty))]
     if not is_there.any():
         raise checks.InputError(
             f"None of the {len(paths)} files that {title!r} names is in {folder}, such as {first.name}: pass folder=... (--folder)."
         )
     part.x = np.array([*paths, None], object)[:-1]
-    part.drop({f"there is no file {first}": ~is_there}, options.skip_bad)
+    why = {f"{title!r} names no file": is_empty, f"there is no file {first}": ~is_there & ~is_empty}
+    part.drop(why, options.skip_bad)
     found = {path.suffix.lower() for path in part.x}
     fits = [kind for kind in in_files if found <= set(kind.file_endings)]
     if not fits:

@@ -6,6 +6,7 @@ import numbers
 import numpy as np
 
 from zoo.data import examples
+from zoo.data import labels as spelling
 from zoo.models import checks
 from zoo.tasks.targets import is_zero_or_one
 
@@ -96,7 +97,7 @@ def _is_missing(targets):
         return np.isnan(targets.reshape(len(targets), -1)).any(1)
     if targets.size == len(targets) and (found := examples.texts_once(targets)):
         codes, texts = found
-        return np.array([*(text == "" for text in texts), True])[codes]
+        return np.array([*(not spelling.seen(text) for text in texts), True])[codes]
     flat = targets.reshape(len(targets), -1)
     missing = [any(v is None or v != v or v in ("", b"") for v in row) for row in flat.tolist()]
     return np.array(missing, bool)
@@ -109,13 +110,15 @@ def in_order(wanted, labels, convert):
         wanted: The classes in that order.
         labels, convert: What `of_classes` gives.
     """
-    order = [*wanted, *(label for label in labels if label not in wanted)]
+    by_word = {spelling.word(label): label for label in labels}
+    first = (by_word[word] for word in map(spelling.word, wanted) if word in by_word)
+    order = list(dict.fromkeys([*first, *labels]))
     places = np.array([order.index(label) for label in labels], "int64")
     return tuple(order), lambda part: places[convert(part)]
 
 
 def split_labels(parts, separator):
-    """Targets with several labels in one text, such as `drama|comedy`, as rows of 0 and 1.
+    """Targets with several labels in one text, such as `drama|comedy` or `["drama", "comedy"]`, as rows of 0 and 1.
 
     Args:
         parts: Dict from split to part; their `y` are replaced.
@@ -124,16 +127,26 @@ def split_labels(parts, separator):
     Returns:
         The labels of the training texts, in order.
     """
-
-    def words(text):
-        return {word.strip() for word in str(text).split(separator)} - {""}
-
-    labels = sorted(set().union(*map(words, parts["train"].y.reshape(-1).tolist())))
-    for part in parts.values():
-        found = [words(text) for text in part.y.reshape(-1).tolist()]
-        if unknown := sorted(set().union(*found) - set(labels)):
+    found = {s: [_words(text, separator) for text in p.y.reshape(-1)] for s, p in parts.items()}
+    words = [word for own in found["train"] for word in own]
+    labels, spelled = spelling.spellings(*np.unique(np.array(words, str), return_counts=True))
+    labels = labels.tolist()
+    for split, part in parts.items():
+        rows = [set(spelled(np.array(sorted(own), str)).tolist()) for own in found[split]]
+        if unknown := sorted(set().union(*rows) - set(labels)):
             raise checks.InputError(
-                f"The {part.split} targets have labels that the train targets lack: {unknown[:5]}"
+                f"The {split} targets have labels that the train targets lack: {unknown[:5]}"
             )
-        part.y = np.array([[label in own for label in labels] for own in found], "float32")
+        part.y = np.array([[label in own for label in labels] for own in rows], "float32")
     return tuple(labels)
+
+
+def _words(text, separator):
+    """The labels in a text, or in a list that stands in it as Python or JSON writes it."""
+    if isinstance(text, (list, tuple, set)):
+        return {str(word).strip() for word in text} - {""}
+    text = str(text).strip()
+    if spelling.LIST.fullmatch(text):
+        text = text[1:-1]
+        return {word.strip().strip("'\"").strip() for word in text.split(separator)} - {""}
+    return {word.strip() for word in text.split(separator)} - {""}
