@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo import files
 from zoo.data import kinds, naming
-from zoo.data.kinds import dates, readings
+from zoo.data.kinds import dates, readings, units
 from zoo.data.user import csv_files, folders
 from zoo.models import checks
 from zoo.saving import foreign
@@ -161,6 +161,9 @@ def _read_csv(path, content, card, kind):
         frame = frame.rename(columns={title: name for name, title in known.items()})
         usual = {name: "plain" for name in card.columns if name not in texts}
         styles = {name: s for name, s in card.readings.items() if s not in dates.FORMS}
+        # Read with the table's other columns of texts, where a number that has no sign is told from one that has.
+        texts += [name for name, style in styles.items() if units.is_share(style)]
+        styles |= dict.fromkeys(texts)
         names = dict(zip(frame.columns, naming.column_names(frame.columns), strict=True))
         frame, _ = readings.typed_frame(
             frame,

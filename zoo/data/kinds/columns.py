@@ -91,7 +91,11 @@ def _number_kind(title, present):
     is_few = present.nunique() <= max(_MANY, len(present) / 2)
     if present.dtype.kind in "iu" and present.abs().max() > 2**53:  # float64 would make some alike
         return ("category", None) if is_few else (None, "its numbers have more digits than float64")
-    if _POSTCODE.search(title) and is_few and (present == present.round()).all():
+    if _POSTCODE.search(title) and (present == present.round()).all():
+        if not is_few:
+            told = "%s: taken for numbers, as so many postcodes are of no use as categories; pass kinds={%r: 'category'} for these"
+            examples.log.warning(told, title, title)
+            return "number", None
         examples.log.info(
             "%s: codes, so each is a category; where they are numbers pass kinds={%r: 'number'}", title, title
         )  # fmt: skip
@@ -125,6 +129,9 @@ def _text_kind(title, present, skip_bad):
         if units.are_ranges(texts.unique()):
             told = "%s: ranges such as %r are categories, whose order is not learned"
             examples.log.info(told, title, next(t for t in texts if not is_number(t)))
+        elif like := units.like_numbers(texts):
+            told = "%s: texts such as %r look like numbers, but not all can be read as such: they are taken for categories"
+            examples.log.warning(told, title, like)
         return "category", None
     return ("text" if are_phrases(texts, 3) else "name"), None
 
@@ -261,7 +268,9 @@ def check_raw(name, values, kind, has_gaps, style=None):
             _check_dates(name, values, style)
         return convert_column(name, values, kind)
     dtype = getattr(values, "dtype", np.dtype(object))
-    if style and dtype.kind in "OUST":
+    if style and (dtype.kind in "OUST" or units.is_share(style)):
+        if not hasattr(values, "to_numpy"):
+            values = numbers.one_each(f"The column {name!r}", np.asarray(values, object))
         values, _ = readings.typed(pd.Series(values, dtype=object), style=style)
     if dtype.kind in "mMc":  # NumPy would turn them into numbers
         raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")

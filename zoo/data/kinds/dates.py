@@ -18,21 +18,22 @@ log = logging.getLogger("zoo")
 
 ISO = "%Y-%m-%d"
 ISO_DATE = r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?\s*"
-DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y")
-MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")
+DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%d-%m-%y")
+MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%m-%d-%y")
 # Form of a day → what its texts look like; `strptime` reads it, but for quarters.
 FORMS = {
     ISO: r"\d{4}-\d{1,2}-\d{1,2}", "%Y/%m/%d": r"\d{4}/\d{1,2}/\d{1,2}", "%Y.%m.%d": r"\d{4}\.\d{1,2}\.\d{1,2}",
     **dict.fromkeys(("%m/%d/%Y", "%d/%m/%Y"), r"\d{1,2}/\d{1,2}/\d{4}"),
     **dict.fromkeys(("%m-%d-%Y", "%d-%m-%Y"), r"\d{1,2}-\d{1,2}-\d{4}"),
     **dict.fromkeys(("%m/%d/%y", "%d/%m/%y"), r"\d{1,2}/\d{1,2}/\d{2}"),
+    **dict.fromkeys(("%m-%d-%y", "%d-%m-%y"), r"\d{1,2}-\d{1,2}-\d{2}"),
     "%d.%m.%Y": r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%y": r"\d{1,2}\.\d{1,2}\.\d{2}",
     **dict.fromkeys(("%b %d %Y", "%B %d %Y"), r"[a-z]+ \d{1,2} \d{4}"),
     **dict.fromkeys(("%d %b %Y", "%d %B %Y"), r"\d{1,2} [a-z]+ \d{4}"),
     **dict.fromkeys(("%b %Y", "%B %Y"), r"[a-z]+ \d{4}"), "%b-%y": r"[a-z]{3}-\d{2}", "%d %b %y": r"\d{1,2} [a-z]{3} \d{2}",
     **dict.fromkeys(("%Y %b", "%Y %B"), r"\d{4} [a-z]+"), "%Y-%m": r"\d{4}-\d{2}", "%Y/%m": r"\d{4}/\d{2}", "%m/%Y": r"\d{1,2}/\d{4}",
     "%Y%m%d": r"(?:1[6-9]|2[01])\d\d(?:0[1-9]|1[0-2])[0-3]\d", "%G-W%V-%u": r"\d{4}-?\s?w\d{1,2}(?:-?[1-7])?",
-    "quarter": r"\d{4}[- /]?q[1-4]|q[1-4][- /]?\d{4}",
+    "%Y年%m月%d日": r"\d{4}\s?年\s?\d{1,2}\s?月\s?\d{1,2}\s?日", "quarter": r"\d{4}[- /]?q[1-4]|q[1-4][- /]?\d{4}",
 }  # fmt: skip
 _WEEKDAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+"
 CLOCK = (
@@ -249,11 +250,12 @@ def _form_of(title, column, order, skip_bad):
     different = texts.sort_values()
     fitting = forms(different, order) or _usual_forms(different, order)
     if not fitting:
+        _check_several_forms(column, texts)
         return None
     bad = texts[np.isnat(parsed(texts, fitting[0])[0])]
     if len(bad) and not skip_bad:
         raise checks.InputError(
-            f"The column {str(title)!r} holds dates such as {texts.iloc[0]!r}, but {column.isin(bad).sum()} values are none of that form, first "
+            f"The column {str(title)!r} holds dates such as {texts.drop(bad.index).iloc[0]!r}, but {column.isin(bad).sum()} values are none of that form, first "
             f"{bad.iloc[0]!r} in {column.index.name or 'row'} {bad.index[0]}: mend them, or pass skip_bad (--skip-bad) to count "
             "them as missing."
         )
@@ -266,6 +268,23 @@ def _form_of(title, column, order, skip_bad):
             "(--dates day-first) or dates='month-first' (--dates month-first)."
         )
     return fitting[0]
+
+
+def _check_several_forms(column, texts):
+    """Raises `InputError` for a column all of whose values are dates, but written in several ways."""
+    if texts.str.len().max() > 50 or not texts.str.contains(r"\d").all():
+        return
+    first = {form: ~np.isnat(parsed(texts.iloc[:3], form)[0]) for form in FORMS}
+    if not np.any([*first.values()], 0).all():
+        return
+    read = {form: ~np.isnat(parsed(texts, form)[0]) for form in FORMS}
+    if np.any([*read.values()], 0).all():
+        one = next(form for form, fits in read.items() if fits[0])
+        other = texts[~read[one]].iloc[0]
+        raise checks.InputError(
+            f"The column {str(column.name)!r} holds dates of several forms, such as {texts.iloc[0]!r} and {other!r} in "
+            f"{column.index.name or 'row'} {column.index[column == other][0]}: write all of them as 2023-01-05."
+        )
 
 
 def _usual_forms(texts, order):

@@ -12,6 +12,9 @@ from zoo.models import checks
 
 HOUR = 3_600_000_000  # microseconds
 PARTS = ("year", "month", "day", "hour", "minute")  # columns that are a date together
+COUNTS = re.compile(
+    r"(?i)\s*(?:date|day|datum|tag|fecha|jour|week|month|year|period|timestamp|excel_?date)s?\s*"
+)
 MOST_SERIES = 1000  # below each other in one table
 
 
@@ -55,6 +58,7 @@ def in_time_order(frame, *, learned=(), order=None, forms=None):
     falls = [_falls(when, frame) for when in found]
     if not found:
         _warn_of_numbers_that_fall(frame)
+        _warn_of_texts_that_differ(frame, learned)
     if len(set(falls)) > 1:
         raise checks.InputError(
             "Some dates of the table rise and others fall: leave one of them out."
@@ -75,6 +79,7 @@ def _all_when(frame, learned, order, forms):
     found = []
     for title in others:
         readings = forms_of_dates.moments(frame[title], order, forms.get(title))
+        readings = readings or _counted(frame[title])
         if readings:
             found.append(When([title], readings))
         elif _looks_like_dates(frame[title]):
@@ -96,6 +101,15 @@ def _all_when(frame, learned, order, forms):
         index = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
         found.append(When([], {forms_of_dates.ISO: index.to_numpy("datetime64[us]")}))
     return [_with_clock(when, frame[others]) for when in found]
+
+
+def _counted(column):
+    """Whole numbers that all differ under a title such as `day`, as times: they count days, or are a spreadsheet's dates."""
+    values = column.to_numpy()
+    if not COUNTS.fullmatch(str(column.name)) or values.dtype.kind not in "iu" or len(values) < 2:
+        return {}
+    is_count = np.abs(values).max() < 10**8 and len(np.unique(values)) == len(values)
+    return {"": values.astype("datetime64[D]").astype("datetime64[us]")} if is_count else {}
 
 
 def _looks_like_dates(column):
@@ -122,14 +136,35 @@ def _with_parts(frame, found):
 
     by_name = {str(title).strip().lower(): title for title in frame.columns}
     titles = [by_name[part] for part in itertools.takewhile(by_name.__contains__, PARTS)]
+    larger = next((part for part in ("quarter", "week") if part in by_name), None)
+    if len(titles) == 1 and larger:
+        titles.append(by_name[larger])
     if len(titles) < 2 or any(set(when.titles) - set(titles) for when in found):
         return found
-    values = frame[titles].apply(pd.to_numeric, errors="coerce").set_axis(PARTS[: len(titles)], axis=1)  # fmt: skip
-    times = pd.to_datetime(values.assign(day=values.get("day", 1)), errors="coerce")
+    if larger and titles[1] == by_name[larger]:
+        numbers = frame[titles[1]].astype(str).str.extract(r"(?i)^\s*[qwk]*\s*(\d+)(?:\.0)?\s*$")[0]
+        joined = frame[titles[0]].astype(str) + f"-{larger[0]}" + numbers.astype(object)
+        form = {"quarter": "quarter", "week": "%G-W%V-%u"}[larger]
+        times = pd.Series(forms_of_dates.parsed(joined.fillna("").astype(object), form)[0])
+    else:
+        values = frame[titles].apply(_part).set_axis(PARTS[: len(titles)], axis=1)
+        times = pd.to_datetime(values.assign(day=values.get("day", 1)), errors="coerce")
     if times.isna().any():
         return found
     examples.log.info("dates: %s together say when each row was", ", ".join(map(repr, titles)))
     return [When(titles, {"": times.to_numpy("datetime64[us]")})]
+
+
+def _part(column):
+    """A column of years, months, days or hours as numbers; months may be names such as Jan."""
+    import pandas as pd
+
+    found = pd.to_numeric(column, errors="coerce")
+    if found.isna().all():
+        found = pd.to_datetime(
+            column.astype(str).str.strip().str[:3], format="%b", errors="coerce"
+        ).dt.month
+    return found
 
 
 def _with_clock(when, frame):
@@ -150,6 +185,9 @@ def _with_clock(when, frame):
             clock, _ = forms_of_dates.parsed("1970-01-01 " + texts.str.strip(), forms_of_dates.ISO)
         elif re.fullmatch(r"(?i)\s*(?:hour|hr|stunde)s?\s*", str(title)) and column.dtype.kind in "iu" and column.between(0, 24).all():  # fmt: skip
             clock = pd.to_datetime(column * 3600, unit="s").to_numpy("datetime64[us]")
+        elif _is_hhmm(column):
+            seconds = column // 100 * 3600 + column % 100 * 60
+            clock = pd.to_datetime(seconds, unit="s").to_numpy("datetime64[us]")
         else:
             continue
         examples.log.info("dates: %r holds the time of day of %r", str(title), str(when.titles[0]))
@@ -157,6 +195,16 @@ def _with_clock(when, frame):
         readings = {form: times + clock for form, times in when.readings.items()}
         return When([*when.titles, title], readings)
     return when
+
+
+def _is_hhmm(column):
+    """Whether whole numbers are times of day, 0 to 2359."""
+    is_named = re.fullmatch(r"(?i)\s*(?:time|hhmm|hour|uhrzeit|zeit)s?\s*", str(column.name))
+    return (
+        is_named
+        and column.dtype.kind in "iu"
+        and (column.between(0, 2400) & (column % 100 < 60)).all()
+    )
 
 
 def _falls(when, frame):
@@ -235,6 +283,7 @@ def _judge(reading):
 def _why(when, frame, times):
     """What to do about dates that do not rise: names the column that tells several series apart."""
     others = [title for title in frame.columns if title not in when.titles]
+    others = [title for title in others if not forms_of_dates.NAMED.search(str(title))]
     few = [title for title in others if 1 < frame[title].nunique(dropna=False) <= min(MOST_SERIES, len(frame) / 2)]  # fmt: skip
     order = np.arange(len(frame))
     for titles in (*((t,) for t in few), *itertools.combinations(few[:10], 2)):
@@ -243,7 +292,7 @@ def _why(when, frame, times):
         same, steps = np.diff(keys[rows]) == 0, np.diff(times[rows])[np.diff(keys[rows]) == 0]
         zero = np.timedelta64(0)
         if same.sum() >= len(frame) / 2 and ((steps > zero).all() or (steps < zero).all()):
-            value = ", ".join(f"{title} is {frame[title].iloc[0]!r}" for title in titles)
+            value = ", ".join(f"{title} is {frame[title].tolist()[0]!r}" for title in titles)
             return (
                 f"{' and '.join(map(repr, titles))} {'tells' if len(titles) == 1 else 'tell'} {keys.max() + 1} series apart. Pass one "
                 f"series at a time, such as the rows where {value}."
@@ -263,6 +312,18 @@ def _warn_of_numbers_that_fall(frame):
             examples.log.warning(
                 "%r falls by %g from row to row, as time does where the newest row comes first: rows are taken as they stand, the "
                 "oldest first", str(title), -steps[0],
+            )  # fmt: skip
+
+
+def _warn_of_texts_that_differ(frame, learned):
+    """Warns of texts that may be dates nobody can read, in a table without any other: it stays as it is."""
+    for title in frame.columns:
+        column = frame[title].dropna()
+        is_text = len(column) and column.map(lambda value: isinstance(value, str)).all()
+        if title not in learned and is_text and column.is_unique:
+            examples.log.warning(
+                "%r is left out: its values, such as %r, may be dates that cannot be read: rows are taken in the order of the table, "
+                "the oldest first", str(title), column.iloc[0],
             )  # fmt: skip
 
 
