@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from zoo.data import examples
-from zoo.data.kinds import categories, cleaning, dates, numbers, readings, units
+from zoo.data.kinds import categories, cleaning, date_forms, dates, numbers, readings, units
 from zoo.models import checks
 
 # Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
@@ -109,7 +109,7 @@ def _text_kind(title, present, skip_bad):
 
     at, values = pd.factorize(categories.as_texts(present))  # each different text is looked at once
     texts, counts = pd.Series(values).str.strip(), np.bincount(at)
-    if texts.str.fullmatch(dates.ISO_DATE).all():
+    if texts.str.fullmatch(date_forms.ISO_DATE).all():
         return "date", None
     codes = texts.str.fullmatch(units.CODE)
     numbers = (texts.map(is_number) & ~codes).to_numpy(bool)
@@ -249,7 +249,7 @@ def check_raw(name, values, kind, has_gaps, style=None):
         name, kind: The column's name, and what training took it for.
         values: What the caller passed.
         has_gaps: Whether the model fills gaps in columns of numbers.
-        style: How numbers that are texts are written, a key of `units.STYLES`, or dates, one of `dates.FORMS`.
+        style: How numbers that are texts are written, a key of `units.STYLES`, or dates, one of `date_forms.FORMS`.
     """
     import pandas as pd
 
@@ -264,7 +264,7 @@ def check_raw(name, values, kind, has_gaps, style=None):
             dtype = getattr(values, "dtype", object)  # of a list NumPy would make NaN a text
             values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values, dtype)))
         if kind == "date" and values.dtype.kind != "M":
-            values = dates.as_iso(values, style) if style in dates.FORMS else values
+            values = dates.as_iso(values, style) if date_forms.is_form(style) else values
             _check_dates(name, values, style)
         return convert_column(name, values, kind)
     dtype = getattr(values, "dtype", np.dtype(object))
@@ -295,7 +295,7 @@ def _check_dates(name, column, style):
     given = column.dropna()
     wrong = given[~dates.are_dates(given)]
     if len(wrong):
-        also = f", or written as in training ({style})" if style in dates.FORMS else ""
+        also = f", or written as in training ({style})" if date_forms.is_form(style) else ""
         raise checks.InputError(
             f"The column {name!r} must hold dates as YYYY-MM-DD{also}, or nothing. Received {str(wrong.iloc[0])!r} in "
             f"{wrong.index.name or 'row'} {wrong.index[0]}."

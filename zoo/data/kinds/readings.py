@@ -18,7 +18,7 @@ FEW_MEASURED, MANY_MEASURED = 10, 20  # different values of targets with a unit:
 
 
 def typed(
-    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False, is_label=False
+    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False, is_label=False, is_class=False
 ):  # fmt: skip
     """A DataFrame's column of texts as what it holds: numbers where all values are numbers, otherwise texts.
 
@@ -32,6 +32,7 @@ def typed(
         style: How the training table's column is written, where that is known.
         is_text: Whether the values are texts whatever they look like.
         is_label: Whether the values may be names of classes.
+        is_class: Whether they are, for sure.
 
     Returns:
         The column, and its style; `None` for texts.
@@ -52,7 +53,10 @@ def typed(
     beside = [t for t, gap in zip(texts, gaps) if not gap and not units.is_gap(t)]
     if style is None and not is_text:
         try:
-            style, is_new = _style_of(column, beside, decimal, quoted_in, skip_bad, is_label), True
+            style, is_new = (
+                _style_of(column, beside, decimal, quoted_in, skip_bad, is_label, is_class),
+                True,
+            )
         except units.MixedUnits as error:
             if not (skip_bad or is_label):
                 raise _odd(
@@ -102,7 +106,7 @@ def _of_numbers(column, missing, is_of_file):
     return column, "plain; whole" if (present == np.round(present)).all() else "plain"
 
 
-def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label):
+def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label, is_class):
     """The style, with its unit, of a training table's column of texts; `None` where they are no numbers."""
     try:
         style = units.number_style(beside, decimal) or _usual_style(column, beside, skip_bad)
@@ -117,7 +121,8 @@ def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label):
         return None
     values = units.to_numbers(beside, style)
     unit = units.common_unit([t for t, value in zip(beside, values) if value == value])
-    if is_label and unit not in ("", "%", *units.CURRENCIES.values()) and not _are_measured(values):
+    is_usual = unit in ("", "%", *units.CURRENCIES.values())
+    if is_label and not is_usual and (is_class or not _are_measured(values)):
         return None  # the names of classes, such as 3 stars
     return f"{style}; {unit}" if unit else style
 
@@ -229,7 +234,7 @@ def typed_frame(
     *,
     styles=None,
     texts=(),
-    labels=(),
+    labels=None,
     missing=(),
     decimal=None,
     quoted_in=None,
@@ -241,10 +246,10 @@ def typed_frame(
         frame: The DataFrame.
         styles: Title → style, of the training table; `None` for the training table itself.
         texts: Titles of columns that hold texts whatever they look like.
-        labels: Titles of columns that may hold names of classes.
+        labels: Titles of columns that may hold names of classes → whether they do for sure.
         missing, decimal, quoted_in, skip_bad: As in `typed`.
     """
-    found, columns = {}, {}
+    found, columns, labels = {}, {}, labels or {}
     if not frame.columns.is_unique:  # told of later
         return frame, {}
     for title in frame.columns:
@@ -252,7 +257,7 @@ def typed_frame(
         is_text = title in texts
         columns[title], used = typed(
             frame[title], missing=missing, decimal=decimal, quoted_in=quoted_in, skip_bad=skip_bad, style=style,
-            is_text=is_text, is_label=title in labels,
+            is_text=is_text, is_label=title in labels, is_class=labels.get(title, False),
         )  # fmt: skip
         if used:
             found[title] = used

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from zoo.data import examples, naming
 from zoo.data.kinds import columns as tables
-from zoo.data.kinds import dates, numbers, time_order
+from zoo.data.kinds import date_forms, numbers, time_order
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -147,7 +147,7 @@ def _columns(data, options):
         for title in titles
     ]
     forms = {naming.column_name(title): form for title, form in when.items()}
-    forms = {name: form for name, form in forms.items() if form in dates.FORMS}
+    forms = {name: form for name, form in forms.items() if date_forms.is_form(form)}
     return names, np.stack(values, -1), lambda i: time_order.place(frame, frame.index[i]), forms
 
 
@@ -236,7 +236,7 @@ def _columns_of_model(frame, card):
     known = naming.by_name(list(map(str, frame.columns)), card.columns)
     named = frame.rename(columns=str).rename(columns={title: name for name, title in known.items()})
     named = _with_flags(named)
-    forms = {name: form for name, form in (card.readings or {}).items() if form in dates.FORMS}
+    forms = {name: form for name, form in (card.readings or {}).items() if date_forms.is_form(form)}
     named, _ = time_order.in_time_order(named, learned=card.columns, forms=forms)
     for column in card.columns:
         checks.one_of("column of the model", column, list(named.columns))

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from zoo.data import examples
-from zoo.data.kinds import dates as forms_of_dates
+from zoo.data.kinds import date_forms, dates
 from zoo.models import checks
 
 HOUR = 3_600_000_000  # microseconds
@@ -43,7 +43,7 @@ def in_time_order(frame, *, learned=(), order=None, forms=None):
     """Brings a table whose newest row comes first into the order of time, and finds its dates.
 
     Args:
-        frame: A DataFrame; dates may be in columns, also as texts of a common form (`dates.FORMS`), or in its index.
+        frame: A DataFrame; dates may be in columns, also as texts of a common form (`date_forms.FORMS`), or in its index.
         learned: Titles of columns that hold what is learned, and so no times.
         order: `"day-first"` or `"month-first"` where the caller says how 03/04/2023 is meant.
         forms: Title → form, of the training table, where that is known.
@@ -78,15 +78,13 @@ def _all_when(frame, learned, order, forms):
     others = [title for title in frame.columns if title not in learned]
     found = []
     for title in others:
-        readings = forms_of_dates.moments(frame[title], order, forms.get(title))
+        readings = dates.moments(frame[title], order, forms.get(title))
         readings = readings or _counted(frame[title])
         if readings:
             found.append(When([title], readings))
         elif _looks_like_dates(frame[title]):
             given = frame[title].dropna().drop_duplicates()
-            ways = [
-                forms_of_dates.parsed(given, form)[0] for form in forms_of_dates.forms(given[:1])
-            ]
+            ways = [date_forms.parsed(given, form)[0] for form in date_forms.forms(given[:1])]
             unread = given[np.all([np.isnat(times) for times in ways], 0)] if ways else given
             other = (unread if len(unread) else given).iloc[0]
             row = frame.index[frame[title] == other][0]
@@ -99,7 +97,7 @@ def _all_when(frame, learned, order, forms):
     if isinstance(index, (pd.PeriodIndex, pd.DatetimeIndex)):
         index = index.to_timestamp() if isinstance(index, pd.PeriodIndex) else index
         index = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
-        found.append(When([], {forms_of_dates.ISO: index.to_numpy("datetime64[us]")}))
+        found.append(When([], {date_forms.ISO: index.to_numpy("datetime64[us]")}))
     return [_with_clock(when, frame[others]) for when in found]
 
 
@@ -118,16 +116,16 @@ def _looks_like_dates(column):
     if not len(given) or not given.map(lambda v: isinstance(v, str)).all():
         return False
     texts = given.astype(str)
-    if texts.str.fullmatch(forms_of_dates.ISO_DATE).all():
+    if texts.str.fullmatch(date_forms.ISO_DATE).all():
         return True
     has_digits = texts.str.contains(r"\d").mean() > 0.9 and texts.nunique() > len(texts) / 2
-    is_named = forms_of_dates.NAMED.search(str(column.name)) is not None
+    is_named = date_forms.NAMED.search(str(column.name)) is not None
     is_clock = texts.str.fullmatch(_clock()).all()
     return bool(has_digits and not is_clock and (is_named or texts.str.contains(r"\b(?:19|20)\d\d\b").mean() > 0.9))  # fmt: skip
 
 
 def _clock():
-    return rf"(?i)\s*{forms_of_dates.CLOCK}\s*"
+    return rf"(?i)\s*{date_forms.CLOCK}\s*"
 
 
 def _with_parts(frame, found):
@@ -145,7 +143,7 @@ def _with_parts(frame, found):
         numbers = frame[titles[1]].astype(str).str.extract(r"(?i)^\s*[qwk]*\s*(\d+)(?:\.0)?\s*$")[0]
         joined = frame[titles[0]].astype(str) + f"-{larger[0]}" + numbers.astype(object)
         form = {"quarter": "quarter", "week": "%G-W%V-%u"}[larger]
-        times = pd.Series(forms_of_dates.parsed(joined.fillna("").astype(object), form)[0])
+        times = pd.Series(date_forms.parsed(joined.fillna("").astype(object), form)[0])
     else:
         values = frame[titles].apply(_part).set_axis(PARTS[: len(titles)], axis=1)
         times = pd.to_datetime(values.assign(day=values.get("day", 1)), errors="coerce")
@@ -182,10 +180,11 @@ def _with_clock(when, frame):
             continue
         texts = column.astype(str)
         if column.notna().all() and texts.str.fullmatch(_clock()).all():
-            clock, _ = forms_of_dates.parsed("1970-01-01 " + texts.str.strip(), forms_of_dates.ISO)
+            clock, _ = date_forms.parsed("1970-01-01 " + texts.str.strip(), date_forms.ISO)
         elif re.fullmatch(r"(?i)\s*(?:hour|hr|stunde)s?\s*", str(title)) and column.dtype.kind in "iu" and column.between(0, 24).all():  # fmt: skip
             clock = pd.to_datetime(column * 3600, unit="s").to_numpy("datetime64[us]")
         elif _is_hhmm(column):
+            column = column.astype("int64")
             seconds = column // 100 * 3600 + column % 100 * 60
             clock = pd.to_datetime(seconds, unit="s").to_numpy("datetime64[us]")
         else:
@@ -199,11 +198,11 @@ def _with_clock(when, frame):
 
 def _is_hhmm(column):
     """Whether whole numbers are times of day, 0 to 2359."""
-    is_named = re.fullmatch(r"(?i)\s*(?:time|hhmm|hour|uhrzeit|zeit)s?\s*", str(column.name))
-    return (
-        is_named
-        and column.dtype.kind in "iu"
-        and (column.between(0, 2400) & (column % 100 < 60)).all()
+    if not re.fullmatch(r"(?i)\s*(?:time|hhmm|hour|uhrzeit|zeit)s?\s*", str(column.name)):
+        return False
+    texts = column.astype(str).str.strip()
+    return bool(
+        texts.str.fullmatch(r"\d{1,2}|\d{0,2}[0-5]\d").all() and (texts.astype(int) <= 2400).all()
     )
 
 
@@ -283,7 +282,7 @@ def _judge(reading):
 def _why(when, frame, times):
     """What to do about dates that do not rise: names the column that tells several series apart."""
     others = [title for title in frame.columns if title not in when.titles]
-    others = [title for title in others if not forms_of_dates.NAMED.search(str(title))]
+    others = [title for title in others if not date_forms.NAMED.search(str(title))]
     few = [title for title in others if 1 < frame[title].nunique(dropna=False) <= min(MOST_SERIES, len(frame) / 2)]  # fmt: skip
     order = np.arange(len(frame))
     for titles in (*((t,) for t in few), *itertools.combinations(few[:10], 2)):
@@ -322,7 +321,7 @@ def _warn_of_texts_that_differ(frame, learned):
         is_text = len(column) and column.map(lambda value: isinstance(value, str)).all()
         if title not in learned and is_text and column.is_unique:
             examples.log.warning(
-                "%r is left out: its values, such as %r, may be dates that cannot be read: rows are taken in the order of the table, "
+                "%r: its values, such as %r, may be dates that cannot be read: rows are taken in the order of the table, "
                 "the oldest first", str(title), column.iloc[0],
             )  # fmt: skip
 

@@ -153,7 +153,7 @@ def like_numbers(texts):
         if (
             is_number
             and not re.fullmatch(CODE, core)
-            and (unit in UNITS or unit.lower() in _WORDS | UNITS or not unit)
+            and (unit in UNITS or unit.lower() in _WORDS or not unit)
         ):
             found.append(text)
     is_plain = all(re.fullmatch(PLAIN, text.strip()) for text in found)

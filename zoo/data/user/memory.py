@@ -55,6 +55,10 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     if options.target_separator:
         titles = targets.split_labels(parts, options.target_separator)
         row = row or task("multilabel")
+    if row is None or row.targets == "number":
+        targets.check_numbers(
+            train, f"The target {options.target[0]!r}" if options.target else "The target"
+        )
     row = row or task(targets.guess_task(train.y))
     labels, convert_targets = row.convert(train.y, titles)
     if train.labels and row.targets == "class":
@@ -179,9 +183,9 @@ def _typed(form, options, separator, styles=None, has_dates=True):
 
 
 def _labels(options):
-    """Titles of the targets, unless they are numbers for sure."""
+    """Titles of the targets → whether they are classes for sure; none where they are numbers for sure."""
     is_number = options.task and task(options.task).targets in ("number", "steps")
-    return () if is_number else options.target
+    return {} if is_number else dict.fromkeys(options.target, bool(options.task))
 
 
 def _unread(frame, options):
