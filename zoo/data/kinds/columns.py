@@ -271,7 +271,7 @@ def check_raw(name, values, kind, has_gaps, style=None):
     if style and (dtype.kind in "OUST" or units.is_share(style)):
         if not hasattr(values, "to_numpy"):
             values = numbers.one_each(f"The column {name!r}", np.asarray(values, object))
-        values, _ = readings.typed(pd.Series(values, dtype=object), style=style)
+        values, _ = readings.typed(pd.Series(values, dtype=object, name=name), style=style)
     if dtype.kind in "mMc":  # NumPy would turn them into numbers
         raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")
     if hasattr(values, "to_numpy"):

@@ -87,13 +87,14 @@ def typed(
         raise _not_as_trained(column, wrong[0] if wrong else other, style)
     found = pd.Series(values[codes], column.index, "float64", column.name)
     are_whole = (found.dropna() == np.round(found.dropna())).all()
-    is_whole = are_whole and not found.isna().any()
-    if base == "plain":  # 2.0 is no whole number on purpose
-        is_whole = is_whole and all(
-            re.fullmatch(r"[+-]?\d{1,15}", core) for core in units.bare(texts)[0]
-        )
     style = f"{style}; whole" if is_new and are_whole and decimal is None else style
+    is_whole = are_whole and not found.isna().any() and (base != "plain" or _are_digits(texts))
     return (found.astype("int64") if is_whole else found), style
+
+
+def _are_digits(texts):
+    """Whether plain numbers are written as whole ones: 2.0 is none on purpose."""
+    return all(re.fullmatch(r"[+-]?\d{1,15}", core) for core in units.bare(texts)[0])
 
 
 def _of_numbers(column, missing, is_of_file):

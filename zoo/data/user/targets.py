@@ -59,7 +59,8 @@ def check_numbers(part, title):
         at, text = wrong[0]
         raise checks.InputError(
             f"{title} holds {len(different)} different numbers, but {len(wrong)} values are none, first {text!r} in {part.row(at)}: mend "
-            f"them, or say missing=({text!r},) (--missing) where they are gaps; where all are classes pass task='classification' (--task)."
+            f"them, or pass missing=({text!r},) with skip_bad (--missing {text} --skip-bad) to leave such rows out; where all are names of "
+            "classes pass task='classification' (--task classification)."
         )
 
 
