@@ -1,7 +1,5 @@
 """Numbers, dates and series of newcomers' files: read as meant in training, tests and `predict`, or refused with what to write."""
 
-import datetime
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -193,8 +191,7 @@ def test_no_birth_is_in_the_future(in_tmp, caplog):
     cells = [f"{i % 12 + 1:02}/{i % 28 + 1:02}/{(40 + i % 70) % 100:02}" for i in COUNT]
     days = with_test(cells, ["01/01/40", "12/31/20"] * 10, title="date_of_birth")
     assert list(days[:2]) == ["1940-01-01", "2020-12-31"]
-    first = datetime.date.today().year - 99
-    assert f"lie in {first}" in caplog.text
+    assert "none of which is in the future" in caplog.text
     with pytest.raises(zoo.InputError, match="write years with four digits"):
         table(cells)
     ends = [f"{i % 12 + 1:02}/{i % 28 + 1:02}/{20 + i % 12}" for i in COUNT]

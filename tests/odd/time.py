@@ -220,23 +220,25 @@ def _():
 
 @odd("rupees such as ₹12,34,567")
 def _():
-    kind, read = column([f"₹{i % 9 + 1},34,567" for i in range(60)])
+    kind, read = column(["n/a", *(f"₹{i % 9 + 1},34,567" for i in range(59))])
     assert kind == "number"
-    assert set(read) == {134_567 + 100_000 * i for i in range(9)}
+    assert set(read[~np.isnan(read)]) == {134_567 + 100_000 * i for i in range(9)}
 
 
 @odd("prices such as R$ 1.200,50")
 def _():
-    kind, read = column([f"R$ {i % 9 + 1}.200,50" for i in range(60)])
+    kind, read = column(["n/a", *(f"R$ {i % 9 + 1}.200,50" for i in range(59))])
     assert kind == "number"
-    assert max(read) == 9200.5
+    assert np.nanmax(read) == 9200.5
 
 
 @odd("numbers below 0 with an en dash, and kg beside KG")
 def _():
-    kind, read = column([f"\u2013{i % 9 + 1} {'KG' if i % 2 else 'kg'}" for i in range(60)])
+    kind, read = column(
+        ["\u2013", *(f"\u2013{i % 9 + 1} {'KG' if i % 2 else 'kg'}" for i in range(59))]
+    )
     assert kind == "number"
-    assert set(read) == set(range(-9, 0))
+    assert set(read[~np.isnan(read)]) == set(range(-9, 0))
 
 
 @odd("sums such as $1.2bn beside $3M")

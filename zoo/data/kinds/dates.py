@@ -202,9 +202,7 @@ def _with_century(title, texts, form):
     if _BIRTH.search(title):
         form = date_forms.of_the_past(form)
         log.info(
-            "%s: years of two digits, of births, lie in %d and the 99 years after it",
-            title,
-            date_forms.split_form(form)[1],
+            "%s: years of two digits are those of births, none of which is in the future", title
         )
     elif _latest(times[~np.isnat(times)]) > _AHEAD:
         text = texts.iloc[
