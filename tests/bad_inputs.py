@@ -415,6 +415,7 @@ WRITTEN = {
     "01-02-03 as dates": lambda: cells(lambda i: f"{i % 9 + 1:02}-{i % 7 + 1:02}-{i % 5 + 1:02}"),
     "a text among targets that are numbers": lambda: csv_of(frame(kind=changed(X[:, 2].astype(object), 5, "unknown"))),
     "inf among targets that are numbers": lambda: csv_of(frame(kind=changed(X[:, 2].astype(object), 5, np.inf)), task="regression"),
+    "memory in GB and MB": lambda: cells(lambda i: f"{i}{'GB' if i % 2 else 'MB'}"),
     "numbers below 0 in parentheses": lambda: cells(lambda i: f"({i})" if i % 3 else f"{i}"),
     "several series below each other": lambda: forecast(two_shops(), target="sold"),
     "dates of a series in French": lambda: forecast(steps(day=[f"{d.day} janv. {2000 + i}" for i, d in enumerate(DAYS)]), target="sold"),

@@ -1,5 +1,7 @@
 """Numbers, dates and series of newcomers' files: read as meant in training, tests and `predict`, or refused with what to write."""
 
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from tolerances import KERNELS, assert_close
 import zoo
 from zoo.data import load as door
 from zoo.data.kinds import categories, columns, readings
+from zoo.data.kinds import series as series_kind
 from zoo.saving import inputs
 
 COUNT = np.arange(240)
@@ -169,6 +172,24 @@ def test_a_message_about_the_order_calls_no_part_of_a_date_a_series(in_tmp):
         series({"date": np.repeat(DAYS[:120].strftime("%Y-%m-%d"), 2), "week": [1, 2] * 120})
     with pytest.raises(zoo.InputError, match="where shop is 1"):
         series({"date": np.repeat(DAYS[:120].strftime("%Y-%m-%d"), 2), "shop": [1, 2] * 120})
+
+
+def test_a_model_of_before_keeps_the_order_of_its_rows(caplog):
+    frame = pd.DataFrame(
+        {"日期": [f"{d.year}年{d.month}月{d.day}日" for d in DAYS], "sold": NOISE}
+    )[::-1]
+    card = types.SimpleNamespace(columns=("sold",), readings={}, decoding=None)
+    as_before = series_kind._columns_of_model(frame, card)[:, 0]
+    assert as_before[0] == np.float32(NOISE[-1])
+    assert "trained before such dates were read" in caplog.text
+    card.decoding = 2
+    assert series_kind._columns_of_model(frame, card)[0, 0] == np.float32(NOISE[0])
+
+
+def test_two_columns_of_a_series_of_one_title_are_refused():
+    frame = pd.DataFrame(np.stack([NOISE, NOISE], 1), columns=["sold", "sold"])
+    with pytest.raises(zoo.InputError, match="two columns 'sold'"):
+        door.read(frame, target="sold", task="forecasting")
 
 
 def test_columns_of_a_series_that_are_no_numbers_are_told_of(in_tmp, caplog):

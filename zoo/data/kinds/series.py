@@ -111,7 +111,11 @@ def _columns(data, options):
         return _array_columns(data, options)
     import pandas as pd
 
-    frame = _with_flags(data.rename(columns=str))
+    frame = data.rename(columns=str)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise checks.InputError(f"The series has two columns {twice!r}: keep one, or rename it.")
+    frame = _with_flags(frame)
     targets = list(options.target)
     for title in (*targets, *options.columns):
         checks.one_of("column of the series", title, list(frame.columns))
@@ -154,7 +158,7 @@ def _columns(data, options):
 def _with_flags(frame):
     """A DataFrame whose columns of TRUE and FALSE are those of 1 and 0, however they are kept."""
     found = {}
-    for title in frame.columns if frame.columns.is_unique else ():
+    for title in frame.columns:
         texts = frame[title].astype(str).str.strip().str.lower()
         if frame[title].dtype.kind not in "iufM" and texts.isin(("true", "false")).all():
             found[title] = (texts == "true").astype("int64")
@@ -237,7 +241,9 @@ def _columns_of_model(frame, card):
     named = frame.rename(columns=str).rename(columns={title: name for name, title in known.items()})
     named = _with_flags(named)
     forms = {name: form for name, form in (card.readings or {}).items() if date_forms.is_form(form)}
-    named, _ = time_order.in_time_order(named, learned=card.columns, forms=forms)
+    named, _ = time_order.in_time_order(
+        named, learned=card.columns, forms=forms, as_before=card.decoding is None
+    )
     for column in card.columns:
         checks.one_of("column of the model", column, list(named.columns))
     values = [tables.convert_column(name, named[name], "number") for name in card.columns]
@@ -273,6 +279,7 @@ KIND = Kind(
     meaning="the last {steps} steps of the columns {columns}, in their own units, the newest last",
     rank=2,
     is_ordered=True,
+    decoding=2,
     describe=_describe,
     prepare=_prepare,
     specs=lambda info: {

@@ -12,6 +12,7 @@ from zoo.models import checks
 
 HOUR = 3_600_000_000  # microseconds
 PARTS = ("year", "month", "day", "hour", "minute")  # columns that are a date together
+NEWER = {"%Y年%m月%d日", "%m-%d-%y", "%d-%m-%y"}  # forms that models of before were not trained by
 COUNTS = re.compile(
     r"(?i)\s*(?:date|day|datum|tag|fecha|jour|week|month|year|period|timestamp|excel_?date)s?\s*"
 )
@@ -39,7 +40,7 @@ class When:
         return f"of the {column} {', '.join(repr(str(title)) for title in self.titles)}"
 
 
-def in_time_order(frame, *, learned=(), order=None, forms=None):
+def in_time_order(frame, *, learned=(), order=None, forms=None, as_before=False):
     """Brings a table whose newest row comes first into the order of time, and finds its dates.
 
     Args:
@@ -47,6 +48,7 @@ def in_time_order(frame, *, learned=(), order=None, forms=None):
         learned: Titles of columns that hold what is learned, and so no times.
         order: `"day-first"` or `"month-first"` where the caller says how 03/04/2023 is meant.
         forms: Title → form, of the training table, where that is known.
+        as_before: Whether dates are those that models of before were trained by.
 
     Returns:
         The DataFrame, and for each title of a column that tells when its form, or `""`.
@@ -54,7 +56,7 @@ def in_time_order(frame, *, learned=(), order=None, forms=None):
     Raises:
         InputError: Dates cannot be read, or neither rise nor fall from row to row, or one is missing. Warns where steps are missing.
     """
-    found = _all_when(frame, learned, order, forms or {})
+    found = _all_when(frame, learned, order, forms or {}, as_before)
     falls = [_falls(when, frame) for when in found]
     if not found:
         _warn_of_numbers_that_fall(frame)
@@ -72,15 +74,21 @@ def in_time_order(frame, *, learned=(), order=None, forms=None):
     return frame, told
 
 
-def _all_when(frame, learned, order, forms):
+def _all_when(frame, learned, order, forms, as_before):
     import pandas as pd
 
     others = [title for title in frame.columns if title not in learned]
     found = []
     for title in others:
         readings = dates.moments(frame[title], order, forms.get(title))
+        is_new = not readings or not forms.get(title) and set(readings) & NEWER
         readings = readings or _counted(frame[title])
-        if readings:
+        if readings and is_new and as_before:
+            examples.log.warning(
+                "%r tells when each row was, but the model was trained before such dates were read: rows are taken in the order of the table, "
+                "as it was then", str(title),
+            )  # fmt: skip
+        elif readings:
             found.append(When([title], readings))
         elif _looks_like_dates(frame[title]):
             given = frame[title].dropna().drop_duplicates()

@@ -31,7 +31,7 @@ _CURRENCY = "|".join(
 )
 # Units that numbers of one column must share; where others differ, the texts may well be codes such as 12A and 12B.
 UNITS = {
-    *CURRENCIES.values(), *["%", "‰", "k", "K", "M", "B", "bn", "mn", "mio", "mrd", "t", "kg", "g", "mg", "lb", "oz", "km", "m", "cm", "mm", "mi", "ft", "in", "l", "ml", "s", "sec", "ms", "min", "h", "hr", "d", "day", "week", "month"],
+    *CURRENCIES.values(), *["%", "‰", "k", "K", "M", "B", "bn", "mn", "mio", "mrd", "t", "KB", "MB", "GB", "TB", "kg", "g", "mg", "lb", "oz", "km", "m", "cm", "mm", "mi", "ft", "in", "l", "ml", "s", "sec", "ms", "min", "h", "hr", "d", "day", "week", "month"],
     *["year", "°C", "°F", "°"],
 }  # fmt: skip
 _WORDS = {
