@@ -186,6 +186,14 @@ def test_a_model_of_before_keeps_the_order_of_its_rows(caplog):
     assert series_kind._columns_of_model(frame, card)[0, 0] == np.float32(NOISE[0])
 
 
+@pytest.mark.parametrize(("form", "first"), [("%m/%d/%Y", 0), ("%d/%m/%Y", 2)])
+def test_a_series_of_predict_is_read_by_the_form_of_training(form, first):
+    days = ["01/03/2023", "02/02/2023", "03/01/2023"]  # rise from January, or fall from March
+    frame = pd.DataFrame({"Order Date": days, "sold": [0, 1, 2]})
+    card = types.SimpleNamespace(columns=("sold",), readings={"Order_Date": form}, decoding=2)
+    assert series_kind._columns_of_model(frame, card)[0, 0] == first
+
+
 def test_two_columns_of_a_series_of_one_title_are_refused():
     frame = pd.DataFrame(np.stack([NOISE, NOISE], 1), columns=["sold", "sold"])
     with pytest.raises(zoo.InputError, match="two columns 'sold'"):

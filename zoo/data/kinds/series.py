@@ -240,7 +240,9 @@ def _columns_of_model(frame, card):
     known = naming.by_name(list(map(str, frame.columns)), card.columns)
     named = frame.rename(columns=str).rename(columns={title: name for name, title in known.items()})
     named = _with_flags(named)
-    forms = {name: form for name, form in (card.readings or {}).items() if date_forms.is_form(form)}
+    written = zip(named.columns, naming.column_names(named.columns), strict=True)
+    styles = {title: (card.readings or {}).get(name) for title, name in written}
+    forms = {title: style for title, style in styles.items() if date_forms.is_form(style)}
     named, _ = time_order.in_time_order(
         named, learned=card.columns, forms=forms, as_before=card.decoding is None
     )
