@@ -400,6 +400,16 @@ def cells(form):
     return csv("\n".join(["x,z,kind", *rows]))
 
 
+def two_tables(form, later):
+    """A folder with a train.csv and a test.csv, whose cells are written in two ways."""
+    for name, write in (("train", form), ("test", later)):
+        rows = [
+            f'"{write(i)}",{X[i, 0] + len(name):.3f},{"up" if Y[i] else "down"}' for i in range(40)
+        ]
+        Path(f"{name}.csv").write_text("\n".join(["x,z,kind", *rows]))
+    return train(".", target="kind")
+
+
 def two_shops():
     days = [*DAYS[:100].strftime("%d.%m.%Y")] * 4
     return steps(day=days, shop=np.repeat(list("abcd"), 100))
@@ -413,10 +423,21 @@ WRITTEN = {
     "shares with and without a per cent sign": lambda: cells(lambda i: f"{i} %" if i % 3 else f"0.{i + 10}"),
     "thousands as 1.5k beside whole numbers": lambda: cells(lambda i: f"{i}.5k" if i % 3 else f"{i}"),
     "two units in a column": lambda: cells(lambda i: f"{i} kg" if i % 3 else f"{i} g"),
+    "shares in two units, in train.csv and test.csv": lambda: two_tables(lambda i: f"{i}%", lambda i: f"0.{i + 10}"),
+    "10² in a test table, after whole numbers": lambda: two_tables(lambda i: i, lambda i: "10²"),
+    "9.750 in a test table, after 1,000": lambda: two_tables(lambda i: f"{1000 + i:,}", lambda i: "9.750"),
+    "dates of two forms in a table": lambda: cells(lambda i: f"2023-01-{i % 9 + 10}" if i % 2 else f"{i % 9 + 10}.02.2023"),
+    "0000-00-00 among dates": lambda: cells(lambda i: f"2021-05-{i % 28 + 1:02}" if i else "0000-00-00"),
+    "years 40 to 99 and 00 to 09, with two digits": lambda: cells(lambda i: f"{13 + i % 9}.01.{(70 + i) % 100:02}" if i else "15.01.55"),
+    "01-02-03 as dates": lambda: cells(lambda i: f"{i % 9 + 1:02}-{i % 7 + 1:02}-{i % 5 + 1:02}"),
+    "a text among targets that are numbers": lambda: csv_of(frame(kind=changed(X[:, 2].astype(object), 5, "unknown"))),
+    "inf among targets that are numbers": lambda: csv_of(frame(kind=changed(X[:, 2].astype(object), 5, np.inf)), task="regression"),
+    "memory in GB and MB": lambda: cells(lambda i: f"{i}{'GB' if i % 2 else 'MB'}"),
     "numbers below 0 in parentheses": lambda: cells(lambda i: f"({i})" if i % 3 else f"{i}"),
     "several series below each other": lambda: forecast(two_shops(), target="sold"),
     "dates of a series in French": lambda: forecast(steps(day=[f"{d.day} janv. {2000 + i}" for i, d in enumerate(DAYS)]), target="sold"),
     "dates of two forms in a series": lambda: forecast(steps(day=[*DAYS[:99].strftime("%d.%m.%Y"), *DAYS[99:].strftime("%Y-%m-%d")]), target="sold"),
+    "days of a series as numbers that are shuffled": lambda: forecast(steps(day=RNG.permutation(400)), target="sold"),
     "a date of a series that is missing": lambda: forecast(steps(day=[*DAYS[:-1].strftime("%d.%m.%Y"), None]), target="sold"),
     "a column to split by with a slip": lambda: csv_of(frame(who=IDS), split_by="whom"),
     "a split by the target": lambda: csv_of(TABLE, split_by="kind"),

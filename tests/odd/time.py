@@ -161,3 +161,108 @@ def _():
 def _():
     info, _ = door.read((NOISE[:, None], np.array([1, 2, 3] * 20)))
     assert info.labels == ("1", "2", "3")
+
+
+MONTHS = pd.date_range("1960-01-01", periods=240, freq="MS")
+
+
+@odd("a series by 2022年7月19日, the newest row first")
+def _():
+    rises({"日期": [f"{day.year}年{day.month}月{day.day}日" for day in DAYS]}, True)
+
+
+@odd("a series by days as a spreadsheet counts them, 44000 and more, the newest row first")
+def _():
+    rises({"date": np.arange(44000, 44240)}, True)
+
+
+@odd("a series by a year and a quarter in two columns, the newest row first")
+def _():
+    count = np.arange(240)
+    rises({"year": 1900 + count // 4, "quarter": [f"Q{i % 4 + 1}" for i in count]}, True)
+
+
+@odd("a series by a year and a month such as Jan in two columns, the newest row first")
+def _():
+    rises({"year": MONTHS.year, "month": MONTHS.strftime("%b")}, True)
+
+
+@odd("a series by a date and hours 0, 100, ... 2300, the newest row first")
+def _():
+    rises({"date": HOURS.strftime("%Y-%m-%d"), "time": HOURS.hour * 100 + 30}, True)
+
+
+@odd("a series by months Jan-60 to Dec-79, the newest row first")
+def _():
+    rises({"month": MONTHS.strftime("%b-%y")}, True)
+
+
+@odd("a series by years such as FY1999, which no form of dates fits")
+def _():
+    rises({"fiscal": [f"FY{1760 + i}" for i in range(240)]})
+
+
+@odd("TRUE and FALSE, and weekdays, beside a series")
+def _():
+    table = {"day": DAYS, "sale": ["TRUE", "FALSE", "TRUE"] * 80, "weekday": DAYS.strftime("%A")}
+    frame = pd.DataFrame({**table, "sold": np.arange(240.0) + np.sin(np.arange(240))})
+    frame.to_csv("t.csv", index=False)
+    assert door.read("t.csv", target="sold", task="forecasting")[0].columns == ("sold", "sale")
+
+
+@odd("dates of birth such as 01/31/40")
+def _():
+    days = pd.date_range("1935-01-31", periods=60, freq="250D")[MIXED]
+    table = {"dob": days.strftime("%m/%d/%y"), "noise": NOISE, "kind": ["up", "down"] * 30}
+    _, splits = door.read(write(table), target="kind")
+    assert set(splits["train"].inputs["dob"]) <= set(days.strftime("%Y-%m-%d"))
+
+
+@odd("rupees such as ₹12,34,567")
+def _():
+    kind, read = column(["n/a", *(f"₹{i % 9 + 1},34,567" for i in range(59))])
+    assert kind == "number"
+    assert set(read[~np.isnan(read)]) == {134_567 + 100_000 * i for i in range(9)}
+
+
+@odd("prices such as R$ 1.200,50")
+def _():
+    kind, read = column(["n/a", *(f"R$ {i % 9 + 1}.200,50" for i in range(59))])
+    assert kind == "number"
+    assert np.nanmax(read) == 9200.5
+
+
+@odd("numbers below 0 with an en dash, and kg beside KG")
+def _():
+    kind, read = column(
+        ["\u2013", *(f"\u2013{i % 9 + 1} {'KG' if i % 2 else 'kg'}" for i in range(59))]
+    )
+    assert kind == "number"
+    assert set(read[~np.isnan(read)]) == set(range(-9, 0))
+
+
+@odd("sums such as $1.2bn beside $3M")
+def _():
+    kind, _ = column([f"${i % 9}.2{'M' if i % 2 else 'bn'}" for i in range(60)])
+    assert kind == "category"
+
+
+@odd("powers and marks such as 10² and ①")
+def _():
+    assert column([f"{i % 9}²" for i in range(60)])[0] == "category"
+    assert column(["①②③④"[i % 4] for i in range(60)])[0] == "category"
+
+
+@odd("targets such as 0.5 kg to 9.5 kg")
+def _():
+    table = {"z": NOISE, "weight": [f"{(i % 19 + 1) / 2} kg" for i in range(60)]}
+    info, splits = door.read(write(table), target="weight")
+    assert info.task == "regression"
+    assert splits["train"].targets.max() == 9.5
+
+
+@odd("postcodes that almost all differ")
+def _():
+    table = {"zip": [10115 + 97 * i for i in range(60)], "z": NOISE, "kind": ["up", "down"] * 30}
+    info, _ = door.read(write(table), target="kind")
+    assert not info.column_kinds  # numbers alone

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from zoo.data import kinds
-from zoo.data.kinds import dates, units
+from zoo.data.kinds import date_forms, units
 
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
@@ -255,7 +255,7 @@ _USABLE = {
     "readings": lambda styles: (
         styles is None
         or _is_dict(styles)
-        and all(units.is_style(s) or s in dates.FORMS for s in styles.values())
+        and all(units.is_style(s) or date_forms.is_form(s) for s in styles.values())
     ),
     "taken_for": _or_none(_are_texts),
     "decoding": _or_none(_is_count),

@@ -12,7 +12,7 @@ import numpy as np
 
 from zoo import files
 from zoo.data import kinds, naming
-from zoo.data.kinds import dates, readings
+from zoo.data.kinds import date_forms, readings, units
 from zoo.data.user import csv_files, folders
 from zoo.models import checks
 from zoo.saving import foreign
@@ -161,7 +161,10 @@ def _read_csv(path, content, card, kind):
         known = naming.by_name(list(frame.columns), wanted)
         frame = frame.rename(columns={title: name for name, title in known.items()})
         usual = {name: "plain" for name in card.columns if name not in texts}
-        styles = {name: s for name, s in card.readings.items() if s not in dates.FORMS}
+        styles = {name: s for name, s in card.readings.items() if not date_forms.is_form(s)}
+        # Read with the table's other columns of texts, where a number that has no sign is told from one that has.
+        texts += [name for name, style in styles.items() if units.is_share(style)]
+        styles |= dict.fromkeys(texts)
         names = dict(zip(frame.columns, naming.column_names(frame.columns), strict=True))
         frame, _ = readings.typed_frame(
             frame,

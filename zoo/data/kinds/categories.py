@@ -51,7 +51,7 @@ def _as_text(value):
 class CleanTexts(keras.layers.Layer):
     """Brings the texts of a category to the form that training knows, string [B] → string [B].
 
-    Spaces at the ends go always, and several in a row, tabs and line breaks are one space. 3.0 is 3 and 2.50 is 2.5 where all
+    Spaces at the ends go always, and several in a row, tabs and line breaks are one space. 3.0 is 3 and 2.50 is 2.5 where
     categories are numbers, but for versions such as 1.1 beside 1.10. Where all are yes or no in one pair of words, such as true and false, every word for yes is the same, and so is 1.
     7 is 007 where all categories are codes of three digits: spreadsheets leave the zeros out.
 
@@ -73,7 +73,7 @@ class CleanTexts(keras.layers.Layer):
         """The layer for the texts of a training column."""
         found = {text.strip() for text in set(texts.tolist())} - {""}
         small = {text.lower() for text in found}
-        whole = bool(found) and all(re.fullmatch(r"[+-]?\d+(\.\d+)?", text) for text in found)
+        whole = any(re.fullmatch(r"[+-]?\d+(\.\d+)?", text) for text in found)
         short = {re.sub(r"(\.\d*[1-9])0+$", r"\1", text) for text in found}
         whole = whole and len(short) == len(found)
         pair = next((pair for pair in _PAIRS if found and small <= set(pair)), None)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from zoo.data import examples
-from zoo.data.kinds import categories, cleaning, dates, numbers, readings, units
+from zoo.data.kinds import categories, cleaning, date_forms, dates, numbers, readings, units
 from zoo.models import checks
 
 # Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
@@ -91,7 +91,11 @@ def _number_kind(title, present):
     is_few = present.nunique() <= max(_MANY, len(present) / 2)
     if present.dtype.kind in "iu" and present.abs().max() > 2**53:  # float64 would make some alike
         return ("category", None) if is_few else (None, "its numbers have more digits than float64")
-    if _POSTCODE.search(title) and is_few and (present == present.round()).all():
+    if _POSTCODE.search(title) and (present == present.round()).all():
+        if not is_few:
+            told = "%s: taken for numbers, as so many postcodes are of no use as categories; pass kinds={%r: 'category'} for these"
+            examples.log.warning(told, title, title)
+            return "number", None
         examples.log.info(
             "%s: codes, so each is a category; where they are numbers pass kinds={%r: 'number'}", title, title
         )  # fmt: skip
@@ -105,7 +109,7 @@ def _text_kind(title, present, skip_bad):
 
     at, values = pd.factorize(categories.as_texts(present))  # each different text is looked at once
     texts, counts = pd.Series(values).str.strip(), np.bincount(at)
-    if texts.str.fullmatch(dates.ISO_DATE).all():
+    if texts.str.fullmatch(date_forms.ISO_DATE).all():
         return "date", None
     codes = texts.str.fullmatch(units.CODE)
     numbers = (texts.map(is_number) & ~codes).to_numpy(bool)
@@ -125,6 +129,9 @@ def _text_kind(title, present, skip_bad):
         if units.are_ranges(texts.unique()):
             told = "%s: ranges such as %r are categories, whose order is not learned"
             examples.log.info(told, title, next(t for t in texts if not is_number(t)))
+        elif like := units.like_numbers(texts):
+            told = "%s: texts such as %r look like numbers, but not all can be read as such: they are taken for categories"
+            examples.log.warning(told, title, like)
         return "category", None
     return ("text" if are_phrases(texts, 3) else "name"), None
 
@@ -242,7 +249,7 @@ def check_raw(name, values, kind, has_gaps, style=None):
         name, kind: The column's name, and what training took it for.
         values: What the caller passed.
         has_gaps: Whether the model fills gaps in columns of numbers.
-        style: How numbers that are texts are written, a key of `units.STYLES`, or dates, one of `dates.FORMS`.
+        style: How numbers that are texts are written, a key of `units.STYLES`, or dates, one of `date_forms.FORMS`.
     """
     import pandas as pd
 
@@ -257,12 +264,14 @@ def check_raw(name, values, kind, has_gaps, style=None):
             dtype = getattr(values, "dtype", object)  # of a list NumPy would make NaN a text
             values = pd.Series(numbers.one_each(f"The column {name!r}", np.asarray(values, dtype)))
         if kind == "date" and values.dtype.kind != "M":
-            values = dates.as_iso(values, style) if style in dates.FORMS else values
+            values = dates.as_iso(values, style) if date_forms.is_form(style) else values
             _check_dates(name, values, style)
         return convert_column(name, values, kind)
     dtype = getattr(values, "dtype", np.dtype(object))
-    if style and dtype.kind in "OUST":
-        values, _ = readings.typed(pd.Series(values, dtype=object), style=style)
+    if style and (dtype.kind in "OUST" or units.is_share(style)):
+        if not hasattr(values, "to_numpy"):
+            values = numbers.one_each(f"The column {name!r}", np.asarray(values, object))
+        values, _ = readings.typed(pd.Series(values, dtype=object, name=name), style=style)
     if dtype.kind in "mMc":  # NumPy would turn them into numbers
         raise checks.InputError(f"The column {name!r} must hold numbers. Received: {dtype}")
     if hasattr(values, "to_numpy"):
@@ -286,7 +295,7 @@ def _check_dates(name, column, style):
     given = column.dropna()
     wrong = given[~dates.are_dates(given)]
     if len(wrong):
-        also = f", or written as in training ({style})" if style in dates.FORMS else ""
+        also = f", or written as in training ({style})" if date_forms.is_form(style) else ""
         raise checks.InputError(
             f"The column {name!r} must hold dates as YYYY-MM-DD{also}, or nothing. Received {str(wrong.iloc[0])!r} in "
             f"{wrong.index.name or 'row'} {wrong.index[0]}."

@@ -4,6 +4,7 @@ The form of a column is decided by all of its values and kept: `predict` reads b
 8601 texts. A zone counts in the order of a series, which is that of UTC; the day of a table is the one that is written.
 """
 
+import datetime
 import logging
 import re
 
@@ -11,118 +12,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.kinds import units
+from zoo.data.kinds import date_forms, units
 from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
-ISO = "%Y-%m-%d"
-ISO_DATE = r"\s*\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ].*)?\s*"
-DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y")
-MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y")
-# Form of a day → what its texts look like; `strptime` reads it, but for quarters.
-FORMS = {
-    ISO: r"\d{4}-\d{1,2}-\d{1,2}", "%Y/%m/%d": r"\d{4}/\d{1,2}/\d{1,2}", "%Y.%m.%d": r"\d{4}\.\d{1,2}\.\d{1,2}",
-    **dict.fromkeys(("%m/%d/%Y", "%d/%m/%Y"), r"\d{1,2}/\d{1,2}/\d{4}"),
-    **dict.fromkeys(("%m-%d-%Y", "%d-%m-%Y"), r"\d{1,2}-\d{1,2}-\d{4}"),
-    **dict.fromkeys(("%m/%d/%y", "%d/%m/%y"), r"\d{1,2}/\d{1,2}/\d{2}"),
-    "%d.%m.%Y": r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%y": r"\d{1,2}\.\d{1,2}\.\d{2}",
-    **dict.fromkeys(("%b %d %Y", "%B %d %Y"), r"[a-z]+ \d{1,2} \d{4}"),
-    **dict.fromkeys(("%d %b %Y", "%d %B %Y"), r"\d{1,2} [a-z]+ \d{4}"),
-    **dict.fromkeys(("%b %Y", "%B %Y"), r"[a-z]+ \d{4}"), "%b-%y": r"[a-z]{3}-\d{2}", "%d %b %y": r"\d{1,2} [a-z]{3} \d{2}",
-    **dict.fromkeys(("%Y %b", "%Y %B"), r"\d{4} [a-z]+"), "%Y-%m": r"\d{4}-\d{2}", "%Y/%m": r"\d{4}/\d{2}", "%m/%Y": r"\d{1,2}/\d{4}",
-    "%Y%m%d": r"(?:1[6-9]|2[01])\d\d(?:0[1-9]|1[0-2])[0-3]\d", "%G-W%V-%u": r"\d{4}-?\s?w\d{1,2}(?:-?[1-7])?",
-    "quarter": r"\d{4}[- /]?q[1-4]|q[1-4][- /]?\d{4}",
-}  # fmt: skip
-_WEEKDAY = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+"
-CLOCK = (
-    r"(?P<hour>\d{1,2}):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d(?:[.,]\d+)?))?\s*(?P<half>[ap]\.?m\.?)?"
-    r"\s*(?P<zone>z|utc|gmt|[+-]\d\d:?(?:\d\d)?)?"
+_BIRTH = re.compile(
+    r"(?i)(?:^|[^a-z])dob(?:[^a-z]|$)|birth|born|geburt|geb(?:[^a-z]|$)|naissance|nacimiento|nascimento"
 )
-_TEXT = re.compile(rf"(?is)\s*(?:{_WEEKDAY})?(?P<day>\S.*?)(?:(?:\s*[t,:]\s*|\s+){CLOCK})?\s*")
-# Titles of columns that tell when, where the values alone could be anything.
-NAMED = re.compile(
-    r"(?i)(?:^|[^a-z])(?:day|ts|epoch|unix|month|week|year|quarter|period|tag|monat|jahr|woche|quartal|fecha|mes|a.o|jour|mois|"
-    r"ann[ée]e|when)(?:[^a-z]|$)|(?:date|time|datum|zeit|timestamp)(?:[^a-z]|$)|^(?:date|time|datum|zeit)"
-)
+_AHEAD = 20  # years: years of two digits that are later are hardly meant
 
 
-def parsed(texts, form):
-    """Different texts, of a pandas Series, as local times of one form, and what their zones are ahead of UTC.
-
-    Returns:
-        `datetime64[us]`, NaT for what is not of the form, and `timedelta64[us]`.
-    """
-    import pandas as pd
-
-    days, clocks, zones = zip(*map(_apart, texts)) if len(texts) else ((), (), ())
-    given = pd.Series([_day(day, form) for day in days], dtype=object)
-    used = {"quarter": "%Y-%m"}.get(form, form)
-    times = pd.to_datetime(given, format=used, errors="coerce").to_numpy("datetime64[us]")
-    return times + np.array(clocks, "timedelta64[us]"), np.array(zones, "timedelta64[us]")
-
-
-def _apart(text):
-    """A text as its day, and as microseconds its time of day and what its zone is ahead of UTC."""
-    found = _TEXT.fullmatch(text)
-    if found is None:
-        return "", 0, 0
-    day, hour, minute, second, half, zone = found.group("day", "hour", "minute", "second", "half", "zone")  # fmt: skip
-    hour = int(hour or 0)
-    if half:
-        hour = hour % 12 + 12 * (half[0] in "pP")
-    if hour > 24:
-        return "", 0, 0
-    clock = hour * 3600 + int(minute or 0) * 60 + float((second or "0").replace(",", "."))
-    ahead = re.fullmatch(r"([+-])(\d\d):?(\d\d)?", zone or "")
-    minutes = int(ahead[2]) * 60 + int(ahead[3] or 0) if ahead else 0
-    return day, round(clock * 1e6), minutes * 60_000_000 * (-1 if ahead and ahead[1] == "-" else 1)
-
-
-def _day(text, form):
-    """A day as `strptime` reads its form; `None` where it is not of it."""
-    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b|(?<=[a-z])\.", "", text.strip().lower())
-    text = re.sub(r"\bsept\b", "sep", text)
-    if "%b" in form.lower() and " " in form:  # Jan 5, 2023; 5. January 2023; 5-Jan-2023
-        text = re.sub(r"(?:\.\s|[\s,/-])\s*", " ", text)
-    if not re.fullmatch(FORMS[form], text):
-        return None
-    if form == "quarter":
-        year, quarter = re.search(r"\d{4}", text)[0], int(re.search(r"q([1-4])", text)[1])
-        return f"{year}-{3 * quarter - 2:02}"
-    if form == "%G-W%V-%u":
-        year, week, day = re.fullmatch(r"(\d{4})-?\s?w(\d{1,2})-?(\d)?", text).groups()
-        return f"{year}-W{week}-{day or 1}"
-    return text
-
-
-def forms(texts, order=None):
-    """The forms that all of some different texts are of; 03/04/2023 is of two.
-
-    Args:
-        texts: A pandas Series of `str`, none of them a gap.
-        order: `"day-first"` or `"month-first"` where the caller says it.
-
-    Raises:
-        InputError: They are dates, but not in that order.
-    """
-    found = []
-    if len(texts) and re.search(r"\d", texts.iloc[0]) and len(texts.iloc[0]) < 50:
-        for form in FORMS:
-            # The first ones say at once of most columns that they are none.
-            if not np.isnat(parsed(texts.iloc[:3], form)[0]).any():
-                times = parsed(texts, form)[0]
-                if not np.isnat(times).any() and not any((times == o).all() for o in (parsed(texts, f)[0] for f in found)):  # fmt: skip
-                    found.append(form)
-    wrong = {"day-first": MONTH_FIRST, "month-first": DAY_FIRST}.get(order, ())
-    kept = [form for form in found if form not in wrong]
-    if found and not kept:
-        other = parsed(texts, found[0])[0]
-        raise checks.InputError(
-            f"dates={order!r} does not fit: {texts.iloc[0]!r} to {texts.iloc[-1]!r} are dates such as {str(other[0])[:10]} "
-            "only the other way round."
-        )
-    return kept
+def _latest(times):
+    """How many years the latest of some times is ahead of this one."""
+    return int(times.max().astype("datetime64[Y]").astype(int)) + 1970 - datetime.date.today().year
 
 
 def moments(column, order=None, form=None):
@@ -130,14 +33,14 @@ def moments(column, order=None, form=None):
 
     Args:
         column: A pandas Series.
-        order: As in `forms`.
+        order: As in `date_forms.forms`.
         form: The form of the training table's column, where that is known; ISO 8601 is read beside it.
     """
     import pandas as pd
 
     if column.dtype.kind == "M" or isinstance(column.dtype, pd.DatetimeTZDtype):
         times = pd.DatetimeIndex(pd.to_datetime(column, utc=True)).tz_localize(None)
-        return {ISO: times.to_numpy("datetime64[us]")}
+        return {date_forms.ISO: times.to_numpy("datetime64[us]")}
     if column.dtype.kind in "iuf":
         return _of_numbers(column)
     codes, texts = pd.factorize(column)
@@ -146,20 +49,40 @@ def moments(column, order=None, form=None):
     texts = pd.Series(texts).astype(object)
     gaps = texts.map(lambda text: not text.strip() or units.is_gap(text))
     found = {}
-    for one in [form] if _fits(texts[~gaps], form) else forms(texts[~gaps], order):
-        times, ahead = parsed(texts, one)
+    is_known = _fits(texts[~gaps], form)
+    fitting = [form] if is_known else date_forms.forms(texts[~gaps], order)
+    for one in fitting if is_known else _with_centuries(texts[~gaps], fitting):
+        times, ahead = date_forms.parsed(texts, one)
         found[one] = np.append(times - ahead, np.datetime64("NaT"))[codes]
     return found
 
 
+def _with_centuries(texts, fitting):
+    """Forms, and beside those with years of two digits the same ones of the past, where these are other dates."""
+    for form in fitting:
+        ways = [form]
+        if "%y" in form:
+            default, past = (
+                date_forms.parsed(texts, form)[0],
+                date_forms.parsed(texts, date_forms.of_the_past(form))[0],
+            )
+            if (default != past).any():
+                ways.insert(0 if _latest(default) > _AHEAD else 1, date_forms.of_the_past(form))
+        yield from ways
+
+
 def _fits(texts, form):
-    return form is not None and not np.isnat(parsed(texts, form)[0]).any()
+    return form is not None and not np.isnat(date_forms.parsed(texts, form)[0]).any()
 
 
 def _of_numbers(column):
     """Whole numbers that are times, under a title that says so: 20230105, 2023, seconds or milliseconds since 1970."""
     values = column.dropna().to_numpy("float64")
-    if not NAMED.search(str(column.name)) or not len(values) or (values != np.round(values)).any():
+    if (
+        not date_forms.NAMED.search(str(column.name))
+        or not len(values)
+        or (values != np.round(values)).any()
+    ):
         return {}
     low, high = values.min(), values.max()
     unit = next((u for u, one in (("s", 1), ("ms", 1e3), ("us", 1e6)) if 1e8 * one <= low <= high < 5e9 * one), None)  # fmt: skip
@@ -192,10 +115,12 @@ def as_iso(column, form):
     if not is_text.any():
         return column
     times = np.full(len(texts), np.datetime64("NaT", "us"))
-    times[is_text] = parsed(texts[is_text], form)[0]
+    times[is_text] = date_forms.parsed(texts[is_text], form)[0]
     has_clock = (times != times.astype("datetime64[D]"))[~np.isnat(times)].any()
     written = pd.Series(times).dt.strftime("%Y-%m-%dT%H:%M:%S" if has_clock else "%Y-%m-%d")
-    kept = texts.where(np.isnat(times) | texts.astype(str).str.fullmatch(ISO_DATE), written)
+    kept = texts.where(
+        np.isnat(times) | texts.astype(str).str.fullmatch(date_forms.ISO_DATE), written
+    )
     kept = kept.mask(is_text & texts.astype(str).map(units.is_gap), None)
     return pd.Series(np.array([*kept, None], object)[codes], column.index, object, column.name)
 
@@ -206,7 +131,7 @@ def read_frame(frame, *, styles=None, order=None, texts=(), skip_bad=False):
     Args:
         frame: The DataFrame.
         styles: Title → form, of the training table; `None` for the training table itself.
-        order: As in `forms`.
+        order: As in `date_forms.forms`.
         texts: Titles of columns that are no dates whatever they look like.
         skip_bad: Count single texts that are no date as missing.
 
@@ -224,7 +149,7 @@ def read_frame(frame, *, styles=None, order=None, texts=(), skip_bad=False):
         is_text = column.dtype == object or isinstance(column.dtype, pd.StringDtype)
         if styles is None and title not in texts and (is_text or column.dtype.kind in "iu"):
             form = _form_of(title, column, order, skip_bad)
-        if form not in FORMS:
+        if not date_forms.is_form(form):
             continue
         columns[title] = as_iso(column, form)
         if skip_bad:
@@ -247,34 +172,70 @@ def _form_of(title, column, order, skip_bad):
     if are_dates(texts).all() and len(texts) == len(given):
         return None  # nothing to change
     different = texts.sort_values()
-    fitting = forms(different, order) or _usual_forms(different, order)
+    fitting = date_forms.forms(different, order) or date_forms.usual_forms(different, order)
     if not fitting:
+        _check_several_forms(column, texts)
         return None
-    bad = texts[np.isnat(parsed(texts, fitting[0])[0])]
+    bad = texts[np.isnat(date_forms.parsed(texts, fitting[0])[0])]
     if len(bad) and not skip_bad:
         raise checks.InputError(
-            f"The column {str(title)!r} holds dates such as {texts.iloc[0]!r}, but {column.isin(bad).sum()} values are none of that form, first "
+            f"The column {str(title)!r} holds dates such as {texts.drop(bad.index).iloc[0]!r}, but {column.isin(bad).sum()} values are none of that form, first "
             f"{bad.iloc[0]!r} in {column.index.name or 'row'} {bad.index[0]}: mend them, or pass skip_bad (--skip-bad) to count "
             "them as missing."
         )
     if len(fitting) > 1:
-        ways = [parsed(different, form)[0] for form in fitting[:2]]
+        ways = [date_forms.parsed(different, form)[0] for form in fitting[:2]]
         at = int(np.argmax(ways[0] != ways[1]))
         one, other = (str(way[at])[:10] for way in ways)
         raise checks.InputError(
             f"The column {str(title)!r}: {different.iloc[at]!r} is {one} or {other}, and so are all its dates: pass dates='day-first' "
             "(--dates day-first) or dates='month-first' (--dates month-first)."
         )
-    return fitting[0]
+    return _with_century(str(title), different, fitting[0])
 
 
-def _usual_forms(texts, order):
-    """The forms of more than half of some texts that begin with one of them."""
-    for form in FORMS if re.search(r"\d{2}", texts.iloc[0]) else ():
-        times = parsed(texts, form)[0]
-        if np.isnat(times).mean() < 0.5:
-            return forms(texts[~np.isnat(times)], order)
-    return []
+def _with_century(title, texts, form):
+    """The form of a table's dates, with the years that two digits stand for where the title tells them."""
+    times = date_forms.parsed(texts, form)[0]
+    if "%y" not in form or np.isnat(times).all():
+        return form
+    if _BIRTH.search(title):
+        form = date_forms.of_the_past(form)
+        log.info(
+            "%s: years of two digits are those of births, none of which is in the future", title
+        )
+    elif _latest(times[~np.isnat(times)]) > _AHEAD:
+        text = texts.iloc[
+            int(
+                np.nanargmax(
+                    np.where(np.isnat(times), np.datetime64("0001"), times).astype("int64")
+                )
+            )
+        ]
+        raise checks.InputError(
+            f"The column {title!r}: {text!r} would be in {str(times[texts.to_numpy() == text][0])[:4]}, and may be in the century before: "
+            "write years with four digits, or give the column a title such as birth where no date is in the future."
+        )
+    return form
+
+
+def _check_several_forms(column, texts):
+    """Raises `InputError` for a column all of whose values are dates, but written in several ways."""
+    if texts.str.len().max() > 50 or not texts.str.contains(r"\d").all():
+        return
+    first = {
+        form: ~np.isnat(date_forms.parsed(texts.iloc[:3], form)[0]) for form in date_forms.FORMS
+    }
+    if not np.any([*first.values()], 0).all():
+        return
+    read = {form: ~np.isnat(date_forms.parsed(texts, form)[0]) for form in date_forms.FORMS}
+    if np.any([*read.values()], 0).all():
+        one = next(form for form, fits in read.items() if fits[0])
+        other = texts[~read[one]].iloc[0]
+        raise checks.InputError(
+            f"The column {str(column.name)!r} holds dates of several forms, such as {texts.iloc[0]!r} and {other!r} in "
+            f"{column.index.name or 'row'} {column.index[column == other][0]}: write all of them as 2023-01-05."
+        )
 
 
 def are_dates(values):
@@ -282,8 +243,8 @@ def are_dates(values):
     import pandas as pd
 
     texts = values.astype(str).str.strip()
-    days = pd.to_datetime(texts.str[:10], format=ISO, errors="coerce")
-    return (texts == "") | texts.str.fullmatch(ISO_DATE) & days.notna()
+    days = pd.to_datetime(texts.str[:10], format=date_forms.ISO, errors="coerce")
+    return (texts == "") | texts.str.fullmatch(date_forms.ISO_DATE) & days.notna()
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -296,7 +257,7 @@ class DateParts(keras.layers.Layer):
     names = ("days", "month", "weekday")
 
     def call(self, texts):
-        is_date = tf.strings.regex_full_match(texts, ISO_DATE)
+        is_date = tf.strings.regex_full_match(texts, date_forms.ISO_DATE)
         safe = tf.where(is_date, tf.strings.strip(texts), "1970-01-01")
         year, month, day = (
             tf.strings.to_number(tf.strings.substr(safe, start, length), tf.int32)

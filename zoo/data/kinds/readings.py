@@ -4,6 +4,7 @@ A reading is decided by all values of a column of the training table, and kept: 
 """
 
 import logging
+import numbers
 import re
 
 import numpy as np
@@ -13,9 +14,11 @@ from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
+FEW_MEASURED, MANY_MEASURED = 10, 20  # different values of targets with a unit: more are no classes
+
 
 def typed(
-    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False, is_label=False
+    column, *, missing=(), decimal=None, quoted_in=None, skip_bad=False, style=None, is_text=False, is_label=False, is_class=False
 ):  # fmt: skip
     """A DataFrame's column of texts as what it holds: numbers where all values are numbers, otherwise texts.
 
@@ -29,12 +32,15 @@ def typed(
         style: How the training table's column is written, where that is known.
         is_text: Whether the values are texts whatever they look like.
         is_label: Whether the values may be names of classes.
+        is_class: Whether they are, for sure.
 
     Returns:
         The column, and its style; `None` for texts.
     """
     import pandas as pd
 
+    if units.is_share(style):
+        _check_shares(column, style)
     if column.dtype.kind in "iuf":
         return _of_numbers(column, missing, quoted_in and not is_text)
     if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
@@ -47,7 +53,10 @@ def typed(
     beside = [t for t, gap in zip(texts, gaps) if not gap and not units.is_gap(t)]
     if style is None and not is_text:
         try:
-            style, is_new = _style_of(column, beside, decimal, quoted_in, skip_bad, is_label), True
+            style, is_new = (
+                _style_of(column, beside, decimal, quoted_in, skip_bad, is_label, is_class),
+                True,
+            )
         except units.MixedUnits as error:
             if not (skip_bad or is_label):
                 raise _odd(
@@ -71,21 +80,21 @@ def typed(
     is_said = [gap or units.is_gap(text) for text, gap in zip(texts, gaps)]
     wrong = [t for t, v, said in zip(texts, values, is_said) if np.isnan(v) and not said]
     base = units.split_style(style)[0]
-    if not is_new and (wrong or _other_than_trained(beside, style)):
+    other = None if is_new or decimal else _other_than_trained(beside, style)
+    if not is_new and (wrong or other):
         if wrong and (base == "plain" or skip_bad):
             return column, None  # told of, with its line, where it is converted
-        raise _not_as_trained(
-            column, wrong[0] if wrong else _other_than_trained(beside, style), style
-        )
-    numbers = pd.Series(values[codes], column.index, "float64", column.name)
-    are_whole = (numbers.dropna() == np.round(numbers.dropna())).all()
-    is_whole = are_whole and not numbers.isna().any()
-    if base == "plain":  # 2.0 is no whole number on purpose
-        is_whole = is_whole and all(
-            re.fullmatch(r"[+-]?\d{1,15}", core) for core in units.bare(texts)[0]
-        )
-    style = f"{style}; whole" if is_new and are_whole else style
-    return (numbers.astype("int64") if is_whole else numbers), style
+        raise _not_as_trained(column, wrong[0] if wrong else other, style)
+    found = pd.Series(values[codes], column.index, "float64", column.name)
+    are_whole = (found.dropna() == np.round(found.dropna())).all()
+    style = f"{style}; whole" if is_new and are_whole and decimal is None else style
+    is_whole = are_whole and not found.isna().any() and (base != "plain" or _are_digits(texts))
+    return (found.astype("int64") if is_whole else found), style
+
+
+def _are_digits(texts):
+    """Whether plain numbers are written as whole ones: 2.0 is none on purpose."""
+    return all(re.fullmatch(r"[+-]?\d{1,15}", core) for core in units.bare(texts)[0])
 
 
 def _of_numbers(column, missing, is_of_file):
@@ -98,7 +107,7 @@ def _of_numbers(column, missing, is_of_file):
     return column, "plain; whole" if (present == np.round(present)).all() else "plain"
 
 
-def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label):
+def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label, is_class):
     """The style, with its unit, of a training table's column of texts; `None` where they are no numbers."""
     try:
         style = units.number_style(beside, decimal) or _usual_style(column, beside, skip_bad)
@@ -111,20 +120,44 @@ def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label):
         if odd and not (is_label or skip_bad):
             raise _odd(column, (odd,), "numbers, some in parentheses: write a minus as in -5")
         return None
-    numbers = units.to_numbers(beside, style)
-    unit = units.common_unit([t for t, number in zip(beside, numbers) if number == number])
-    if is_label and unit not in ("", "%", *units.CURRENCIES.values()):
+    values = units.to_numbers(beside, style)
+    unit = units.common_unit([t for t, value in zip(beside, values) if value == value])
+    is_usual = unit in ("", "%", *units.CURRENCIES.values())
+    if is_label and not is_usual and (is_class or not _are_measured(values)):
         return None  # the names of classes, such as 3 stars
     return f"{style}; {unit}" if unit else style
+
+
+def _are_measured(values):
+    """Whether different numbers with a unit are measurements more than names of classes: many, or some that have fractions."""
+    values = values[~np.isnan(values)]
+    has_fractions = (values != np.round(values)).any()
+    return len(values) > (FEW_MEASURED if has_fractions else MANY_MEASURED)
 
 
 def _not_as_trained(column, text, style):
     base, unit, _ = units.split_style(style)
     how = "plain numbers" if base == "plain" else f"numbers with {units.STYLES[base][3]}"
+    example = base if base in units.STYLES else "12.5"
+    way = f"write it as {f'{example} {unit}'.strip()!r} is written"
+    if unit == units.taken_apart(text)[1]:
+        way += ", or pass decimal='.' or ',' (--decimal) in training"
     return checks.InputError(
         f"The column {str(column.name)!r} was learned from {how}{unit and f' in {unit}'}; {text!r} in {_place(column, text)} is "
-        "not written so, and could mean another number."
+        f"not written so, and could mean another number: {way}."
     )
+
+
+def _check_shares(column, style):
+    """Refuses numbers without a sign for a column learned from 12%: 0.12 is 12 % in a spreadsheet, and 0.12 % beside others."""
+    is_number = column.map(lambda v: isinstance(v, numbers.Real) and v == v).to_numpy(bool)
+    if is_number.any():
+        row = column.index[int(np.argmax(is_number))]
+        unit = units.split_style(style)[1]
+        raise checks.InputError(
+            f"The column {str(column.name)!r} was learned from numbers in {unit}; {column[is_number].iloc[0]} in "
+            f"{column.index.name or 'row'} {row} could mean another number: write it as a text, such as '12{unit}'."
+        )
 
 
 def _odd(column, texts, what):
@@ -144,13 +177,13 @@ def _place(column, text):
 def _other_than_trained(texts, style):
     """The first text of a later table that could mean another number than one of the training table's style; `None` for none."""
     base, unit, is_whole = units.split_style(style)
-    sign = "." if base == "plain" else units.STYLES[base][2]
+    sign = units.STYLES[base][2] if base in units.STYLES else None
     for text in texts:
         core, own = units.taken_apart(text)
         is_price = {unit, own} <= {"", *units.CURRENCIES.values()} and "" in (unit, own)
-        if own != unit and not is_price:
+        if not units.are_same(own, unit) and not is_price:
             return text
-        if is_whole and re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}[{sign}]\d{{3}}", core):
+        if is_whole and sign and re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}[{sign}]\d{{3}}", core):
             return text  # 9.750, which is 9750 where points stand between thousands
     return None
 
@@ -202,7 +235,7 @@ def typed_frame(
     *,
     styles=None,
     texts=(),
-    labels=(),
+    labels=None,
     missing=(),
     decimal=None,
     quoted_in=None,
@@ -214,10 +247,10 @@ def typed_frame(
         frame: The DataFrame.
         styles: Title → style, of the training table; `None` for the training table itself.
         texts: Titles of columns that hold texts whatever they look like.
-        labels: Titles of columns that may hold names of classes.
+        labels: Titles of columns that may hold names of classes → whether they do for sure.
         missing, decimal, quoted_in, skip_bad: As in `typed`.
     """
-    found, columns = {}, {}
+    found, columns, labels = {}, {}, labels or {}
     if not frame.columns.is_unique:  # told of later
         return frame, {}
     for title in frame.columns:
@@ -225,7 +258,7 @@ def typed_frame(
         is_text = title in texts
         columns[title], used = typed(
             frame[title], missing=missing, decimal=decimal, quoted_in=quoted_in, skip_bad=skip_bad, style=style,
-            is_text=is_text, is_label=title in labels,
+            is_text=is_text, is_label=title in labels, is_class=labels.get(title, False),
         )  # fmt: skip
         if used:
             found[title] = used

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from zoo.data import examples, naming
 from zoo.data.kinds import columns as tables
-from zoo.data.kinds import dates, numbers, time_order
+from zoo.data.kinds import date_forms, numbers, time_order
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -112,6 +112,10 @@ def _columns(data, options):
     import pandas as pd
 
     frame = data.rename(columns=str)
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise checks.InputError(f"The series has two columns {twice!r}: keep one, or rename it.")
+    frame = _with_flags(frame)
     targets = list(options.target)
     for title in (*targets, *options.columns):
         checks.one_of("column of the series", title, list(frame.columns))
@@ -119,7 +123,7 @@ def _columns(data, options):
     frame, when = time_order.in_time_order(frame, learned=learned, order=options.dates)
     rest = frame.drop(columns=[*when, *targets])
     kinds = tables.column_kinds(rest, least=0)
-    numbers = [t for t, kind in kinds.items() if kind == "number" or rest[t].dtype.kind == "b"]
+    numbers = [t for t, kind in kinds.items() if kind == "number"]
     if not targets and len(numbers) == 1:
         targets = numbers
     if len(targets) != 1:
@@ -128,6 +132,10 @@ def _columns(data, options):
             f"Columns of numbers: {', '.join(numbers) or 'none'}"
         )
     titles = [*targets, *(title for title in options.columns or numbers if title not in targets)]
+    left = [title for title in kinds if title not in titles]
+    if left and not options.columns:
+        named = ", ".join(map(repr, left[:5])) + ", ..." * (len(left) > 5)
+        examples.log.info("columns that hold no numbers are not learned from: %s", named)
     names = [naming.column_name(title) for title in titles]
     if len(set(names)) < len(names):
         raise checks.InputError(
@@ -143,8 +151,18 @@ def _columns(data, options):
         for title in titles
     ]
     forms = {naming.column_name(title): form for title, form in when.items()}
-    forms = {name: form for name, form in forms.items() if form in dates.FORMS}
+    forms = {name: form for name, form in forms.items() if date_forms.is_form(form)}
     return names, np.stack(values, -1), lambda i: time_order.place(frame, frame.index[i]), forms
+
+
+def _with_flags(frame):
+    """A DataFrame whose columns of TRUE and FALSE are those of 1 and 0, however they are kept."""
+    found = {}
+    for title in frame.columns:
+        texts = frame[title].astype(str).str.strip().str.lower()
+        if frame[title].dtype.kind not in "iufM" and texts.isin(("true", "false")).all():
+            found[title] = (texts == "true").astype("int64")
+    return frame.assign(**found)
 
 
 def _array_columns(data, options):
@@ -221,8 +239,13 @@ def _columns_of_model(frame, card):
     """A DataFrame's columns that a model of series takes, float32 `[T, C]`; its dates must rise."""
     known = naming.by_name(list(map(str, frame.columns)), card.columns)
     named = frame.rename(columns=str).rename(columns={title: name for name, title in known.items()})
-    forms = {name: form for name, form in (card.readings or {}).items() if form in dates.FORMS}
-    named, _ = time_order.in_time_order(named, learned=card.columns, forms=forms)
+    named = _with_flags(named)
+    written = zip(named.columns, naming.column_names(named.columns), strict=True)
+    styles = {title: (card.readings or {}).get(name) for title, name in written}
+    forms = {title: style for title, style in styles.items() if date_forms.is_form(style)}
+    named, _ = time_order.in_time_order(
+        named, learned=card.columns, forms=forms, as_before=card.decoding is None
+    )
     for column in card.columns:
         checks.one_of("column of the model", column, list(named.columns))
     values = [tables.convert_column(name, named[name], "number") for name in card.columns]
@@ -258,6 +281,7 @@ KIND = Kind(
     meaning="the last {steps} steps of the columns {columns}, in their own units, the newest last",
     rank=2,
     is_ordered=True,
+    decoding=2,
     describe=_describe,
     prepare=_prepare,
     specs=lambda info: {

@@ -8,7 +8,7 @@ import numpy as np
 from zoo.models import checks
 
 # What stands for a missing number in a column whose other values are numbers; in a column of texts these are texts.
-GAPS = ("na", "n/a", "nan", "null", "none", "-", "--", "?", "#n/a")
+GAPS = ("na", "n/a", "nan", "null", "none", "-", "--", "\u2013", "\u2014", "?", "#n/a")
 PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 # 007 is a code, not 7; +4930123456 is a telephone; and of 16 digits float64 loses some.
 CODE = r"0\d+|\+\d{6,}|[+-]?\d{16,}"
@@ -19,6 +19,11 @@ CURRENCIES = {
     "¥": "JPY",
     "₹": "INR",
     "US$": "USD",
+    "R$": "BRL",
+    "A$": "AUD",
+    "C$": "CAD",
+    "Rs.": "INR",
+    "Rs": "INR",
     "CHF": "CHF",
 }
 _CURRENCY = "|".join(
@@ -26,14 +31,30 @@ _CURRENCY = "|".join(
 )
 # Units that numbers of one column must share; where others differ, the texts may well be codes such as 12A and 12B.
 UNITS = {
-    *CURRENCIES.values(), *["%", "‰", "k", "K", "M", "B", "bn", "mn", "mio", "mrd", "t", "kg", "g", "mg", "lb", "oz", "km", "m", "cm", "mm", "mi", "ft", "in", "l", "ml", "s", "sec", "ms", "min", "h", "hr", "d", "day", "week", "month"],
+    *CURRENCIES.values(), *["%", "‰", "k", "K", "M", "B", "bn", "mn", "mio", "mrd", "t", "KB", "MB", "GB", "TB", "kg", "g", "mg", "lb", "oz", "km", "m", "cm", "mm", "mi", "ft", "in", "l", "ml", "s", "sec", "ms", "min", "h", "hr", "d", "day", "week", "month"],
     *["year", "°C", "°F", "°"],
 }  # fmt: skip
+_WORDS = {
+    "kg",
+    "lb",
+    "oz",
+    "km",
+    "cm",
+    "mi",
+    "ft",
+    "bn",
+    "mio",
+    "mrd",
+    "sec",
+    "min",
+    "hr",
+    "day",
+}  # in any capitals
 _RANGE = r"[<>≤≥~±]?=?\s*\d+(?:[.,]\d+)?\s*(?:(?:-|–|—|to|bis)\s*\d+(?:[.,]\d+)?|\+)?"
 _SPACE = "[ \u00a0\u202f'’]"
 # Name of a reading → what its values look like, its separators of thousands, its decimal sign, and how it is said.
 STYLES = {
-    "1,234.5": (r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
+    "1,234.5": (r"[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d?(?:,\d\d)+,\d{3}|\d+)(?:\.\d+)?", ",", ".", "thousands separators"),
     "1.234,5": (r"[+-]?(?:[1-9]\d{0,2}(?:\.\d{3})+|\d+)(?:,\d+)?", ".", ",", "decimal commas"),
     "1 234.5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:\.\d+)?", _SPACE, ".", "spaces between thousands"),
     "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
@@ -46,26 +67,44 @@ def taken_apart(text):
 
     A minus of print, digits of full width and an apostrophe before a number, as spreadsheets have it, are brought to the usual.
     """
+    if _is_raised(text):
+        return text, ""
     text = unicodedata.normalize("NFKC", text).strip().replace("\u2212", "-")
+    text = re.sub(r"^\u2013(?=\s*\S*\d)", "-", text)
     text = re.sub(r"^'(?=[+-]?[\d.])", "", text)
     if re.fullmatch(PLAIN, text):
         return text, ""
     if found := re.fullmatch(rf"([+-]?)\s*({_CURRENCY})\s*([+-]?)\s*(.+)", text):
         minus, unit, inner, core = found.groups()
-        return minus + inner + core, CURRENCIES.get(unit, unit)
+        core, scale = taken_apart(core)  # $1.2bn
+        return minus + inner + core, f"{CURRENCIES.get(unit, unit)} {scale}".strip()
     if found := re.fullmatch(
         rf"(.*\d\.?)\s*({_CURRENCY}|[^\W\d_]{{1,12}}[23]?|[%‰°][CF]?)\.?", text
     ):
         core, unit = found.groups()
-        unit = unit if len(unit) < 3 else unit.removesuffix("s")  # 1 day, 2 days
+        unit = unit if len(unit) < 3 else re.sub(r"(?i)s$", "", unit)  # 1 day, 2 days
         return core, CURRENCIES.get(unit, unit)
     return text, ""
+
+
+def _is_raised(text):
+    """Whether a text has digits that stand for something else than a digit of a number: 10², ①; those of a unit, m², are none."""
+    return not text.isascii() and any(
+        not sign.isdecimal() and not before.isalpha() and re.search(r"\d", unicodedata.normalize("NFKC", sign))
+        for before, sign in zip(f" {text}", text)
+    )  # fmt: skip
 
 
 def bare(texts):
     """Texts without signs of currencies, per cent and units; and whether any had one."""
     found = [taken_apart(text) for text in texts]
     return [core for core, _ in found], any(unit for _, unit in found)
+
+
+def are_same(one, other):
+    """Whether two units differ in capitals at most; M and m, or MW and mW, are two."""
+    is_word = one.lower() in _WORDS or len(one) > 3
+    return one == other or (is_word and one.lower() == other.lower())
 
 
 def common_unit(texts):
@@ -76,7 +115,8 @@ def common_unit(texts):
     """
     first = {}
     for text in texts:
-        first.setdefault(taken_apart(text)[1], text)
+        unit = taken_apart(text)[1]
+        first.setdefault(next((known for known in first if are_same(known, unit)), unit), text)
     if len(first) == 1:
         return next(iter(first))
     if len(first) == 2 and "" in first and set(first) & set(CURRENCIES.values()):
@@ -99,6 +139,25 @@ def are_ranges(texts):
     """Whether texts are ranges such as 10-20, >100 and 65+, at least one of them, among numbers."""
     is_range = [re.fullmatch(_RANGE, text.strip()) is not None for text in texts]
     return all(is_range) and not all(re.fullmatch(PLAIN, text.strip()) for text in texts)
+
+
+def like_numbers(texts):
+    """The first of some texts most of which are numbers with a sign or a unit beside them; `None` where most are not, or are codes."""
+    found = []
+    for text in texts:
+        core, unit = taken_apart(text)
+        unit = unit.split(" ")[0]
+        is_number = any(
+            re.fullmatch(form, core) for form in (PLAIN, *(s[0] for s in STYLES.values()))
+        )
+        if (
+            is_number
+            and not re.fullmatch(CODE, core)
+            and (unit in UNITS or unit.lower() in _WORDS or not unit)
+        ):
+            found.append(text)
+    is_plain = all(re.fullmatch(PLAIN, text.strip()) for text in found)
+    return found[0] if len(found) > len(texts) / 2 and not is_plain else None
 
 
 def of_most(column):
@@ -133,6 +192,11 @@ def split_style(style):
     return base, "".join(part for part in more if part != "whole"), "whole" in more
 
 
+def is_share(style):
+    """Whether the numbers of a style are per cent or per mille: 0.12 may be meant as 12 %."""
+    return is_style(style) and split_style(style)[1] in ("%", "‰")
+
+
 def is_style(text):
     """Whether a text is the style of a column of numbers."""
     return isinstance(text, str) and split_style(text)[0] in ("plain", *STYLES)
@@ -151,7 +215,7 @@ def number_style(texts, decimal=None):
     Raises:
         InputError: They can be read in two ways.
     """
-    if not all(any(map(str.isdigit, text)) for text in texts):
+    if not all(any(map(str.isdecimal, text)) for text in texts):
         return None
     given, (texts, _) = texts, bare(texts)
     if not texts or any(re.fullmatch(CODE, text) for text in texts):

@@ -14,6 +14,7 @@ from zoo.data.kinds import (
     plain_columns,
     readings,
     series,
+    units,
 )
 from zoo.data.user import forms, named_files, oddities, pairs, targets
 from zoo.models import checks
@@ -54,6 +55,10 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     if options.target_separator:
         titles = targets.split_labels(parts, options.target_separator)
         row = row or task("multilabel")
+    if row is None or row.targets == "number":
+        targets.check_numbers(
+            train, f"The target {options.target[0]!r}" if options.target else "The target"
+        )
     row = row or task(targets.guess_task(train.y))
     labels, convert_targets = row.convert(train.y, titles)
     if train.labels and row.targets == "class":
@@ -154,9 +159,8 @@ def _typed(form, options, separator, styles=None, has_dates=True):
     names = dict(zip(frame.columns, naming.column_names(frame.columns), strict=True))
     is_later = styles is not None
     known = {title: styles.get(names[title]) for title in frame.columns} if is_later else None
-    texts = [
-        title for title, style in (known or {}).items() if style is None or style in dates.FORMS
-    ]
+    of_numbers = known and {title: s for title, s in known.items() if units.is_style(s)}
+    texts = [title for title in known or () if title not in of_numbers]
     texts += [title for title, kind in options.kinds.items() if kind != "number"]
     texts += [options.files] if options.files else []
     if not is_later and frame.columns.is_unique:  # otherwise told of later
@@ -164,7 +168,7 @@ def _typed(form, options, separator, styles=None, has_dates=True):
         texts += [title for title in frame.columns if cells.are_no_values(frame[title], endings)]
     unread = _unread(frame, options) if has_dates else []
     found, used = readings.typed_frame(
-        frame.drop(columns=unread), styles=known, texts=texts, missing=options.missing, decimal=options.decimal,
+        frame.drop(columns=unread), styles=of_numbers, texts=texts, missing=options.missing, decimal=options.decimal,
         quoted_in=separator, skip_bad=options.skip_bad, labels=_labels(options),
     )  # fmt: skip
     if has_dates:
@@ -179,9 +183,9 @@ def _typed(form, options, separator, styles=None, has_dates=True):
 
 
 def _labels(options):
-    """Titles of the targets, unless they are numbers for sure."""
+    """Titles of the targets → whether they are classes for sure; none where they are numbers for sure."""
     is_number = options.task and task(options.task).targets in ("number", "steps")
-    return () if is_number else options.target
+    return {} if is_number else dict.fromkeys(options.target, bool(options.task))
 
 
 def _unread(frame, options):

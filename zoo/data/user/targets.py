@@ -2,11 +2,13 @@
 
 import decimal
 import numbers
+import re
 
 import numpy as np
 
 from zoo.data import examples
 from zoo.data import labels as spelling
+from zoo.data.kinds import units
 from zoo.models import checks
 from zoo.tasks.targets import is_zero_or_one
 
@@ -38,6 +40,29 @@ def guess_task(targets):
             "task='regression' or task='classification' (--task)."
         )
     return "classification"
+
+
+def check_numbers(part, title):
+    """Refuses targets that are numbers but for a few texts: each number would be a class of its own.
+
+    Args:
+        part: The training `Part`.
+        title: What a message calls the targets.
+    """
+    targets = part.y
+    if targets.dtype != object or targets.ndim != 1:
+        return
+    given = [(i, v.strip()) for i, v in enumerate(targets) if isinstance(v, str) and v.strip()]
+    is_number = [re.fullmatch(units.PLAIN, text) is not None for _, text in given]
+    different = {text for (_, text), fits in zip(given, is_number) if fits}
+    wrong = [(i, text) for (i, text), fits in zip(given, is_number) if not fits]
+    if wrong and len(wrong) < len(given) / 2 and len(different) > max(20, len(given) // 20):
+        at, text = wrong[0]
+        raise checks.InputError(
+            f"{title} holds {len(different)} different numbers, but {len(wrong)} values are none, first {text!r} in {part.row(at)}: mend "
+            f"them, or pass missing=({text!r},) with skip_bad (--missing {text} --skip-bad) to leave such rows out; where all are names of "
+            "classes pass task='classification' (--task classification)."
+        )
 
 
 NONE = "(none)"  # the title that stands for no target, for a table that is only looked at
