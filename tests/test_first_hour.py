@@ -73,7 +73,7 @@ def test_a_search_does_not_go_on_with_another_function_of_the_same_name(in_tmp):
         )
 
     other.__name__ = "small"
-    with pytest.raises(zoo.InputError, match="builder"):
+    with pytest.raises(zoo.InputError, match="another builder function of the same name"):
         zoo.tune(other, (X, Y), **options)
 
 

@@ -101,7 +101,7 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     if config.ema is not None:
         options |= {"use_ema": True, "ema_momentum": config.ema}
     optimizer = kind(
-        make_schedule(config, total_steps) if learning_rate is None else float(learning_rate),
+        make_schedule(config, total_steps) if learning_rate is None else learning_rate,
         global_clipnorm=config.clip_norm,
         clipvalue=config.clip_value,
         **options,

@@ -19,6 +19,7 @@ log = logging.getLogger("zoo.tuning")
 
 SETTINGS = "search.yaml"
 EXAMPLES = "examples"  # their digest in the settings
+CODE = "builder"  # the setting that holds a digest of the code of a builder function
 WAIT = 600  # seconds that a worker waits for the chief to begin the search
 _UNUSED = (".lock", "log*.txt", f".{SETTINGS}.*")  # what may be left of a search that was refused
 
@@ -116,13 +117,20 @@ def _check_same(folder, now):
     begun = yaml.safe_load((folder / SETTINGS).read_text())
     # An option that the version did not have which began it is at its default.
     then = _flat({"config": TrainConfig().to_dict()}) if "config" in now else {}
+    if begun.get(CODE) is None:  # of a version that did not keep it
+        now = {key: value for key, value in now.items() if key != CODE}
     then, now = then | _flat({key: begun.get(key) for key in now}), _flat(_plain(now))
-    for key in {**then, **now}:
+    for key in sorted({**then, **now}, key=lambda key: key == CODE):  # what differs says more
         if then.get(key) != now.get(key):
             if key == EXAMPLES:
                 raise checks.InputError(
                     f"The search in {folder} was begun with other training or validation examples, with which these trials "
                     "would not compare: use those, or choose another folder with out=... (--out)."
+                )
+            if key == CODE:
+                raise checks.InputError(
+                    f"The search in {folder} was begun with another builder function of the same name, whose trials these would "
+                    "not compare with: choose another folder with out=... (--out)."
                 )
             raise checks.InputError(
                 f"The search in {folder} was begun with {key}={then.get(key)!r} and cannot go on with {now.get(key)!r}: "

@@ -251,7 +251,7 @@ def _search(model, data, parts, config, asked, folder, settings):
             "searched": engine.described(oracle.hyperparameters),
         }
         if not isinstance(model, str):
-            told["builder"] = _code(model)
+            told[folders.CODE] = _code(model)
         folders.begin(folder, {**settings, **told})
         seconds = None if asked.max_minutes is None else 60 * asked.max_minutes
         engine.Tuner(oracle, problem, max_seconds=seconds).search()
