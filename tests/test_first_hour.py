@@ -126,3 +126,9 @@ def test_a_table_goes_on_with_its_columns_in_the_order_of_the_model(in_tmp):
         zoo.train("wine_dense", turned, target="kind", **QUICK)
     trained = zoo.train("wine_dense", turned, target="kind", columns=columns, **QUICK)
     assert zoo.load(trained.export).card.columns == tuple(columns)
+
+
+def test_bytes_that_are_no_text_are_refused_and_not_merged():
+    frame = pd.DataFrame({"a": X[:, 0], "code": [b"\xff", b"\xfe"] * 40, "kind": Y})
+    with pytest.raises(zoo.InputError, match="'code' holds bytes that are no UTF-8"):
+        zoo.inspect(frame, target="kind")

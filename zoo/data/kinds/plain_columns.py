@@ -138,7 +138,13 @@ def _of_objects(what, values):
             "leave it out."
         )
     if bytes in types:
-        return values.map(lambda v: v.decode(errors="replace") if isinstance(v, bytes) else v)
+        try:
+            return values.map(lambda v: v.decode() if isinstance(v, bytes) else v)
+        except UnicodeDecodeError as error:
+            raise checks.InputError(
+                f"{what} holds bytes that are no UTF-8, such as {error.object[:20]!r}: decode them, for example with "
+                ".str.decode('latin-1')."
+            ) from None
     if bool in types or np.bool_ in types:
         return (
             values.astype(bool)
