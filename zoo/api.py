@@ -164,7 +164,9 @@ def train(
         report = evaluate_model(built, splits, run, history)
         try:
             return Trained(built, history, report, export_model(built, splits, run))
-        except Exception:
+        except (
+            Exception
+        ):  # whatever it is: it goes on to the caller, who has to know that no training is lost
             log.error(
                 "the export failed, but the training is kept: --resume %s exports it again",
                 run.folder,

@@ -100,6 +100,7 @@ def rehearse(model, splits, run):
         try:
             traced = tf.function(points[name].run, autograph=False)
             concrete = traced.get_concrete_function(points[name].specs)
+        # What Keras, TensorFlow and a caller's own layers raise while a function is traced.
         except (TypeError, ValueError, NotImplementedError, tf.errors.OpError) as error:
             plain = re.sub(r"\x1b\[\d*m", "", str(error))
             reason = " ".join(plain.split()[:30])  # Keras names the layer first
