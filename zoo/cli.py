@@ -194,7 +194,8 @@ def _models(options):
             except checks.InputError as error:
                 print(f"{name:<14} {error}")
                 continue
-            print(f"{name:<14} {shipped.model} on {shipped.data.name}: {shipped.headline}")
+            told = f"{name:<14} {shipped.model} on {shipped.data.name}: {shipped.headline}"
+            print(checks.shown(told))
     if not names:
         raise checks.InputError(f"No model matches {options.pattern!r}. `zoo models` lists all.")
 
@@ -209,7 +210,8 @@ def _info(options):
             raise checks.InputError(
                 f"{options.model} was not made by this project: it has no {card}."
             )
-        print(card.read_text(encoding="utf-8"))
+        for line in card.read_text(encoding="utf-8", errors="replace").split("\n"):
+            print(checks.shown(line))  # whoever wrote it
         return
     model = summary.build_for_info(
         options.model, options.input_shape, options.num_classes, options.vocabulary_size

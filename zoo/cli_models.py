@@ -156,7 +156,7 @@ def _verify(options):
             shown = (
                 "no golden pair" if difference is None else f"largest difference {difference:.1e}"
             )
-            print(f"ok      {name}: {shown}, {', '.join(result['signatures'])}")
+            print(f"ok      {name}: {shown}, {checks.shown(', '.join(result['signatures']))}")
         except checks.InputError as error:
             failed.append(name)
             print(f"FAILED  {name}: {error}")

@@ -13,6 +13,15 @@ class InputError(ValueError):
     """
 
 
+def shown(text):
+    """A text that others made, in one line: what would steer a terminal, or begin a line of its own, is escaped.
+
+    >>> shown("a name\\x1b[2J\\nok      everything")
+    'a name\\\\x1b[2J\\\\nok      everything'
+    """
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(text))
+
+
 def positive_int(name, value):
     """Raises `InputError` unless `value` is a whole number above 0."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from zoo.data import kinds
 from zoo.data.kinds import date_forms, units
 
+MOST = 1.7976931348623157e308  # of a number: JSON reads more as infinity
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
     "card": {
@@ -166,11 +167,12 @@ def _is_text(value):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_one and -MOST <= value <= MOST
 
 
 def _is_count(value):
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 2**63
 
 
 def _is_dict(value):
@@ -222,33 +224,82 @@ def _has(**entries):
     return has_all
 
 
+def _may_have(**entries):
+    """A function that tells whether a value is a dict whose entries of these names, where it has them, can be used."""
+
+    def fits(value):
+        return _is_dict(value) and all(
+            is_one(value[key]) for key, is_one in entries.items() if key in value
+        )
+
+    return fits
+
+
+def _is_tensors(value):
+    """Whether it is a dict from the name of a tensor to its dtype and shape."""
+
+    def is_tensor(pair):
+        return isinstance(pair, list) and len(pair) == 2 and _is_text(pair[0]) and _is_shape(pair[1])  # fmt: skip
+
+    return _is_dict(value) and all(map(is_tensor, value.values()))
+
+
 def _is_of_signatures(value):
-    return _is_dict(value) and all(map(_has(inputs=_is_dict, outputs=_is_dict), value.values()))
+    is_signature = _has(inputs=_is_tensors, outputs=_is_tensors)
+    return _is_dict(value) and "serving_default" in value and all(map(is_signature, value.values()))
 
 
 def _is_of_runs(value):
     is_run = _has(seed=_is_count, num_test=_is_count, scores=_is_of_scores, fit_seconds=_or_none(_is_number))  # fmt: skip
-    return bool(value) and _is_list_of(is_run)(value)
+    # Later entries, which `up_to_date` adds.
+    has_more = _may_have(
+        interval=_or_none(_is_list_of(_is_number, 2)),
+        constant=_is_of_numbers,
+        temperature=lambda value: _is_number(value) and value > 0,
+        uncalibrated=_is_of_numbers,
+        baseline=_is_dict,
+        shrunk=_has(prune=_or_none(_is_number), quantize=_or_none(_is_text), **{"from": _is_text}),
+    )
+    return bool(value) and _is_list_of(lambda run: is_run(run) and has_more(run))(value)
+
+
+def _is_of_numbers(value):
+    return _is_dict(value) and all(map(_is_number, value.values()))
 
 
 def _is_of_scores(value):
-    return _is_dict(value) and bool(value) and all(map(_is_number, value.values()))
+    return bool(value) and _is_of_numbers(value)
+
+
+_is_shape = _is_list_of(_or_none(_is_count))
+
+
+def _is_of_counts(value):
+    return _is_dict(value) and all(map(_is_count, value.values()))
+
+
+def _is_config(value):
+    """Whether it has what is read of the `TrainConfig`; the rest is checked where a run goes on with it."""
+    data = _may_have(missing=_or_none(_are_texts), decimal=_or_none(_is_text))
+    parts = _may_have(model=_is_text, data=data, run=_may_have(precision=_is_text))
+    return parts(value) and "model" in value
 
 
 _are_texts = _is_list_of(_is_text)
+_MADE_BY = ("command", "date", "keras", "tensorflow", "python", "device")
 _USABLE = {
     "name": _is_file_name,
     "card_version": lambda version: _is_count(version) and version > 0,
     "task": _is_text,
     "input_kind": _is_text,
-    "input_shape": _is_list_of(_or_none(_is_count)),
+    "input_shape": _is_shape,
     "preprocessing": _are_texts,
     "labels": _are_texts,
     "columns": _are_texts,
     "runs": _is_of_runs,
-    "data": _has(name=_is_text, source=_is_text, licence=_is_text, examples=_is_dict),
+    "data": _has(name=_is_text, source=_is_text, licence=_is_text, examples=_is_of_counts),
     "signatures": _is_of_signatures,
-    "config": _is_dict,
+    "config": _is_config,
     "builder": _or_none(_is_builder),
     "input_range": _or_none(_is_list_of(_is_number, 2)),
     "column_kinds": _are_texts,
@@ -266,6 +317,6 @@ _USABLE = {
     ),
     "text_cleaning": _or_none(_are_texts),
     "protocol": _is_text,
-    "made_by": _is_dict,
+    "made_by": _has(**dict.fromkeys(_MADE_BY, _is_text)),
     "limits": _is_text,
 }

@@ -1,6 +1,7 @@
 """The card as a page for people: `card.md`."""
 
 from zoo.data import kinds
+from zoo.models import checks
 from zoo.tasks import task
 
 
@@ -59,7 +60,7 @@ def render(card):
         f"Python {made_by['python']}, on {made_by['device']}",
         "",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(checks.shown, lines))  # whoever wrote the card
 
 
 def _taken_for(card):

@@ -47,13 +47,13 @@ class ForeignModel:
             tensors[name] = _tensor(name, inputs[name], spec.dtype)
             if not spec.shape.is_compatible_with(tensors[name].shape):
                 raise checks.InputError(
-                    f"{name} must have shape {spec.shape}. Received: {tensors[name].shape}"
+                    f"{name!r} must have shape {spec.shape}. Received: {tensors[name].shape}"
                 )
         try:
             return self.signatures[signature](**tensors)
         except tf.errors.OpError as error:
             raise checks.InputError(
-                f"{self.path} cannot compute with these inputs: {error.message}"
+                f"{self.path} cannot compute with these inputs: {checks.shown(error.message)}"
             ) from None
 
     def predict(self, *_, **__):
@@ -68,7 +68,7 @@ class ForeignModel:
 
     def _describe(self, signature):
         if signature not in self.signatures:
-            return f"no signature {signature!r}; it has {', '.join(self.signatures) or 'none'}"
+            return f"no signature {signature!r}; it has {', '.join(map(repr, self.signatures)) or 'none'}"
         specs = self._specs(signature).items()
         return ", ".join(f"{name!r} ({spec.dtype.name} {spec.shape})" for name, spec in specs)
 
@@ -84,10 +84,10 @@ def _tensor(name, values, dtype):
         )
         cast = array.astype(dtype.as_numpy_dtype) if is_kind else None
     except (ValueError, TypeError) as error:
-        raise checks.InputError(f"{name} must be {dtype.name}, but {error}") from None
+        raise checks.InputError(f"{name!r} must be {dtype.name}, but {error}") from None
     if cast is None or (dtype.is_integer and not np.array_equal(cast, array)):
         raise checks.InputError(
-            f"{name} must be {dtype.name}: bring it to that dtype. Received: {array.dtype} with values that differ in it"
+            f"{name!r} must be {dtype.name}: bring it to that dtype. Received: {array.dtype} with values that differ in it"
         )
     return tf.constant(cast)
 
@@ -113,8 +113,9 @@ def predict_files(model, given):
             raise checks.InputError(
                 f"{path} cannot be read: a model without a card takes .npz files of named arrays (np.savez)."
             ) from error
-        outputs = {name: values.numpy() for name, values in model(inputs).items()}
-        yield {
-            "input": path,
-            "outputs": {k: as_unicode(np.asarray(v)).tolist() for k, v in outputs.items()},
-        }
+        answers = {}
+        for name, tensor in model(inputs).items():
+            values = tensor.numpy()  # of one text the text alone
+            found = np.asarray(values, object if tensor.dtype == tf.string else None)
+            answers[name] = as_unicode(found).tolist()
+        yield {"input": path, "outputs": answers}

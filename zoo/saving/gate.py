@@ -16,6 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from zoo.models import checks
 from zoo.saving import graph_check, manifest, node_check, signing, store
 
 log = logging.getLogger("zoo")
@@ -26,6 +27,7 @@ FILE_LIMIT = 16 * 1024 * MIB  # each file of variables
 EXTRA_LIMIT = 256 * MIB  # each other file
 TOTAL_LIMIT = 64 * 1024 * MIB
 COUNT_LIMIT = 100  # files
+LONGEST = 2000  # characters of an error of TensorFlow
 
 # File → its largest size. A folder that is not named here must be empty, as `assets` in what plain TensorFlow writes.
 _FILES = {
@@ -94,7 +96,9 @@ def _check_variables(folder, shown):
         reader = tf.train.load_checkpoint(os.fspath(folder / "variables" / "variables"))
         dtypes = reader.get_variable_to_dtype_map()
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the reader raise
-        raise manifest.DamagedModelError(f"Cannot read the variables of {shown}: {error}") from None
+        raise manifest.DamagedModelError(
+            f"Cannot read the variables of {shown}: {_said(error)}"
+        ) from None
     for name, dtype in dtypes.items():
         if dtype in (tf.resource, tf.variant):
             raise node_check.Refusal(
@@ -111,7 +115,12 @@ def load(folder, shown):
     try:
         return tf.saved_model.load(os.fspath(folder))
     except Exception as error:  # noqa: BLE001 - whatever a crafted graph makes TensorFlow raise
-        raise manifest.DamagedModelError(f"TensorFlow cannot load {shown}: {error}") from error
+        raise manifest.DamagedModelError(f"TensorFlow cannot load {shown}: {_said(error)}") from error
+
+
+def _said(error):
+    """What TensorFlow says of a model, with the model's own names in it, in one line."""
+    return checks.shown(str(error)[:LONGEST])
 
 
 def _copy(source, target):

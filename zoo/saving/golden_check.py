@@ -6,6 +6,8 @@ Prints one line of JSON: the signatures' names and the largest difference from t
 import json
 import os
 import sys
+import zipfile
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +16,7 @@ import tensorflow as tf
 # instruction sets. Beside 1, as it once was, outputs that are all small (a target in small units, the probabilities of many
 # classes) could be anything; beside each element itself, one near 0, where larger numbers cancelled, would differ by its rounding.
 TOLERANCE = 1e-5
+LARGEST = 2**30  # bytes of a golden pair in memory: it may be packed as small as anything
 
 
 def difference(found, wanted):
@@ -24,6 +27,59 @@ def difference(found, wanted):
     return largest / (float(np.abs(wanted).max(initial=0)) or 1.0)
 
 
+def read(path):
+    """The arrays of `golden.npz`, by name.
+
+    Raises:
+        ValueError: It cannot be read, or is larger than any golden pair; the message says which.
+    """
+    try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > LARGEST:
+            raise ValueError(f"it would take up {size / 2**20:,.0f} MiB of memory")
+        with np.load(path, allow_pickle=False) as arrays:
+            found = dict(arrays)
+    # What NumPy and zipfile raise for a file that somebody else wrote.
+    except (OSError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"it cannot be read: {type(error).__name__}") from None
+    if not any(key.startswith("inputs/") for key in found):
+        raise ValueError("it holds no inputs")
+    return found
+
+
+def _answers(function, inputs):
+    """What a signature answers, as arrays by name; a text where it cannot be asked with these inputs."""
+    try:
+        outputs = function(**{name: tf.constant(values) for name, values in inputs.items()})
+    except (TypeError, ValueError, tf.errors.OpError) as error:
+        return f"cannot be asked with the golden inputs: {str(error)[:300]}"
+    return {name: values.numpy() for name, values in outputs.items()}
+
+
+def _told(signature, answers, wanted):
+    """Compares a signature's answers with the golden outputs: the largest share by which they differ, and problems."""
+    if isinstance(answers, str):
+        return 0.0, [f"{signature} {answers}"]
+    if sorted(answers) != sorted(wanted):
+        return 0.0, [f"{signature} returns {sorted(answers)}, the golden pair has {sorted(wanted)}"]
+    largest, problems = 0.0, []
+    for name, value in wanted.items():
+        got = answers[name]
+        if value.dtype.kind == "f" and got.dtype.kind == "f":
+            share = difference(got, value)
+            largest = max(largest, share)
+            if not share <= TOLERANCE:
+                problems.append(
+                    f"{signature}: {name} differs from the golden output by a share of {share:.2g}"
+                )
+            continue
+        texts = np.char.decode(got.astype(bytes), "utf-8") if got.dtype == object else got
+        if not np.array_equal(texts, value):
+            problems.append(f"{signature}: {name} differs from the golden output")
+    return largest, problems
+
+
 def main(folder):
     tf.config.set_visible_devices([], "GPU")  # whoever calls this may hold all of its memory
     model = tf.saved_model.load(folder)
@@ -31,12 +87,17 @@ def main(folder):
         found = {"signatures": sorted(model.signatures), "largest_difference": None, "problems": []}
         print(json.dumps(found))
         return
-    golden = np.load(f"{folder}/assets.extra/golden.npz", allow_pickle=False)
+    try:
+        golden = read(f"{folder}/assets.extra/golden.npz")
+    except ValueError as error:
+        problem = f"assets.extra/golden.npz: {error}"
+        print(json.dumps({"signatures": [], "largest_difference": 0.0, "problems": [problem]}))
+        return
     inputs = {}  # "inputs" of most signatures, "inputs:NAME" of one that has its own
     for key in golden:
         group, _, name = key.partition("/")
         if group.startswith("inputs"):
-            inputs.setdefault(group, {})[name] = tf.constant(golden[key])
+            inputs.setdefault(group, {})[name] = golden[key]
     largest, problems = 0.0, []
     expected = sorted({key.partition("/")[0] for key in golden} - set(inputs))
     if sorted(model.signatures) != expected:
@@ -45,28 +106,11 @@ def main(folder):
         )
     for signature in [name for name in expected if name in model.signatures]:
         given = inputs.get(f"inputs:{signature}", inputs["inputs"])
-        outputs = model.signatures[signature](**given)
         wanted = {
             key.partition("/")[2]: golden[key] for key in golden if key.startswith(f"{signature}/")
         }
-        if sorted(outputs) != sorted(wanted):
-            problems.append(
-                f"{signature} returns {sorted(outputs)}, the golden pair has {sorted(wanted)}"
-            )
-            continue
-        for name, value in wanted.items():
-            got = outputs[name].numpy()
-            if value.dtype.kind == "f":
-                share = difference(got, value)
-                largest = max(largest, share)
-                if not share <= TOLERANCE:
-                    problems.append(
-                        f"{signature}: {name} differs from the golden output by a share of {share:.2g}"
-                    )
-            elif not np.array_equal(
-                np.char.decode(got.astype(bytes), "utf-8") if got.dtype == object else got, value
-            ):
-                problems.append(f"{signature}: {name} differs from the golden output")
+        share, found = _told(signature, _answers(model.signatures[signature], given), wanted)
+        largest, problems = max(largest, share), [*problems, *found]
     if "zoo" in sys.modules:
         problems.append("the check imported zoo, so it proves nothing")
     print(json.dumps({"signatures": expected, "largest_difference": largest, "problems": problems}))

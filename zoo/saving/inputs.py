@@ -51,7 +51,7 @@ def as_text(row):
     """One example's prediction as a line for a person; what would steer a terminal is escaped."""
     row_of = _task(row)
     words = json.dumps(row["outputs"]) if row_of is None else row_of.in_words(row)
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{row['input']}: {words}")
+    return checks.shown(f"{row['input']}: {words}")
 
 
 def _task(row):

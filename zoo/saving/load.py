@@ -37,12 +37,12 @@ class LoadedModel:
         self.path = Path(path)
         self.card = cards.read(folder, shown=path)
         self.labels = self.card.labels
-        self._vocabulary = _vocabulary(folder)
+        self._vocabulary = _vocabulary(folder, path)
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
         self.signatures = dict(self._loaded.signatures)
 
     def __repr__(self):
-        return (
+        return checks.shown(
             f"<{self.card.name} ({self.card.model}), {self.card.task} of {self.card.input_kind}; "
             f"signatures: {', '.join(sorted(self.signatures))}>"
         )
@@ -166,13 +166,26 @@ def _check_32_bits(name, value):
         raise checks.InputError(f"`{name}` must be a whole number of 32 bits. Received: {value!r}")
 
 
-def _vocabulary(folder):
-    """The units that a model of texts knows; `None` for another model."""
+def _vocabulary(folder, shown):
+    """The units that a model of texts knows; `None` for another model.
+
+    Raises:
+        DamagedModelError: The file does not hold them.
+    """
     path = Path(folder) / manifest.EXTRA / "vocabulary.json"
     if not path.exists():
         return None
-    known = json.loads(path.read_text(encoding="utf-8"))["inputs"]
-    return frozenset(known[2:])  # after padding and the unknown
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # not UTF-8, no JSON, or nested without end
+        known = None
+    units = known.values() if isinstance(known, dict) else ()
+    are_texts = [isinstance(u, list) and all(isinstance(text, str) for text in u) for u in units]
+    if not are_texts or not all(are_texts) or len(known.get("inputs", ())) < 3:
+        raise manifest.DamagedModelError(
+            f"{shown}: {manifest.EXTRA}/vocabulary.json is damaged: expected the units of each id, lists of texts."
+        )
+    return frozenset(known["inputs"][2:])  # after padding and the unknown
 
 
 def load(name_or_path, *, foreign=False, unsafe=False, allow=()):
@@ -245,14 +258,15 @@ def verify(name_or_path, *, foreign=False, unsafe=False, allow=(), key=None):
             cards.read(folder, shown=path)
         child = run_alone(Path(__file__).with_name("golden_check.py"), folder)
     if child.returncode != 0:
+        reason = (child.stderr.strip().splitlines() or [f"it ended with {child.returncode}"])[-1]
         raise manifest.DamagedModelError(
-            f"{path} does not load with TensorFlow alone:\n{child.stderr[-2000:]}"
+            f"{path} does not load with TensorFlow alone: {checks.shown(reason[:2000])}"
         )
     result = json.loads(child.stdout.strip().splitlines()[-1])
     if is_own and result["largest_difference"] is None:
         raise manifest.DamagedModelError(f"{path} has no golden pair, {manifest.EXTRA}/golden.npz.")
     if result["problems"]:
-        raise manifest.DamagedModelError(f"{path}: " + "; ".join(result["problems"]))
+        raise manifest.DamagedModelError(f"{path}: {checks.shown('; '.join(result['problems']))}")
     return {"path": str(path), **result}
 
 
@@ -286,7 +300,7 @@ def copy_weights(model, folder, path, skip):
             continue
         if weight.path not in saved:
             raise checks.InputError(
-                f"{path} has no weight {weight.path!r}. It has: {', '.join(saved)}"
+                f"{path} has no weight {weight.path!r}. It has: {checks.shown(', '.join(saved))}"
             )
         if tuple(saved[weight.path].shape) != tuple(weight.shape):
             raise checks.InputError(

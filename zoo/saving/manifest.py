@@ -66,13 +66,14 @@ def check(folder, *, shown=None):
     if text != _render(expected):
         raise DamagedModelError(f"{folder}: {PATH} has changed.")
     for name in sorted(set(expected) | set(found)):
+        said = checks.shown(name)
         if name not in found:
-            raise DamagedModelError(f"{folder}: {name} is missing.")
+            raise DamagedModelError(f"{folder}: {said} is missing.")
         if name not in expected:
             raise DamagedModelError(
-                f"{folder}: {name} does not belong there; {PATH} does not list it."
+                f"{folder}: {said} does not belong there; {PATH} does not list it."
             )
         if found[name] != expected[name]:
             raise DamagedModelError(
-                f"{folder}: {name} has changed: its size or SHA-256 is not the manifest's."
+                f"{folder}: {said} has changed: its size or SHA-256 is not the manifest's."
             )

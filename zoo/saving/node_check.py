@@ -6,6 +6,8 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import config_pb2
 
+from zoo.models import checks
+
 CONSTANT_LIMIT = 2**28  # elements: a constant may be one value that the graph says to repeat
 _SAVER = re.compile(r"__inference__traced_(save|restore)_\d+")
 _DEVICE = re.compile(r"(/job:localhost)?(/replica:0)?(/task:0)?(/device:|/)?((cpu|gpu):[\d*]+)?", re.I)  # fmt: skip
@@ -27,7 +29,10 @@ _HANDLES = {types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT}
 
 
 class Refusal(Exception):
-    """Why a graph is refused, in words."""
+    """Why a graph is refused, in words; the names in them are the model's own, and escaped."""
+
+    def __init__(self, why):
+        super().__init__(checks.shown(why))
 
 
 def is_saver(name):

@@ -156,11 +156,14 @@ def _read(request, said, code):
         log.warning("the process of %s runs without: %s", request["shown"], "; ".join(missing))
     for message in messages:
         if "error" in message:
-            raise checks.InputError(f"{request['shown']}: {str(message['error'])[:2000]}")
+            raise checks.InputError(f"{request['shown']}: {checks.shown(str(message['error'])[:2000])}")
     if code != 0:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise SandboxError(
             f"The process of {request['shown']} ended early ({how}): it lacked memory ({request['memory'] >> 20} MiB: pass "
             "memory_mb=..., --memory-mb), or did what is not allowed."
         )
-    return [message["row"] for message in messages if "row" in message]
+    rows = [message["row"] for message in messages if "row" in message]
+    if not all(isinstance(row, dict) and isinstance(row.get("input"), str) for row in rows):
+        raise SandboxError(f"The process of {request['shown']} answered with what is no answer.")
+    return rows

@@ -177,4 +177,4 @@ def render_table(folder):
             f"| {', '.join(map(str, versions))} | {card.model} | {card.data.name} "
             f"| {card.headline} | {size:,.0f} KiB | {card.data.licence} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(checks.shown, lines)) + "\n"
