@@ -134,7 +134,12 @@ def test_a_failed_converter_s_reason_is_no_line_of_its_log(
     [
         ({"a": [1.0, 2.0], "n": [1, 2]}, None, None),
         ({"a": [1.0, 2.1], "n": [1, 2]}, None, "golden output a differs by 0.05"),
-        ({"a": [1.0, 2.1], "n": [1, 2]}, "int8", None),
+        ({"a": [1.0, 2.04], "n": [1, 2]}, "int8", None),
+        (
+            {"a": [1.0, 2.11], "n": [1, 2]},
+            "int8",
+            "differs by 0.055 of its largest value, more than 0.05",
+        ),
         ({"a": [1.0, np.nan], "n": [1, 2]}, "int8", "differs by nan"),
         ({"a": [1.0, 2.0], "n": [1, 3]}, None, "only 50% of the golden examples"),
         ({"a": [1.0, 2.0]}, None, "returns"),
@@ -149,6 +154,54 @@ def test_golden_outputs_decide(found, quantize, message):
         return
     with pytest.raises(zoo.InputError, match=message):
         child.compare(found, wanted, tolerance, exact=exact)
+
+
+@pytest.mark.parametrize("scale", [1.0, 3e-8, 3e8])
+def test_a_constant_is_no_conversion_of_numbers_close_together(scale):
+    wanted = {"prediction": (scale * np.array([1.0, 1.001, 0.999])).astype("float32")}
+    constant = {"prediction": np.full(3, scale, "float32")}
+    with pytest.raises(zoo.InputError, match="of its largest value"):
+        child.compare(constant, wanted, runtimes.FLOAT16, exact=False)
+    assert child.compare(wanted, wanted, runtimes.FLOAT16, exact=False)["same_answers"] == 1
+
+
+def test_rounding_in_float32_is_no_other_answer():
+    wanted = {"prediction": np.array([1e6, 1e6 + 1], "float32")}
+    found = {"prediction": wanted["prediction"] + np.float32(0.0625)}
+    assert child.compare(found, wanted, runtimes.FLOAT32, exact=True)
+
+
+@pytest.mark.parametrize(
+    ("to", "quantize"),
+    [
+        pytest.param(to, how, marks=[pytest.mark.slow] * ((to, how) != ("onnx", "float16")))
+        for to in RUNTIMES
+        for how in (None, "float16")
+    ],
+)
+def test_inputs_and_targets_of_any_size_are_converted(to, quantize, in_tmp):
+    x = 3e5 + 1e5 * np.random.default_rng(0).normal(size=(200, 4)).astype("float32")
+    for scale in (1.0, 1e-13)[: 1 if quantize else 2]:
+        y = scale * x[:, 0]
+        trained = zoo.train("dense:tiny", (x, y), task="regression", epochs=2, quiet=True)
+        if (to, quantize) == ("litert", "float16"):  # whose constants are all in 16 bits
+            with pytest.raises(zoo.InputError, match="differs by"):
+                zoo.convert(trained.folder, to, quantize=quantize)
+            continue
+        folder = zoo.convert(trained.folder, to, quantize=quantize)
+        found = runtimes.open_converted(folder)({"features": x[:50]})["prediction"]
+        wanted = trained.predict(x[:50])["prediction"]
+        assert np.abs(found - wanted).max() < 0.01 * np.ptp(wanted)
+
+
+@pytest.mark.parametrize("to", RUNTIMES)
+def test_weights_that_are_quantized_already_are_refused(to, in_tmp):
+    _, export = zoo.shrink("wine_dense", quantize="int8", quiet=True)
+    with pytest.raises(
+        zoo.InputError, match="holds weights in int8.*convert wine_dense with --quantize dynamic"
+    ):
+        zoo.convert(export, to)
+    assert not Path("converted").exists()
 
 
 def test_a_folder_of_something_else_is_refused(in_tmp):

@@ -115,7 +115,9 @@ def load(folder, shown):
     try:
         return tf.saved_model.load(os.fspath(folder))
     except Exception as error:  # noqa: BLE001 - whatever a crafted graph makes TensorFlow raise
-        raise manifest.DamagedModelError(f"TensorFlow cannot load {shown}: {_said(error)}") from error
+        raise manifest.DamagedModelError(
+            f"TensorFlow cannot load {shown}: {_said(error)}"
+        ) from error
 
 
 def _said(error):

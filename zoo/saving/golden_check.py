@@ -41,7 +41,18 @@ def read(path):
         with np.load(path, allow_pickle=False) as arrays:
             found = dict(arrays)
     # What NumPy and zipfile raise for a file that somebody else wrote.
-    except (OSError, EOFError, KeyError, TypeError, AttributeError, NotImplementedError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError,
+        EOFError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        NotImplementedError,
+        RuntimeError,
+        SyntaxError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise ValueError(f"it cannot be read: {type(error).__name__}") from None
     if not any(key.startswith("inputs/") for key in found):
         raise ValueError("it holds no inputs")

@@ -156,7 +156,9 @@ def _read(request, said, code):
         log.warning("the process of %s runs without: %s", request["shown"], "; ".join(missing))
     for message in messages:
         if "error" in message:
-            raise checks.InputError(f"{request['shown']}: {checks.shown(str(message['error'])[:2000])}")
+            raise checks.InputError(
+                f"{request['shown']}: {checks.shown(str(message['error'])[:2000])}"
+            )
     if code != 0:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         raise SandboxError(

@@ -21,6 +21,8 @@ from zoo.saving import golden_check, manifest, runtimes, trained
 from zoo.saving.runtimes import litert
 from zoo.tasks import task
 
+ROUNDING = 32 * 2.0**-24  # of float32 numbers, in a network's last few operations
+
 
 class Traced:
     """The signature `tensors` of a SavedModel, its variables turned to constants: what converters take.
@@ -73,7 +75,8 @@ def compare(found, wanted, tolerance, *, exact):
 
     Args:
         found, wanted: Dicts of arrays.
-        tolerance: Largest difference of a float output, as a share of it.
+        tolerance: Largest difference of a float output, as a share of what its values differ by; of probabilities, whose scale
+            is known, as a share of the largest.
         exact: Whether all other outputs, such as class ids, must be the same.
 
     Returns:
@@ -89,17 +92,27 @@ def compare(found, wanted, tolerance, *, exact):
         if values.dtype.kind != "f":
             same = min(same, float(np.mean(found[name] == values)))
             continue
-        difference = golden_check.difference(found[name].astype("float32"), values)
+        difference = golden_check.difference(found[name].astype(values.dtype), values)
         largest = max(largest, difference)
-        if not difference <= tolerance:
+        allowed = tolerance * _spread(name, values)
+        if exact:  # the numbers are computed in float32, however close together they are
+            allowed += ROUNDING
+        if not difference <= allowed:
             raise checks.InputError(
-                f"Its golden output {name} differs by {difference:.2g}, more than {tolerance:g}."
+                f"Its golden output {name} differs by {difference:.2g} of its largest value, more than {allowed:.2g}."
             )
     if same < 1 and exact:
         raise checks.InputError(
             f"It answers only {same:.0%} of the golden examples as the model does."
         )
     return {"largest_difference": largest, "same_answers": same}
+
+
+def _spread(name, values):
+    """What the values of an output differ by, as a share of the largest: a constant must not pass for numbers close together."""
+    largest = float(np.abs(values).max(initial=0))
+    spread = float(np.ptp(values)) if values.size else 0.0
+    return 1.0 if name == "probabilities" or not spread else spread / largest
 
 
 def _function(signature, saved_model, options):

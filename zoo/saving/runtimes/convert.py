@@ -76,6 +76,12 @@ def _refusal(card):
     """Why no runtime takes a model, or `None`."""
     if "tensors" not in card.signatures:
         return f"{card.name} has no signature 'tensors': export it again, with zoo renew or by another run."
+    if card.builder is not None and card.builder.quantize:
+        origin = (card.runs[0].shrunk or {}).get("from", "the model that it was made of")
+        return (
+            f"{card.name} holds weights in {card.builder.quantize}, which a converter writes out in 32 bits again, or does not take: "
+            f"convert {checks.shown(origin)} with --quantize dynamic."
+        )
     if task(card.task).is_looped:
         return (
             f"{card.name} writes its answers in a loop of changing shapes, which no converter takes: LiteRT's and tf2onnx's "

@@ -32,7 +32,11 @@ def _quantize(path, quantize, examples):
     from onnxruntime.transformers import float16
 
     if quantize == "float16":
-        onnx.save(float16.convert_float_to_float16(onnx.load(path), keep_io_types=True), path)
+        model = onnx.load(path)
+        ends = _ends(model.graph)
+        half = float16.convert_float_to_float16(model, keep_io_types=True, node_block_list=ends)
+        _without_round_trips(half.graph)
+        onnx.save(half, path)
         return
     if quantize == "dynamic":
         quantization.quantize_dynamic(path, path)
@@ -45,6 +49,45 @@ def _quantize(path, quantize, examples):
             return next(batches, None)
 
     quantization.quantize_static(path, path, Reader())
+
+
+# Operations that hold a network's weights, and those that may stand between them and its outputs.
+_WEIGHTED = ("Conv", "ConvTranspose", "GRU", "Gather", "Gemm", "If", "LSTM", "Loop", "MatMul", "Scan")  # fmt: skip
+_RESCALING = ("Add", "Cast", "Div", "Identity", "Mul", "Reshape", "Squeeze", "Sub", "Unsqueeze")
+
+
+def _ends(graph):
+    """The names of the nodes that prepare inputs, and of those that bring outputs to their units: in 16 bits 300,000 is infinite."""
+    makers = {output: node for node in graph.node for output in node.output}
+    prepared, found = {value.name for value in (*graph.input, *graph.initializer)}, set()
+    for node in graph.node:  # in an order in which each comes after what it takes
+        if node.op_type not in _WEIGHTED and prepared.issuperset(filter(None, node.input)):
+            prepared.update(node.output)
+            found.add(node.name)
+    waiting = [output.name for output in graph.output]
+    while waiting:
+        node = makers.get(waiting.pop())
+        if node is not None and node.op_type in _RESCALING and node.name not in found:
+            found.add(node.name)
+            waiting += node.input
+    return sorted(found)
+
+
+def _without_round_trips(graph):
+    """Takes out what the converter puts between nodes that stay in 32 bits: a cast to 16, and one back."""
+    from onnx import TensorProto
+
+    def casts_to(kind):
+        casts = (node for node in graph.node if node.op_type == "Cast")
+        return [node for node in casts if node.attribute[0].i == kind]
+
+    halved = {node.output[0]: node.input[0] for node in casts_to(TensorProto.FLOAT16)}
+    for node in casts_to(TensorProto.FLOAT):
+        node.input[0] = halved.get(node.input[0], node.input[0])
+    taken = {name for node in graph.node for name in node.input}
+    for node in casts_to(TensorProto.FLOAT16):
+        if node.output[0] not in taken:
+            graph.node.remove(node)
 
 
 def _without_erfc(graph):
