@@ -205,13 +205,11 @@ def _info(options):
 
     summary, store = zoo.import_quietly("zoo.summary"), zoo.import_quietly("zoo.saving.store")
     if options.model in store.names() or os.path.isdir(options.model):
-        card = store.find(options.model) / "assets.extra" / "card.md"
-        if not card.exists():
-            raise checks.InputError(
-                f"{options.model} was not made by this project: it has no {card}."
-            )
-        for line in card.read_text(encoding="utf-8", errors="replace").split("\n"):
-            print(checks.shown(line))  # whoever wrote it
+        card, card_page = (zoo.import_quietly(f"zoo.saving.{n}") for n in ("card", "card_page"))
+        path = store.find(options.model)
+        if not (path / "assets.extra" / "card.json").exists():
+            raise checks.InputError(f"{path} was not made by this project: it has no card.")
+        print(card_page.render(card.read(path)))  # not its page, which whoever made it wrote
         return
     model = summary.build_for_info(
         options.model, options.input_shape, options.num_classes, options.vocabulary_size

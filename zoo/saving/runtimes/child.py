@@ -56,7 +56,10 @@ class Traced:
 def main(saved_model, out, options):
     options = json.loads(options)
     row, quantize = runtimes.RUNTIMES[options["to"]], options["quantize"]
-    golden = np.load(Path(saved_model) / manifest.EXTRA / "golden.npz", allow_pickle=False)
+    try:
+        golden = golden_check.read(Path(saved_model) / manifest.EXTRA / "golden.npz")
+    except ValueError as error:
+        raise checks.InputError(f"{manifest.EXTRA}/golden.npz: {error}") from None
     inputs, wanted = (
         {key.removeprefix(group): golden[key] for key in golden if key.startswith(group)}
         for group in ("inputs:tensors/", "tensors/")
