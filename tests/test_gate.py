@@ -267,6 +267,23 @@ def test_variables_that_cannot_be_read(plain, tmp_path):
         zoo.load(folder, foreign=True)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: (f / "variables.data-00001-of-00002").write_bytes(b"x"), "do not belong together"),
+        (lambda f: (f / "variables.data-00001-of-00001").write_bytes(b"x"), "do not belong together"),
+        (lambda f: (f / "variables.data-00000-of-00001").open("ab").truncate(gate.GRAPH_LIMIT + 8192), "larger than the variables that its index names"),
+        (lambda f: (f / "variables.index").unlink(), "variables/variables.index is missing"),
+    ],
+    ids=["another shard", "a shard too many", "larger", "no index"],
+)  # fmt: skip
+def test_files_of_variables_are_those_of_the_index(change, words, plain, tmp_path):
+    folder = shutil.copytree(plain, tmp_path / "model")
+    change(folder / "variables")
+    with pytest.raises(gate.RefusedModelError, match=words):
+        zoo.load(folder, foreign=True)
+
+
 def test_whatever_tensorflow_raises_is_a_message(plain, tmp_path):
     folder = shutil.copytree(plain, tmp_path / "model")
     model = harmful_changes.graph_of(folder)

@@ -139,6 +139,7 @@ STRUCTURE = {
     "a signature is a constant of more than": lambda m: _signature(m).bounded_tensor_spec_value.minimum.tensor_shape.dim.add(size=2**40),
     "attribute '_kernel', which tells TensorFlow how": lambda m: setattr(_function(m).arg_attr[0].attr["_kernel"], "s", b"mine"),
     "reads 'svd:u:0', which nobody wrote": lambda m: _singular_values(m, "svd:u:0"),
+    "written out they have more than 5,000,000 nodes": lambda m: _doubling(m),
     "is meant for the device '/job:elsewhere'": lambda m: _objects(m).nodes.add().resource.__setattr__("device", "/job:elsewhere"),
 }  # fmt: skip
 
@@ -182,6 +183,17 @@ def _registered_class(spec):
     spec.type_spec_class, spec.type_spec_class_name = spec.REGISTERED_TYPE_SPEC, "host.Spec"
 
 
+def _doubling(model):
+    """Functions of which each calls the next one twice."""
+    library = graph_check.graph_library(model.meta_graphs[0].graph_def)
+    for number in range(30):
+        function = library.function.add()
+        function.signature.name = f"double_{number}"
+        for name in ("a", "b") if number else ():
+            node = function.node_def.add(name=name, op="PartitionedCall")
+            node.attr["f"].func.name = f"double_{number - 1}"
+
+
 def _singular_values(model, read):
     svd, reader = (_function(model).node_def.add() for _ in range(2))
     svd.name, svd.op, svd.attr["compute_uv"].b = "svd", "Svd", False
@@ -194,6 +206,31 @@ def test_rules_of_structure(words, plain):
     STRUCTURE[words](model)
     with pytest.raises(node_check.Refusal, match=words):
         graph_check.check_model(model)
+
+
+def test_functions_that_call_each_other_a_few_times_are_allowed(plain):
+    model = harmful_changes.graph_of(plain)
+    _doubling(model)
+    library = graph_check.graph_library(model.meta_graphs[0].graph_def)
+    del library.function[-15:]
+    graph_check.check_model(model)
+
+
+def test_a_chain_of_functions_of_any_length_is_checked(plain):
+    model = harmful_changes.graph_of(plain)
+    library = graph_check.graph_library(model.meta_graphs[0].graph_def)
+    for number in range(3000):
+        function = library.function.add()
+        function.signature.name = f"link_{number}"
+        node = function.node_def.add(name="next", op="PartitionedCall")
+        node.attr["f"].func.name = f"link_{min(number + 1, 2999)}"
+    graph_check.check_model(model)
+
+
+def test_a_check_that_takes_too_long_ends(plain, monkeypatch):
+    monkeypatch.setattr(node_check, "SECONDS", 0)
+    with pytest.raises(node_check.Refusal, match="takes longer than 0 seconds to check"):
+        graph_check.check((plain / "saved_model.pb").read_bytes())
 
 
 def test_singular_values_alone_may_be_read(plain):

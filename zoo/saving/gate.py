@@ -7,7 +7,9 @@ graph, by the rules of `graph_check.py`; then TensorFlow. `docs/security.md` say
 """
 
 import contextlib
+import itertools
 import logging
+import math
 import os
 import re
 import stat
@@ -27,6 +29,7 @@ FILE_LIMIT = 16 * 1024 * MIB  # each file of variables
 EXTRA_LIMIT = 256 * MIB  # each other file
 TOTAL_LIMIT = 64 * 1024 * MIB
 COUNT_LIMIT = 100  # files
+TEXT_LIMIT = 4096  # bytes of each text among the variables
 LONGEST = 2000  # characters of an error of TensorFlow
 
 # File → its largest size. A folder that is not named here must be empty, as `assets` in what plain TensorFlow writes.
@@ -78,7 +81,6 @@ def checked(folder, *, foreign=False, unsafe=False, allow=(), key=None):
             _copy(folder, copy)
             _check_authenticity(copy, folder, foreign, key)
             graph_check.check((copy / "saved_model.pb").read_bytes(), allow)
-            _check_variables(copy, folder)
         except node_check.Refusal as refusal:
             raise RefusedModelError(f"{folder} is refused: {refusal}. {_ADVICE}") from None
         yield copy
@@ -92,18 +94,22 @@ def _check_authenticity(folder, shown, foreign, key):
 
 
 def _check_variables(folder, shown):
+    """Reads the index of the variables: refuses handles; returns how many bytes the variables take up."""
     try:
-        reader = tf.train.load_checkpoint(os.fspath(folder / "variables" / "variables"))
-        dtypes = reader.get_variable_to_dtype_map()
+        reader = tf.train.load_checkpoint(os.fspath(folder / "variables"))
+        dtypes, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the reader raise
         raise manifest.DamagedModelError(
             f"Cannot read the variables of {shown}: {_said(error)}"
         ) from None
+    total = 0
     for name, dtype in dtypes.items():
         if dtype in (tf.resource, tf.variant):
             raise node_check.Refusal(
                 f"the variable {name!r} is a handle of the process that loads it"
             )
+        total += math.prod(shapes[name]) * (TEXT_LIMIT if dtype == tf.string else dtype.size)
+    return total
 
 
 def load(folder, shown):
@@ -132,7 +138,7 @@ def _copy(source, target):
     except OSError as error:
         raise manifest.DamagedModelError(f"Cannot read {source}: {error.strerror}.") from error
     try:
-        budget = {"files": COUNT_LIMIT, "bytes": TOTAL_LIMIT}
+        budget = {"files": COUNT_LIMIT, "bytes": TOTAL_LIMIT, "shown": source}
         links = store.PACKAGED in Path(source).resolve().parents  # installers link files
         _copy_folder(root, "", target, budget, links)
     except OSError as error:
@@ -148,24 +154,56 @@ def _copy(source, target):
 
 def _copy_folder(descriptor, prefix, target, budget, links):
     target.mkdir()
-    with os.scandir(descriptor) as entries:
-        for entry in entries:
-            name = f"{prefix}{entry.name}"
-            budget["files"] -= 1
-            if budget["files"] < 0:
-                raise node_check.Refusal(f"it holds more than {COUNT_LIMIT} files and folders")
-            if entry.is_symlink():
-                raise node_check.Refusal(f"{name} is a symbolic link")
-            if entry.is_dir(follow_symlinks=False):
-                if name not in _FOLDERS:
-                    raise node_check.Refusal(f"the folder {name} does not belong there")
-                inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)  # fmt: skip
-                try:
-                    _copy_folder(inner, f"{name}/", target / entry.name, budget, links)
-                finally:
-                    os.close(inner)
-            else:
-                _copy_file(descriptor, entry, name, target / entry.name, budget, links)
+    with os.scandir(descriptor) as found:
+        # No more than would be refused. The index of the variables comes before what it names.
+        entries = sorted(itertools.islice(found, COUNT_LIMIT + 1), key=_is_shard)
+    for entry in entries:
+        name = f"{prefix}{entry.name}"
+        budget["files"] -= 1
+        if budget["files"] < 0:
+            raise node_check.Refusal(f"it holds more than {COUNT_LIMIT} files and folders")
+        if entry.is_symlink():
+            raise node_check.Refusal(f"{name} is a symbolic link")
+        if entry.is_dir(follow_symlinks=False):
+            if name not in _FOLDERS:
+                raise node_check.Refusal(f"the folder {name} does not belong there")
+            inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)  # fmt: skip
+            try:
+                _copy_folder(inner, f"{name}/", target / entry.name, budget, links)
+            finally:
+                os.close(inner)
+            continue
+        if _is_shard(entry) and prefix == "variables/":
+            _check_shard(entry, [e.name for e in entries if _is_shard(e)], target, budget)
+        _copy_file(descriptor, entry, name, target / entry.name, budget, links)
+
+
+_SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
+
+
+def _is_shard(entry):
+    return _SHARD.fullmatch(entry.name) is not None
+
+
+def _check_shard(entry, shards, folder, budget):
+    """Refuses a file of variables that is none of the index's, or larger than what the index names."""
+    if "variables" not in budget:
+        if not (folder / "variables.index").exists():
+            raise node_check.Refusal("variables/variables.index is missing")
+        budget["variables"] = (
+            _check_variables(folder, budget["shown"]) + MIB
+        )  # and some space between them
+        count = int(_SHARD.fullmatch(shards[0])[2])
+        expected = {f"variables.data-{i:05}-of-{count:05}" for i in range(len(shards))}
+        if len(shards) != count or set(shards) != expected:
+            raise node_check.Refusal(
+                f"its files of variables do not belong together: {', '.join(sorted(shards))}"
+            )
+    budget["variables"] -= entry.stat(follow_symlinks=False).st_size
+    if budget["variables"] < 0:
+        raise node_check.Refusal(
+            f"variables/{entry.name} is larger than the variables that its index names"
+        )
 
 
 def _copy_file(folder, entry, name, target, budget, links):

@@ -6,6 +6,7 @@ holds the operations that the zoo's own exports need (`tests/operations.py` writ
 same kind that people's models need; neither holds one that reads or writes files, opens connections or runs Python.
 """
 
+import collections
 import functools
 import operator
 import re
@@ -26,6 +27,7 @@ _SAVER_OPERATIONS = {
     *("LookupTableExportV2", "LookupTableImportV2"),
 }  # fmt: skip
 _NAMING = {"Const", "Identity", "Pack", "Select", "ShardedFilename", "StaticRegexFullMatch", "StringJoin"}  # fmt: skip
+EXPANSION_LIMIT = 5_000_000  # nodes, where each call is replaced by what it calls
 _PART = re.compile(rb"_temp(_[0-9a-f]+)?/part|\.part")  # what a saver adds to its file prefix
 
 # Outputs that these operations never write where the attribute is false: nobody may read them.
@@ -63,7 +65,8 @@ def check(content, allow=()):
         model = saved_model_pb2.SavedModel.FromString(content)
     except DecodeError:
         raise node_check.Refusal("saved_model.pb is damaged") from None
-    check_model(model, allow)
+    with node_check.in_time():
+        check_model(model, allow)
 
 
 def check_model(model, allow=()):
@@ -91,6 +94,7 @@ def check_model(model, allow=()):
             )
     operations = allowed_operations().union(allow)
     functions = _functions(graph_library(meta.graph_def), operations)
+    _check_expansion(graph_library(meta.graph_def))
     _check_graph(meta.graph_def, operations, functions)
     for function in graph_library(meta.graph_def).function:
         _check_function(function, operations, functions)
@@ -115,16 +119,54 @@ def _functions(library, operations):
     return functions
 
 
+def _called(values):
+    """The names of the functions that some attributes call."""
+    for value in values:
+        functions = [value.func] if value.HasField("func") else value.list.func
+        for function in functions:
+            yield function.name
+            yield from _called(function.attr.values())
+
+
+def _check_expansion(library):
+    """Refuses functions that call each other so often that to write them out, as TensorFlow does, would take for ever."""
+    calls = {}
+    for function in library.function:
+        node_check.check_time()
+        calls[function.signature.name] = collections.Counter(
+            name for node in function.node_def for name in _called(node.attr.values())
+        )
+    own = {function.signature.name: len(function.node_def) for function in library.function}
+    sizes, waiting, open_ones = {}, list(own), set()
+    while (
+        waiting
+    ):  # from those that call none upwards; not by recursion, which a long chain would exhaust
+        node_check.check_time()
+        name = waiting[-1]
+        missing = [n for n in calls[name] if n in own and n not in sizes]
+        if name in sizes or not missing or name in open_ones:
+            waiting.pop()
+            called = (sizes.get(n, 0) * times for n, times in calls[name].items())
+            sizes.setdefault(name, min(own[name] + sum(called), 2 * EXPANSION_LIMIT))
+            continue
+        open_ones.add(name)  # a function that calls itself, as a gradient's loop may, counts once
+        waiting += missing
+    if max(sizes.values(), default=0) > EXPANSION_LIMIT:
+        raise node_check.Refusal(
+            f"its functions call each other: written out they have more than {EXPANSION_LIMIT:,} nodes"
+        )
+
+
 def _check_graph(graph, operations, functions):
     placeholders = {node.name for node in graph.node if node.op == "Placeholder"}
     for node in graph.node:
         where = f"the node {node.name!r} of the graph"
-        known = functions
+        savers = ()
         if node.op.endswith("PartitionedCall") and node_check.is_saver(node.attr["f"].func.name):
             if not node.input or node.input[0] not in placeholders:
                 raise node_check.Refusal(f"{where} reads or writes a file that it names itself")
-            known = {*functions, node.attr["f"].func.name}
-        node_check.check_node(node, where, operations, known)
+            savers = (node.attr["f"].func.name,)
+        node_check.check_node(node, where, operations, functions, savers)
 
 
 def _check_function(function, operations, functions):

@@ -21,6 +21,8 @@ from zoo.saving.foreign import ForeignModel
 
 log = logging.getLogger("zoo")
 
+SECONDS = 600  # that TensorFlow may take to load a model and answer its golden inputs
+
 
 class LoadedModel:
     """A SavedModel that takes raw inputs and returns named outputs.
@@ -226,14 +228,19 @@ def open_checked(path, folder):
 
 
 def run_alone(script, *arguments):
-    """Runs a Python script in a fresh process; returns a `subprocess.CompletedProcess`."""
-    return subprocess.run(  # -P: the current folder cannot slip another module in
-        [sys.executable, "-P", *map(str, (script, *arguments))],
-        capture_output=True,
-        text=True,
-        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-        check=False,
-    )
+    """Runs a Python script in a fresh process, for `SECONDS` at most; returns a `subprocess.CompletedProcess`."""
+    command = [
+        sys.executable,
+        "-P",
+        *map(str, (script, *arguments)),
+    ]  # -P: the current folder cannot slip another module in
+    env = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, env=env, check=False, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 1, "", f"it took more than {SECONDS} seconds")
 
 
 def verify(name_or_path, *, foreign=False, unsafe=False, allow=(), key=None):

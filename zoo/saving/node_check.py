@@ -1,6 +1,10 @@
 """The rules for one node of a graph: its operation, its device, its attributes, and what it calls."""
 
+import contextlib
+import contextvars
+import math
 import re
+import time
 
 from google.protobuf.message import DecodeError
 from tensorflow.core.framework import types_pb2
@@ -35,14 +39,34 @@ class Refusal(Exception):
         super().__init__(checks.shown(why))
 
 
+SECONDS = 10  # that the check of a graph may take
+_until = contextvars.ContextVar("until", default=math.inf)
+
+
+@contextlib.contextmanager
+def in_time():
+    """Within it a check that takes longer than `SECONDS` is a refusal."""
+    token = _until.set(time.monotonic() + SECONDS)
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def check_time():
+    """Refuses a graph whose check takes too long."""
+    if time.monotonic() > _until.get():
+        raise Refusal(f"its graph takes longer than {SECONDS} seconds to check")
+
+
 def is_saver(name):
     """Whether a function saves or restores the variables, by its name."""
     return bool(_SAVER.fullmatch(name))
 
 
-def check_called(name, functions, where):
-    """Refuses a call of what is not among the model's own `functions`; `where` says who calls, in words."""
-    if name in functions:
+def check_called(name, functions, where, savers=()):
+    """Refuses a call of what is not among the model's own `functions`, or the `savers` that it may call; `where` says who calls, in words."""
+    if name in functions or name in savers:
         return
     if is_saver(name):
         raise Refusal(f"{where} calls {name}, which reads or writes files, as a saver alone may")
@@ -55,8 +79,9 @@ def check_gradient_type(name, where):
         raise Refusal(f"{where} takes the gradient of {name!r} from the process that loads it")
 
 
-def check_node(node, where, operations, functions):
+def check_node(node, where, operations, functions, savers=()):
     """Refuses a node by its operation, its device, or one of its attributes."""
+    check_time()
     if node.op not in operations:
         raise Refusal(
             f"{where} is the operation {node.op!r}, which is not on the list of operations (if you know what it does there, "
@@ -64,7 +89,7 @@ def check_node(node, where, operations, functions):
         )
     check_device(node.device, where)
     for key, value in node.attr.items():
-        check_value(key, value, where, functions)
+        check_value(key, value, where, functions, savers)
 
 
 def check_device(device, where):
@@ -73,18 +98,18 @@ def check_device(device, where):
         raise Refusal(f"{where} is meant for the device {device!r}, expected one of this machine")
 
 
-def check_value(key, value, where, functions):
+def check_value(key, value, where, functions, savers=()):
     """Refuses an attribute by its name, its text, the functions that it calls or the constant that it holds."""
     kind = value.WhichOneof("value")
     if kind == "placeholder":
         raise Refusal(f"{where} has an attribute {key!r} without a value")
     called = [value.func] if kind == "func" else value.list.func if kind == "list" else ()
     for function in called:
-        check_called(function.name, functions, where)
+        check_called(function.name, functions, where, savers)
         for inner, nested in function.attr.items():
             if nested.HasField("func") or nested.list.func:
                 raise Refusal(f"{where} passes a function to a function in {inner!r}")
-            check_value(inner, nested, where, functions)
+            check_value(inner, nested, where, functions, savers)
     tensors = [value.tensor] if kind == "tensor" else value.list.tensor if kind == "list" else ()
     for tensor in tensors:
         check_constant(tensor, where)

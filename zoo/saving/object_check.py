@@ -21,6 +21,7 @@ def check_objects(objects, graph, functions):
         _check_signature(function)
     _check_signatures(objects.nodes)
     for node in objects.nodes:
+        node_check.check_time()
         _check_signature(getattr(node, node.WhichOneof("kind") or "user_object"))
         kind = node.WhichOneof("kind")
         if kind not in _KINDS:
