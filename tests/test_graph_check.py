@@ -139,6 +139,7 @@ STRUCTURE = {
     "a signature is a constant of more than": lambda m: _signature(m).bounded_tensor_spec_value.minimum.tensor_shape.dim.add(size=2**40),
     "attribute '_kernel', which tells TensorFlow how": lambda m: setattr(_function(m).arg_attr[0].attr["_kernel"], "s", b"mine"),
     "reads 'svd:u:0', which nobody wrote": lambda m: _singular_values(m, "svd:u:0"),
+    "load the model's .keras file with KERAS_BACKEND=tensorflow": lambda m: setattr(_node(m), "op", "XlaCallModule"),
     "written out they have more than 5,000,000 nodes": lambda m: _doubling(m),
     "is meant for the device '/job:elsewhere'": lambda m: _objects(m).nodes.add().resource.__setattr__("device", "/job:elsewhere"),
 }  # fmt: skip

@@ -29,6 +29,11 @@ _MARKS = {
     *("_num_original_outputs", "_output_shapes", "_read_only_resource_inputs", "_stateful_parallelism"),
     *("_tf_data_function", "_user_specified_name", "_XlaMustCompile"),
 }  # fmt: skip
+# Operation → what to do in place of allowing it.
+_INSTEAD = {
+    "XlaCallModule": "it runs a program of XLA, as Keras exports it with the JAX backend, which nobody checks here: load the model's "
+    ".keras file with KERAS_BACKEND=tensorflow, and export it there",
+}  # fmt: skip
 _HANDLES = {types_pb2.DT_RESOURCE, types_pb2.DT_VARIANT}
 
 
@@ -83,9 +88,9 @@ def check_node(node, where, operations, functions, savers=()):
     """Refuses a node by its operation, its device, or one of its attributes."""
     check_time()
     if node.op not in operations:
+        advice = _INSTEAD.get(node.op, f"if you know what it does there, pass allow=[{node.op!r}], or --allow {node.op}")  # fmt: skip
         raise Refusal(
-            f"{where} is the operation {node.op!r}, which is not on the list of operations (if you know what it does there, "
-            f"pass allow=[{node.op!r}], or --allow {node.op})"
+            f"{where} is the operation {node.op!r}, which is not on the list of operations ({advice})"
         )
     check_device(node.device, where)
     for key, value in node.attr.items():
