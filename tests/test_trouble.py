@@ -71,6 +71,18 @@ def test_a_new_run_that_cannot_write_leaves_no_folder(in_tmp, monkeypatch):
     assert not (in_tmp / "run").exists()
 
 
+def test_a_lock_that_is_a_folder_is_named(in_tmp):
+    with pytest.raises(KeyboardInterrupt), start_run(RUN):
+        raise KeyboardInterrupt
+    (in_tmp / "run/.lock").unlink()
+    (in_tmp / "run/.lock").mkdir()
+    with (
+        pytest.raises(zoo.InputError, match=r"run/\.lock is a folder.*remove it"),
+        start_run(RUN.replace(out=None, resume="run")),
+    ):
+        pass
+
+
 # What is said
 
 
@@ -78,13 +90,14 @@ def test_a_new_run_that_cannot_write_leaves_no_folder(in_tmp, monkeypatch):
     ("error", "words"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "Cannot write into run: No space left on device. Mend that, then go on with --resume run"),
+        (OSError(errno.EFBIG, "File too large"), "Cannot write into run: File too large. Mend that, then go on with --resume run"),
         (PermissionError(errno.EACCES, "Permission denied", "run/.lock"), "Cannot write into run: Permission denied"),
         (PermissionError(errno.EACCES, "Permission denied", "/data/x"), "Cannot use /data/x: Permission denied"),
         (tf.errors.ResourceExhaustedError(None, None, "run/export/v; No space left on device"), "Cannot write into run: No space"),
         (tf.errors.DataLossError(None, None, "{{node}} corrupted record at 7 [Op:Next]"), r"data set digits is damaged, cut or gone \(corrupted record at 7\)"),
         (tf.errors.NotFoundError(None, None, "{{node}} /data/x; No such file or directory"), r"damaged, cut or gone \(/data/x; No such file"),
     ],
-    ids=["full", "lock", "data", "export", "record", "file"],
+    ids=["full", "large", "lock", "data", "export", "record", "file"],
 )  # fmt: skip
 def test_trouble_is_named(error, words, in_tmp):
     with pytest.raises(zoo.InputError, match=words), start_run(RUN.replace(dataset="digits")):

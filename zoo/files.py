@@ -91,7 +91,12 @@ def locked(folder):
     """
     import fcntl  # not on Windows
 
-    with open(Path(folder) / ".lock", "a+") as lock:
+    path = Path(folder) / ".lock"
+    if path.is_dir():
+        raise checks.InputError(
+            f"{path} is a folder, and should be the file by which processes are kept apart: remove it."
+        )
+    with open(path, "a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -213,7 +213,15 @@ def _told_of_trouble(folder, dataset):
 
 def _trouble(error, folder, dataset):
     text = str(error)
-    codes = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
+    codes = (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EROFS,
+        errno.EIO,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EFBIG,
+    )
     found = [os.strerror(code) for code in codes if os.strerror(code) in text]
     if found:
         name = getattr(error, "filename", None)

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import categories, dates
+from zoo.data.kinds import categories, dates, numbers
 from zoo.data.kinds.columns import NUMBERS
 
 
@@ -73,6 +73,10 @@ def _fill(name, x, known, features, values, encoded):
         ):  # taken off before float32, which could not tell the values apart
             x = keras.ops.cast(keras.ops.subtract(x, keras.ops.cast(mean, x.dtype)), "float32")
             filled, mean = (filled - mean).astype("float32"), 0.0
+        factor = float(numbers.in_reach(variance))
+        if factor != 1:
+            x, filled = x * factor, filled * np.float32(factor)
+            mean, variance = mean * factor, variance * factor**2
         scale = keras.layers.Normalization(mean=mean, variance=variance, dtype="float32")
         features[name] = space.feature("float32", scale, "float")
         values[name] = filled

@@ -109,7 +109,7 @@ def _check_scale(what, values, bounds):
     """
     if bounds is None or not values.size:
         return
-    largest = max(abs(bounds[0]), abs(bounds[1]), 1e-30)
+    largest = max(abs(bounds[0]), abs(bounds[1]), float(np.finfo("float32").tiny))
     sizes = np.abs(values.astype("float64"))
     too_large = sizes.mean(axis=tuple(range(1, values.ndim))) > 10 * largest
     if values.dtype == np.uint8 and values.ndim > 2 and largest <= 1:  # a dark picture, too

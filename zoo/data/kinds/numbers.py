@@ -67,13 +67,13 @@ def check_alike(parts):
 def standardisation(splits):
     """The layer that standardises columns, or whole arrays, by the training split, and the step in words.
 
-    A constant column becomes 0; arrays already within -1..1 and in memory stay as they are.
+    A constant column becomes 0; arrays in memory whose largest magnitude is 0.1 to 1 stay as they are.
     """
     info, data = splits.info, splits.examples["train"]
     is_table = len(info.input_shape) == 1
     axis = 0 if is_table else None
     if isinstance(data, examples.Arrays):
-        if not is_table and data.inputs.min() >= -1 and data.inputs.max() <= 1:
+        if not is_table and 0.1 <= np.abs(data.inputs).max() <= 1:
             identity = keras.layers.Identity(dtype="float32", name="as_is")
             return identity, ["none: values are used as they come"]
         # In float64: NumPy adds up the rows of a float32 column one by one and loses their last digits.
@@ -91,16 +91,42 @@ def standardisation(splits):
         ] or "all inputs"
         examples.log.warning("constant in the training split, so of no use to the model: %s", names)
     variance = np.where(constant, 1.0, variance)
-    layer = keras.layers.Normalization(
-        axis=-1 if is_table else None,
-        mean=mean.tolist(),
-        variance=variance.tolist(),
-        dtype="float32",
-        name="standardise",
-    )
+    layer = normalization(mean, variance, axis=-1 if is_table else None, name="standardise")
     return layer, [
         "each column: minus the training mean, divided by the training standard deviation"
     ]
+
+
+def normalization(mean, variance, *, axis=-1, name=None):
+    """The layer that takes a mean off float32 numbers and divides them by the square root of a variance, in any unit.
+
+    Args:
+        mean, variance: float64, one each or one a column.
+        axis: As in `keras.layers.Normalization`.
+        name: Of the layer.
+    """
+    factor = in_reach(variance)
+    scaled = keras.layers.Normalization(
+        axis=axis,
+        mean=(mean * factor).tolist(),
+        variance=(variance * factor * factor).tolist(),
+        dtype="float32",
+        name=name,
+    )
+    if np.all(factor == 1):
+        return scaled
+    first = keras.layers.Rescaling(factor.tolist(), dtype="float32")
+    return keras.Sequential([first, scaled], name=name and f"{name}_in_reach")
+
+
+def in_reach(variance):
+    """Powers of 2 by which numbers have to be multiplied so that float32 holds their variance, and `Normalization` reads it.
+
+    `keras.layers.Normalization` divides by 1e-7 where the standard deviation is less, as of lengths in metres that are
+    micrometres, and the square of what is above 1e19 is infinite in float32.
+    """
+    exponent = np.round(np.log2(variance) / 2)
+    return np.exp2(np.where(np.abs(exponent) <= 16, 0.0, -np.clip(exponent, -120, 120)))
 
 
 def as_model(layer, info):

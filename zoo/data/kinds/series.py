@@ -216,14 +216,10 @@ def _check_values(titles, values, row_name, season, name):
 def _prepare(splits, fixed_length):
     """Differences from the last step, divided by their standard deviation in the training split (Zeng et al. 2023)."""
     past = splits.examples["train"].inputs
-    variance = (past - past[:, -1:, :]).var((0, 1), dtype="float64")
+    variance = (past - past[:, -1:, :]).astype("float64").var((0, 1))
     raw = keras.Input(splits.info.input_shape, dtype="float32", name="raw")
-    layer = keras.layers.Normalization(
-        mean=np.zeros_like(variance).tolist(),
-        variance=np.where(variance, variance, 1.0).tolist(),
-        dtype="float32",
-        name="scale_changes",
-    )
+    variance = np.where(variance, variance, 1.0)
+    layer = numbers.normalization(np.zeros_like(variance), variance, name="scale_changes")
     model = keras.Model(raw, layer(raw - raw[:, -1:, :]), name="prepare")
     steps = ["each column: minus its last value, divided by the training spread of that"]
     return Prepared(model, steps)
