@@ -47,6 +47,7 @@ class DataInfo:
         input_shape: Shape of one raw example without the batch; `()` for a text.
         input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
         labels: The classes' names in the order of their ids; empty for a regression.
+        target_names: The names of the numbers that a regression of several predicts, in the order of its outputs; otherwise empty.
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
@@ -70,6 +71,7 @@ class DataInfo:
     input_shape: tuple[int, ...]
     input_dtype: str
     labels: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     column_kinds: tuple[str, ...] = ()
     styles: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -91,8 +93,8 @@ class DataInfo:
 
     @functools.cached_property
     def num_outputs(self):
-        """Width of the last layer: the number of classes or of steps to forecast, or 1."""
-        return len(self.labels) or self.horizon or 1
+        """Width of the last layer: the number of classes, of numbers to predict or of steps to forecast, or 1."""
+        return len(self.labels) or len(self.target_names) or self.horizon or 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -75,7 +75,10 @@ def _of_targets(info, held):
         return [f"{'labels' if is_rows else 'classes'}: {', '.join([*shown, *more])}"]
     if found.dtype.kind != "f":
         return []
-    return [f"targets: {numbers.in_words(found)}, mean {found.mean(dtype='float64'):,.6g}"]
+    names = info.target_names or ("targets",)
+    columns = found.reshape(len(found), -1).T if info.target_names else [found]
+    told = (f"{numbers.in_words(v)}, mean {v.mean(dtype='float64'):,.6g}" for v in columns)
+    return [f"{name}: {words}" for name, words in zip(names, told)]
 
 
 def inspect(data, *, validation=None, test=None, **options):

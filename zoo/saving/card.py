@@ -34,6 +34,7 @@ class Card(Entries, Mapping):
         preprocessing: What the graph does to raw inputs, in words.
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
         labels: The classes' names.
+        target_names: The names of several predicted numbers, in their order; empty for one.
         columns: A table's or a series' columns.
         column_kinds: `"number"`, `"precise"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
         text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
@@ -60,6 +61,7 @@ class Card(Entries, Mapping):
     preprocessing: tuple[str, ...]
     signatures: Mapping
     labels: tuple[str, ...]
+    target_names: tuple[str, ...] = ()
     columns: tuple[str, ...]
     column_kinds: tuple[str, ...]
     text_size: tuple[int, int] | None
@@ -171,6 +173,7 @@ def make(splits, builder, run, signatures):
         preprocessing=(*preparation.steps, *_calibration(score), *_decoding(splits.kind)),
         signatures=signatures,
         labels=tuple(info.labels),
+        target_names=tuple(info.target_names),
         columns=tuple(info.columns),
         column_kinds=tuple(info.column_kinds),
         readings=info.styles,

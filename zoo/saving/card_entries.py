@@ -10,6 +10,7 @@ from zoo.data.kinds import date_forms, units
 _LATER = {
     "card": {
         "input_range": None,
+        "target_names": [],
         "column_kinds": [],
         "readings": None,
         "taken_for": None,
@@ -244,6 +245,7 @@ _USABLE = {
     "input_shape": _is_list_of(_or_none(_is_count)),
     "preprocessing": _are_texts,
     "labels": _are_texts,
+    "target_names": _are_texts,
     "columns": _are_texts,
     "runs": _is_of_runs,
     "data": _has(name=_is_text, source=_is_text, licence=_is_text, examples=_is_dict),

@@ -38,6 +38,8 @@ def render(card):
     if card.labels and task(card.task).targets != "none":
         shown = ", ".join(card.labels[:20]) + (", ..." if len(card.labels) > 20 else "")
         lines.append(f"- classes: {shown}")
+    if card.target_names:
+        lines.append(f"- predicted numbers, in this order: {', '.join(card.target_names)}")
     if card.runs[0].shrunk:
         lines.append(f"- {_shrunk(card.runs[0].shrunk)}")
     lines += [

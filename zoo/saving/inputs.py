@@ -44,7 +44,20 @@ def predict_files(model, given):
         for names, batch in _read(model, path):
             outputs = model.predict(batch)
             for i, name in enumerate(names):
-                yield {"input": name, **{key: _plain(values[i]) for key, values in outputs.items()}}
+                row = {key: _plain(values[i]) for key, values in outputs.items()}
+                yield {"input": name, **_by_target(row, model.card.target_names)}
+
+
+def _by_target(row, names):
+    """A row in which several predicted numbers have their names."""
+    if not names:
+        return row
+    return {
+        key: dict(zip(names, value))
+        if isinstance(value, list) and len(value) == len(names)
+        else value
+        for key, value in row.items()
+    }
 
 
 def as_text(row):
@@ -63,7 +76,7 @@ def write_csv(rows, path):
     """Writes predictions as a CSV file with a header; returns how many."""
     text, count, writer = io.StringIO(), 0, None
     for row in rows:
-        flat = {key: value for key, value in row.items() if not isinstance(value, list)}
+        flat = {key: value for key, value in row.items() if not isinstance(value, (list, dict))}
         row_of = _task(row)
         if row_of is not None:
             flat |= row_of.columns(row)

@@ -63,7 +63,8 @@ class LoadedModel:
 
         Returns:
             A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
-            (these alone for a multi-label task), or `prediction` float32 `[N]`; `forecast` float32 `[N, steps]`; of a VAE `reconstruction`, `mean` and
+            (these alone for a multi-label task), or `prediction` float32 `[N]`, `[N, K]` of several numbers, in the order of
+            `card.target_names` (in a DataFrame the columns `prediction_NAME`); `forecast` float32 `[N, steps]`; of a VAE `reconstruction`, `mean` and
             `log_variance`.
 
         Raises:
@@ -73,7 +74,7 @@ class LoadedModel:
         if not as_frame:
             return outputs
         index = inputs.index if hasattr(inputs, "columns") and hasattr(inputs, "iloc") else None
-        return frames.of_outputs(outputs, self.card.labels, index)
+        return frames.of_outputs(outputs, self.card.labels, index, self.card.target_names)
 
     def embed(self, inputs, *, batch_size=256):
         """The features before the last layer, float32 `[N, D]`, for the same inputs as `predict`."""

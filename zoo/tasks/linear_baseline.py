@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from zoo.tasks.scores import TINY
+from zoo.tasks.scores import RISING, TINY
 
 log = logging.getLogger("zoo")
 
@@ -29,7 +29,7 @@ class Baseline:
     num_train: int
 
 
-def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, best=max):
+def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, more_scores=None):
     """Fits linear models of scikit-learn and judges the best on the test split; validation chooses the penalty.
 
     Of texts it sees n-grams: words and pairs of them, or one to four characters, weighted by TF-IDF. All other inputs are
@@ -41,8 +41,7 @@ def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, best=max)
             stream. `None` takes all of them.
         candidates: `Kind` → models to fit, one for each penalty.
         outputs_of: (model, features, info) → outputs in the form of a zoo model's, `[N, K]`.
-        score: As of the task.
-        best: `max` or `min`: which headline is better.
+        score, more_scores: As of the task.
 
     Returns:
         A `Baseline`, or `None` where the training examples taken are all of one class.
@@ -66,13 +65,14 @@ def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, best=max)
         models = [model.fit(train, targets["train"]) for model in candidates(kind)]
 
     def headline(model):
-        return next(
-            iter(score(targets["validation"], outputs_of(model, validation, info)).values())
-        )
+        found = score(targets["validation"], outputs_of(model, validation, info))
+        name, value = next(iter(found.items()))
+        return value if name in RISING else -value
 
-    model = best(models, key=headline)
+    model = max(models, key=headline)
     outputs = [outputs_of(model, features(batch), info) for batch in _batches(splits)]
-    scores = score(splits.targets("test"), np.concatenate(outputs))
+    found = splits.targets("test"), np.concatenate(outputs)
+    scores = score(*found) | dict(more_scores(info, *found) if more_scores else ())
     return Baseline(repr(model), scores, len(targets["train"]))
 
 

@@ -101,6 +101,11 @@ def of_dataset(split, dataset, labels=()):
             "tf.sparse.to_dense()."
         )
     keys = _keys(split, spec)
+    if isinstance(spec, tuple) and isinstance(spec[1], (tuple, list)):
+        raise checks.InputError(
+            f"The {split} tf.data set gives {len(spec[1])} targets for each example, as of a model of several outputs; the zoo trains one "
+            "output. Several numbers for each example are one tensor: tf.stack(targets, axis=-1) in a map()."
+        )
     batches = _batches(split, dataset, flat)
     x, y = ([_part(batch, key) for batch in batches] for key in keys)
     labels = labels or tuple(map(str, getattr(dataset, "class_names", None) or ()))

@@ -56,13 +56,11 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         titles = targets.split_labels(parts, options.target_separator)
         row = row or task("multilabel")
     if row is None or row.targets == "number":
-        targets.check_numbers(
-            train, f"The target {options.target[0]!r}" if options.target else "The target"
-        )
+        targets.check_numbers(train, titles)
     row = row or task(targets.guess_task(train.y))
-    labels, convert_targets = row.convert(train.y, titles)
+    names, convert_targets = row.convert(train.y, titles)
     if train.labels and row.targets == "class":
-        labels, convert_targets = targets.in_order(train.labels, labels, convert_targets)
+        names, convert_targets = targets.in_order(train.labels, names, convert_targets)
     described, convert = kinds.recognise(train.x).describe(parts, options)
     if options.files:
         described["columns"] = tuple(naming.column_names([options.files]))
@@ -73,7 +71,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         described["target_unit"], why = cleaning.unit_for(list(map(str, train.y)))
         if why:
             examples.log.info("answers: split into characters, as %s", why)
-    info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
+    described |= {row.names: names, "styles": styles}
+    info = examples.DataInfo(name=name, task=row.name, **described)
     if train.by is not None:
         told = carving.told(train.by, options.split_by, "test" in parts)
         info = dataclasses.replace(info, split=told)
