@@ -124,16 +124,26 @@ def first_model(info):
     return f"{suited[0]}:small" if suited else kinds.kind(info.kind).model(info)
 
 
+def check_named(model, info):
+    """Raises `InputError` for the name of a model where the data have several inputs."""
+    if isinstance(model, str) and info.parts:
+        first_model(info)
+
+
 def _command(path, info, options):
     """What trains a first model, for the shell where the data have a name or a path, otherwise for Python."""
-    model = first_model(info)
+    model = first_model(info) if not info.parts else None
     default = DataOptions()
     changed = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
     changed = {
         name: v for name, v in changed.items() if v != getattr(default, name) and name != "dataset"
     }
     if path is None:
-        words = [repr(model), "data", *(f"{name}={value!r}" for name, value in changed.items())]
+        words = [
+            repr(model) if model else "model",
+            "data",
+            *(f"{name}={value!r}" for name, value in changed.items()),
+        ]
         return f"zoo.train({', '.join(words)})"
     words = ["zoo", "train", "--model", model, "--dataset", os.fspath(path)]
     for name, value in changed.items():

@@ -5,7 +5,9 @@ import logging
 import warnings
 
 import numpy as np
+import tensorflow as tf
 
+from zoo.data import kinds
 from zoo.tasks.scores import RISING, TINY
 
 log = logging.getLogger("zoo")
@@ -47,6 +49,9 @@ def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, more_scor
         A `Baseline`, or `None` where the training examples taken are all of one class.
     """
     info, kind = splits.info, splits.kind
+    if any(kinds.kind(part.kind).linear_features for part in info.parts.values()):
+        log.warning("no linear baseline: of several inputs one is text")
+        return None
     if kind.linear_features is not None:  # it reads raw inputs
         splits = splits.mapped(None)
     parts = {name: _limited(splits, name, limit) for name in ("train", "validation")}
@@ -80,7 +85,8 @@ def _limited(splits, name, limit):
     """Some examples of a split, in the place of the test split, which is read in order."""
     data = splits.examples[name]
     if limit is not None:
-        numbers = splits.test.element_spec[0].shape[1:].num_elements()
+        specs = tf.nest.flatten(splits.test.element_spec[0])
+        numbers = sum(spec.shape[1:].num_elements() for spec in specs)
         limit = min(limit, max(1, MOST_NUMBERS // numbers))
         if len(data) > limit:
             picked = np.random.default_rng(0).permutation(len(data))[:limit]
@@ -90,7 +96,8 @@ def _limited(splits, name, limit):
 
 def _batches(splits):
     for inputs, _ in splits.test.as_numpy_iterator():
-        yield inputs.reshape(len(inputs), -1)
+        parts = [part.reshape(len(part), -1) for part in tf.nest.flatten(inputs)]
+        yield parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _as_prepared(info, rows):
