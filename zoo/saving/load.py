@@ -14,7 +14,7 @@ import tensorflow as tf
 from zoo.data import kinds
 from zoo.data.examples import as_unicode
 from zoo.data.kinds import numbers, pixel_arrays, several
-from zoo.data.user import forms
+from zoo.data.user import batched, forms
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import frames, gate, manifest, store
@@ -177,7 +177,12 @@ def _plain(inputs, card):
 def _by_name(inputs, card):
     """Several inputs as a dict by their names; a list of them is in the order of the card."""
     if isinstance(inputs, tf.data.Dataset):
-        inputs = forms.read("given", inputs, None).x
+        is_alone = isinstance(inputs.element_spec, dict)
+        inputs = (
+            batched.of_dicts("given", inputs, several.plain)
+            if is_alone
+            else forms.read("given", inputs, None).x
+        )
     if isinstance(inputs, several.Inputs):
         inputs = inputs.parts
     if isinstance(inputs, (list, tuple)) and len(inputs) == len(card.inputs):

@@ -161,7 +161,10 @@ class _Several:
                 for split, p in parts.items()
             }
             row = self.recognise(own[name]["train"].x)
-            fields[name], converts[name] = row.describe(own[name], options)
+            try:
+                fields[name], converts[name] = row.describe(own[name], options)
+            except checks.InputError as error:
+                raise checks.InputError(f"The input {name!r}: {error}") from error
             if any(len(p.x) != len(parts[split].x) for split, p in own[name].items()):
                 raise checks.InputError(
                     f"skip_bad leaves out examples of {name!r} that the other inputs have: leave them out of all inputs yourself."

@@ -91,11 +91,11 @@ def of_torch(split, data):
     return of_batches(split, [tuple(map(list, zip(*pairs)))] if pairs else [], labels)
 
 
-def of_columns(split, dataset):
-    """Reads a `tf.data` set of dicts of columns, the targets among them, as a DataFrame."""
+def of_dicts(split, dataset, plain=objects.plain):
+    """Reads a `tf.data` set of dicts whole: of columns, the targets among them, as a DataFrame; of several inputs by `several.plain`."""
     flat = _specs_of(split, dataset)
     batches = _batches(split, dataset, flat)
-    return _joined(split, [objects.plain(f"The {split} data", batch) for batch in batches])
+    return _joined(split, [plain(f"The {split} data", batch) for batch in batches])
 
 
 def of_dataset(split, dataset, labels=()):

@@ -36,7 +36,7 @@ def read(split, data, options):
         )
     if isinstance(data, tf.data.Dataset):
         is_table = options is not None and options.target and isinstance(data.element_spec, dict)
-        return batched.of_columns(split, data) if is_table else batched.of_dataset(split, data)
+        return batched.of_dicts(split, data) if is_table else batched.of_dataset(split, data)
     if isinstance(data, keras.utils.PyDataset):
         return batched.of_py_dataset(split, data)
     if batched.is_of_torch(data):

@@ -53,6 +53,11 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     data, test = forms.both(data, test)
     parts, styles, table = _parts(data, validation, test, options, separator)
     train = parts["train"]
+    for part in parts.values():
+        if isinstance(part.x, several.Inputs) != isinstance(train.x, several.Inputs):
+            raise checks.InputError(
+                f"The {part.split} data have one input and the train data several, or the other way round: they must agree."
+            )
     titles = options.target or train.labels
     if options.target_separator:
         titles = targets.split_labels(parts, options.target_separator)
@@ -70,6 +75,10 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         described["target_unit"], why = cleaning.unit_for(list(map(str, train.y)))
         if why:
             examples.log.info("answers: split into characters, as %s", why)
+    if described.get("parts") and row.targets in ("answer", "none"):
+        raise checks.InputError(
+            f"A {row.name} learns from one input, and the data have several, {', '.join(described['parts'])}: pass one of them."
+        )
     info = _described(described | {row.names: names}, name, row.name, styles)
     if train.by is not None:
         told = carving.told(train.by, options.split_by, "test" in parts)
