@@ -52,6 +52,12 @@ def of_two(shape=(3,)):
     return keras.Model([image, numbers], keras.layers.Dense(2)(keras.layers.Concatenate()(both)))
 
 
+def of_unnamed():
+    """A model of two inputs without names."""
+    inputs = [keras.Input((3,)), keras.Input((3,))]
+    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Concatenate()(inputs)))
+
+
 def train_two(inputs=None, model=None, **options):
     inputs = {"image": PIXELS, "columns": X} if inputs is None else inputs
     return train((inputs, Y), of_two() if model is None else model, **options)
@@ -479,6 +485,9 @@ SEVERAL = {
     "one input for a model of two": lambda: train_two(X),
     "columns alone for a model of two inputs": lambda: train_two(
         {"image": X[:, 0], "columns": X[:, 1]}
+    ),
+    "several inputs for a model whose inputs have no names": lambda: train_two(
+        [X, X + 1], model=of_unnamed()
     ),
     "several inputs for a model of one": lambda: train_two(
         model=keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])

@@ -38,7 +38,7 @@ class Inputs:
             raise checks.InputError(f"{what} differ in length: {counts}")
         if wrong := [name for name in counts if naming.column_name(name) != name]:
             raise checks.InputError(
-                f"{what}: the name {wrong[0]!r} does not fit a signature: use letters, digits and underscores."
+                f"{what}: the name {wrong[0]!r} does not fit a signature: call it {naming.column_name(wrong[0]) or 'x'!r}."
             )
 
     def __len__(self):
