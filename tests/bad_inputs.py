@@ -58,6 +58,14 @@ def of_unnamed():
     return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Concatenate()(inputs)))
 
 
+def of_text():
+    """A model of two inputs, of which one takes texts."""
+    columns, text = keras.Input((3,), name="columns"), keras.Input((), name="text", dtype="string")
+    ids = keras.layers.TextVectorization(vocabulary=["word1"], output_sequence_length=3)(text)
+    both = keras.layers.Concatenate()([columns, keras.ops.cast(ids, "float32")])
+    return keras.Model([columns, text], keras.layers.Dense(2)(both))
+
+
 def train_two(inputs=None, model=None, **options):
     inputs = {"image": PIXELS, "columns": X} if inputs is None else inputs
     return train((inputs, Y), of_two() if model is None else model, **options)
@@ -495,6 +503,9 @@ SEVERAL = {
     "an input whose name the model lacks": lambda: train_two({"image": PIXELS, "numbers": X}),
     "an input of another shape than the model's": lambda: train_two(
         {"image": PIXELS, "columns": X[:, :2]}
+    ),
+    "texts for an input of the model that takes texts": lambda: train_two(
+        {"columns": X, "text": TEXTS}, model=of_text()
     ),
     "several inputs of other lengths": lambda: train_two({"image": PIXELS, "columns": X[:30]}),
     "several inputs and fewer targets": lambda: train(

@@ -185,7 +185,7 @@ class _Several:
         if len(texts) > 1:
             raise checks.InputError(
                 f"Several inputs are texts ({', '.join(texts)}), each with a vocabulary of its own, and one can be learned: join the "
-                "texts of an example to one."
+                "texts of an example to one; categories belong into one table, {'columns': DataFrame}."
             )
         described = {"kind": "several", "input_shape": (), "input_dtype": "mixed", "parts": fields}
         return described, lambda part: {
