@@ -13,8 +13,9 @@ from zoo.config import constraints
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
 from zoo.data import notes
-from zoo.data.inspection import first_model
+from zoo.data.inspection import check_named, first_model
 from zoo.data.prepare import prepare
+from zoo.data.user import forms
 from zoo.models import checks
 from zoo.models.layers import all_layers
 from zoo.saving import store, trained
@@ -99,16 +100,19 @@ def train(
 
     Args:
         model: A name such as `"cnn:base"`, the name or path of a trained model to go on from, a builder function
-            `(input_shape, num_classes) → keras.Model`, or an uncompiled Keras model whose output is logits (one number for a regression).
+            `(input_shape, num_classes) → keras.Model`, or an uncompiled Keras model whose output is logits (one number, or several, for a
+            regression).
             Where it is `None` the inputs decide, as `zoo.inspect` says.
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
             arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a
             `tf.data.Dataset` of pairs, which is read into memory once; tables, arrays, tensors and loaders of other libraries, too.
+            The inputs may be several, `({"image": images, "columns": table}, y)`, for a model of your own with inputs of these names;
+            a list of them is in the order of its inputs.
             Labels may be any integers or strings; uint8 inputs of rank 3 or 4, and whole pixels of other types, are images, strings are texts.
         targets: The targets, where `data` are the inputs alone: `zoo.train(model, x, y)`.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
-        target: The table's target column; several columns of 0 and 1 for a multi-label task.
+        target: The table's target column; several columns of 0 and 1 for a multi-label task, of other numbers for a regression.
         task: `"classification"`, `"multilabel"`, `"regression"`, `"forecasting"`, `"generation"` or `"translation"`; told
             from the model and the targets where it is `None`.
         columns: The table's columns to learn from; all but the target where it is `None`.
@@ -140,6 +144,7 @@ def train(
         config = TrainConfig().replace(**config)
     data = config.data.dataset if data is None else data
     data = data if targets is None else _paired(data, targets)
+    data, validation, test = (forms.by_model(model, part) for part in (data, validation, test))
     own = {"target": target, "columns": columns, "task": task}
     parts, read = (validation, test), None
     goes_on = config.checkpoints.resume or config.weights or options.get("weights")
@@ -151,6 +156,7 @@ def train(
             log.info("%s", line)
         if read is None:
             read = door.read(data, run.config.data_options, validation=validation, test=test)
+        check_named(model, read[0])
         splits = door.make_splits(*read, run.config.data_options)
         log.info("%s", splits.in_one_line)
         if run.config.weights:
@@ -330,7 +336,7 @@ def _check_inputs(model, arguments):
                 f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
                 "inputs, in training and in the export: remove that layer."
             )
-    model_checks.check_inputs(model, tuple(arguments["input_shape"]))
+    model_checks.check_inputs(model, arguments["input_shape"])
     words = arguments.get("vocabulary_size", 0)
     for layer in layers:
         if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:

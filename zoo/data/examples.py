@@ -42,10 +42,10 @@ class DataInfo:
     Attributes:
         name: Name of the data set, or of the Python type it came as.
         kind: `"image"` (uint8, [H, W, C]), `"table"` (named columns), `"text"` (UTF-8), `"series"` (windows of columns
-            over time, [T, C]) or `"features"` (float, any shape).
+            over time, [T, C]), `"features"` (float, any shape) or `"several"` (of these, by name).
         task: A key into `zoo.tasks.TASKS`.
         input_shape: Shape of one raw example without the batch; `()` for a text.
-        input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
+        input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`, and for several inputs.
         labels: The classes' names in the order of their ids; empty for a regression.
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
@@ -62,6 +62,8 @@ class DataInfo:
         source: Where it comes from.
         limits: What a model trained on it is not for.
         notes: What the log said while the data were read: what was taken for what, what was left out.
+        target_names: The names of the numbers that a regression of several predicts, in the order of its outputs; otherwise empty.
+        parts: Of several inputs the `DataInfo` of each, by its name; otherwise empty.
     """
 
     name: str
@@ -84,6 +86,8 @@ class DataInfo:
     source: str = "the caller"
     limits: str = "judged on its own test split only"
     notes: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+    parts: dict[str, "DataInfo"] = dataclasses.field(default_factory=dict)
 
     def with_notes(self, lines):
         """A copy with further notes."""
@@ -91,8 +95,8 @@ class DataInfo:
 
     @functools.cached_property
     def num_outputs(self):
-        """Width of the last layer: the number of classes or of steps to forecast, or 1."""
-        return len(self.labels) or self.horizon or 1
+        """Width of the last layer: the number of classes, of numbers to predict or of steps to forecast, or 1."""
+        return len(self.labels) or len(self.target_names) or self.horizon or 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +104,7 @@ class Arrays:
     """Examples in memory.
 
     Attributes:
-        inputs: An array; of a table with `column_kinds` a dict of columns.
+        inputs: An array; of a table with `column_kinds` a dict of columns; of several inputs a dict of these.
         targets: An array.
         by: What examples are split by, where that is not chance: times or numbers that rise, or texts, one for each group.
     """
@@ -136,6 +140,10 @@ class Arrays:
         inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
         return Arrays(inputs, self.targets[indices], None if self.by is None else self.by[indices])
 
+    def of_input(self, name):
+        """The examples with one of several inputs alone."""
+        return Arrays(self.inputs[name], self.targets, self.by)
+
     is_indexed = True  # whether `take` picks any examples
 
     def where(self, index):
@@ -145,6 +153,8 @@ class Arrays:
     def keys(self):
         """A short key for the inputs of each example; equal inputs have equal keys."""
         if isinstance(self.inputs, dict):
+            if any(getattr(values, "ndim", 2) > 1 for values in self.inputs.values()):
+                return list(zip(*(self.of_input(name).keys() for name in self.inputs)))
             import pandas as pd
 
             columns = {name: pd.Series(v, dtype=v.dtype) for name, v in self.inputs.items()}
@@ -294,57 +304,3 @@ def as_unicode(values):
         return values
     flat = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values.ravel()]
     return np.array(flat, str).reshape(values.shape)
-
-
-@dataclasses.dataclass
-class Part:
-    """One split as a caller gave it.
-
-    Attributes:
-        split: Its name.
-        x: Its inputs, an array or a DataFrame.
-        y: Its targets.
-        row: Says where an example is.
-        labels: The classes in the order of their ids, where the data say one.
-        by: As in `Arrays`.
-    """
-
-    split: str
-    x: object
-    y: np.ndarray
-    row: Callable[[int], str]
-    labels: tuple[str, ...] = ()
-    by: np.ndarray | None = None
-
-    @property
-    def is_frame(self):
-        return hasattr(self.x, "columns")
-
-    def drop(self, problems, skip_bad):
-        """Leaves out examples that cannot be used, or refuses them with the first one's place.
-
-        Args:
-            problems: Dict from a reason to the examples that it is true of, bool `[N]`.
-            skip_bad: Leave them out.
-        """
-        if not problems:
-            return
-        for why, bad in problems.items():
-            if not bad.any():
-                continue
-            first = self.row(int(np.flatnonzero(bad)[0]))
-            if not skip_bad:
-                raise checks.InputError(
-                    f"{bad.sum()} of the {len(bad)} {self.split} examples cannot be used, first {first}: {why}. "
-                    "Mend or drop them, or pass skip_bad (--skip-bad) to leave them out."
-                )
-            log.warning("%d %s examples left out, first %s: %s", bad.sum(), self.split, first, why)
-        bad = np.any(list(problems.values()), 0)
-        if np.all(bad):
-            raise checks.InputError(f"No {self.split} example is left: all are unusable.")
-        if np.any(bad):
-            kept, row = np.flatnonzero(~bad), self.row
-            self.x = self.x.iloc[kept] if self.is_frame else self.x[kept]
-            self.y = self.y[kept]
-            self.by = None if self.by is None else self.by[kept]
-            self.row = lambda i: row(kept[i])

@@ -1,10 +1,11 @@
 """Inputs and targets of a split, side by side, as they are before anything is known of the task."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
-from zoo.data.kinds import objects, plain_columns
+from zoo.data.kinds import objects, plain_columns, several
 from zoo.models import checks
 from zoo.tasks import task
 from zoo.tasks.targets import is_zero_or_one
@@ -27,6 +28,7 @@ class Pair:
 
 def pair(split, x, y, options=None):
     """A `Pair` of inputs that are plain already, and of targets as a caller passed them."""
+    _check_one_output(split, y, len(x))
     given, (y, labels) = y, targets(split, y, options)
     if len(x) != len(y):
         raise checks.InputError(
@@ -34,9 +36,29 @@ def pair(split, x, y, options=None):
         )
     if len(x) == 0:
         raise checks.InputError(f"The {split} data are empty.")
-    if objects.is_frame(x) and hasattr(given, "index") and hasattr(given, "iloc"):
-        _check_same_order(split, x.index, given.index)
+    parts = x.parts.values() if isinstance(x, several.Inputs) else [x]
+    indices = [
+        part.index for part in (*parts, given) if hasattr(part, "index") and hasattr(part, "iloc")
+    ]
+    for index in indices[1:]:
+        _check_same_order(split, indices[0], index)
     return Pair(x, y, labels)
+
+
+def _check_one_output(split, y, count):
+    """Refuses targets of several outputs: a list of arrays for so many examples, or a dict of arrays of several dimensions."""
+    parts = list(y.values()) if isinstance(y, Mapping) else y
+    if isinstance(y, Mapping):
+        are_several = any(getattr(part, "ndim", 1) > 1 for part in parts)
+    else:
+        is_list = isinstance(y, (list, tuple)) and len(y) != count
+        are_several = is_list and all(np.ndim(v) > 0 and len(v) == count for v in parts)
+    if are_several and len(parts) > 0:
+        raise checks.InputError(
+            f"The {split} targets are a {type(y).__name__} of {len(parts)} arrays, as of a model of several outputs; the zoo trains one "
+            "output. Several numbers for each example are one array: np.stack(targets, axis=-1), and a last layer Dense(K); otherwise "
+            "train a model for each."
+        )
 
 
 def _check_same_order(split, ours, theirs):
