@@ -11,7 +11,7 @@ from tolerances import KERNELS, assert_close
 
 import zoo
 from zoo.data import load as door
-from zoo.data.kinds import categories, columns, readings
+from zoo.data.kinds import categories, columns, numbers, readings
 from zoo.data.kinds import series as series_kind
 from zoo.saving import inputs
 
@@ -312,3 +312,37 @@ def test_a_number_among_names_is_one_category_however_it_is_written():
     assert [t.decode() for t in layer(tf.constant(["2.0", "2", "x"])).numpy()] == ["2", "2", "x"]
     layer = categories.CleanTexts.for_texts(np.array(["1.1", "1.10", "x"], object))
     assert [t.decode() for t in layer(tf.constant(["1.1", "1.10"])).numpy()] == ["1.1", "1.10"]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([*range(18, 60), -999, -999], (-999, 2)),
+        ([*range(18, 60), 999, 999, 999], (999, 3)),
+        ([-50.0, 0.5, 99.0, -99.0, -99.0], None),
+        ([*range(100), -99, -99], (-99, 2)),
+        ([*range(-100, 100), -99, -99], None),
+        ([*range(1000)], None),
+        ([*range(18, 60), -999], None),
+        ([*range(18, 60), 9999.5, 9999.5], None),
+        ([9.0, 9.0, 1.0], None),
+        ([-999.0, -999.0], None),
+        ([np.nan, np.nan], None),
+    ],
+    ids=["below", "above", "both ways", "among none below 0", "within", "counts", "once", "with a fraction", "one digit", "alone", "gaps"],
+)  # fmt: skip
+def test_a_number_that_stands_for_nothing_is_found(values, found):
+    assert numbers.placeholder(np.array(values, float)) == found
+
+
+@pytest.mark.parametrize("where", ["input", "target", "series"])
+def test_a_number_that_stands_for_nothing_is_told_of(where, in_tmp):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.integers(18, 90, 300).astype(float), "y": rng.normal(size=300)})  # fmt: skip
+    frame.loc[::9, {"input": "age", "target": "y", "series": "y"}[where]] = -999
+    options = {"task": "forecasting"} if where == "series" else {}
+    said = "\n".join(zoo.inspect(frame, target="y", **options).taken_for)
+    assert "-999 stands in 3" in said
+    assert "missing=('-999',)" in said
+    if where == "input":
+        assert "-999" not in str(zoo.inspect(frame, target="y", missing=("-999",)).taken_for)

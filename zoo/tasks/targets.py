@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples, labels
+from zoo.data.kinds import numbers
 from zoo.models import checks
 
 
@@ -100,6 +101,8 @@ def of_numbers(targets, titles=None):
     check_rank(targets)
     if targets.dtype.kind not in "fiub":
         raise checks.InputError(f"A regression needs numbers as targets. Received: {targets.dtype}")
+    for column in targets.reshape(len(targets), -1).T:
+        numbers.warn_of_placeholder("targets", column)
     is_precise = any(map(_is_precise, targets.reshape(len(targets), -1).T))
     dtype = "float64" if is_precise else "float32"
     if dtype == "float64":

@@ -44,6 +44,35 @@ def in_words(values):
     return f"{present.min():,.6g} to {present.max():,.6g}" + (f", {gaps:,} gaps" if gaps else "")
 
 
+def placeholder(values):
+    """The number of a column that stands for no number, such as -999, and how often it does; `None` where there is none.
+
+    It is made of nines, stands in several rows, and lies beyond all others by more than they differ; or it is negative and
+    they are not.
+    """
+    present = values[np.isfinite(values)].astype("float64")
+    for end in (present.min(), present.max()) if present.size else ():
+        others = present[present != end]
+        count = present.size - others.size
+        digits = f"{abs(end):.0f}"
+        if count < 2 or not others.size or len(digits) < 2 or set(digits) != {"9"} or end % 1:
+            continue
+        away = max(others.min() - end, end - others.max())
+        if away > np.ptp(others) or end < 0 <= others.min():
+            return int(end), count
+    return None
+
+
+def warn_of_placeholder(title, values):
+    """Says that a number of a column may stand for no number."""
+    found = placeholder(values)
+    if found is not None:
+        examples.log.warning(
+            "%s: %d stands in %d rows, far from all others, and is learned as a number. If nothing is known there, say so: "
+            "missing=('%d',) (--missing %d)", title, found[0], found[1], found[0], found[0],
+        )  # fmt: skip
+
+
 def overview(info, data):
     """What inputs that are one array of numbers were taken for."""
     shape = "×".join(map(str, info.input_shape))

@@ -204,6 +204,7 @@ def _check_values(titles, values, row_name, season, name):
             f"{titles[0]!r} of {name} repeats itself exactly after {season} steps: there is nothing to forecast."
         )
     for title, column in zip(titles, values.T):
+        numbers.warn_of_placeholder(title, column)
         changes = np.abs(np.diff(column))
         step = np.median(changes[changes > 0]) if (changes > 0).any() else np.inf
         if np.spacing(np.float32(np.abs(column).max())) > 0.01 * step:

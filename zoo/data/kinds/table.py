@@ -51,6 +51,8 @@ def _describe(parts, options):
         return _describe_text(parts, read_as_text, options)
     kinds = {title: kind for title, kind in kinds.items() if kind not in _TEXTS}
     for title, kind in kinds.items():
+        if kind in kinds_of_columns.NUMBERS:
+            numbers.warn_of_placeholder(title, train[title].to_numpy("float64", na_value=np.nan))
         if kind in kinds_of_columns.NUMBERS and kinds_of_columns.is_precise(train[title]):
             kinds[title] = "precise"
             log.info("%s: large numbers that differ by little, read in float64", title)
