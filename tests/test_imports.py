@@ -41,6 +41,7 @@ ORDER = [
     "zoo.shrinking",
     "zoo.tuning",
     "zoo.cli_models",
+    "zoo.cli_runs",
     "zoo.cli",
 ]
 FILES = sorted((ROOT / "zoo").rglob("*.py"))

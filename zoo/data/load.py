@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from zoo.config.options import DataOptions, SeriesConfig
+from zoo.config.options import DataOptions, SeriesConfig, descriptions
 from zoo.data import augment, datasets, examples, kinds, notes, repeats
 from zoo.data.batches import Splits
 from zoo.data.carving import carved
@@ -57,7 +57,7 @@ def _with_options(function):
             *(inspect.Parameter(f.name, keyword, default=getattr(default, f.name)) for f in fields),
         ]
     )
-    described = DataOptions.descriptions()
+    described = descriptions(DataOptions)
     listed = [f"`{f.name}`: {described[f.name]}" for f in fields]
     function.__doc__ = function.__doc__.format(options="\n            ".join(["", *listed]))
     return function
