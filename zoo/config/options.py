@@ -210,8 +210,12 @@ class RunConfig:
 
     epochs: Count = 10
     """Passes over the training split."""
+    monitor: Annotated[str, Text("a metric's name, or loss")] = "loss"
+    """What chooses the epoch that is kept, and what patience and schedule=plateau go by, on the validation split: loss, or a metric of
+    the task such as accuracy; of equally good epochs the one with the lower loss is kept. task: as before version 0.2, which went by the
+    accuracy of a classification."""
     patience: Count | None = None
-    """Stop when the validation score has not improved for this many epochs."""
+    """Stop when the monitor has not become better for this many epochs."""
     out: Annotated[str, PATH] | None = None
     """Folder of this run, which must not exist; default: runs/<dataset>-<model>-<number>."""
     seed: Annotated[int, Interval(0, 2**31 - 1)] = 0

@@ -14,6 +14,7 @@ from zoo.models import checks
 from zoo.saving import card_page
 from zoo.saving.card_entries import Builder, Data, Entries, RunScores, unusable, up_to_date
 from zoo.saving.manifest import EXTRA, DamagedModelError
+from zoo.tasks.row import monitor_in_words
 
 MOST_LINES = 100  # of what the inputs were taken for
 VERSION = 1  # counts up with a change that an older reader would take for something else
@@ -190,7 +191,7 @@ def make(splits, builder, run, signatures):
 
 def _protocol(task, config, info):
     """How the scores were measured, in words."""
-    kept = "the epoch is chosen by the validation split"
+    kept = f"the epoch is chosen by {monitor_in_words(task.watched(config.run.monitor)[0])}"
     if config.data.use_validation:
         kept = "the last epoch is kept, as the validation examples were trained on, too"
     parts = ["test split, read once after training", info.split, kept, *task.protocol(config)]

@@ -71,7 +71,7 @@ def _say_where_the_profile_is(folder):
 
 
 def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
-    """Trains a compiled model on `splits.train`, keeps the best epoch by the validation score.
+    """Trains a compiled model on `splits.train`, keeps the best epoch by the run's `monitor` on the validation split.
 
     A run that is resumed goes on where its newest checkpoint is, bit for bit on CPUs. Ctrl-C and SIGTERM save the
     state at the end of the step and end the process with 130 or 143.
@@ -91,7 +91,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
         `seconds`, the wall time.
 
     Raises:
-        InputError: A callback watches a value that is not logged; a resumed run has other data, another model or
+        InputError: The monitor is no value that the task logs; a callback watches a value that is not logged; a resumed run has other data, another model or
             other callbacks than before.
         NotFiniteError: The loss, a metric or a weight became NaN or infinite; the model has the weights of the best
             epoch before.
@@ -99,16 +99,17 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     options, task = run.config.run, splits.task
     names = [metric.name for metric in task.metrics()]
     callbacks.check_monitors(extra_callbacks, names)
+    watched = task.watched(options.monitor)
     spec = splits.test.element_spec[0]
     if not isinstance(spec, dict):  # of a decoder, whose task looks at its inputs
         model_checks.check_inputs(model, tuple(spec.shape[1:]))
     _check_space(model, run)
     _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     with signals.deferring() as asked:
-        chain = [*_callbacks(splits, run, task), *extra_callbacks]
+        chain = [*_callbacks(splits, run, watched), *extra_callbacks]
         kept = resume.Checkpoints(
             run.folder,
-            task,
+            watched,
             run.config.checkpoints,
             splits=splits,
             others=chain,
@@ -183,21 +184,17 @@ def _check_space(model, run):
     files.check_space(run.folder, count * whole + weights + 20 * 2**20 - held)
 
 
-def _callbacks(splits, run, task):
+def _callbacks(splits, run, watched):
     """The recipe's own callbacks, in order: what judges an epoch, what changes weights, what stops."""
-    options = run.config.run
+    options, (monitor, mode) = run.config.run, watched
     chain = [callbacks.StopAtNotFinite(batch=lambda: next(iter(splits.train_forever()))[0])]
     chain.append(callbacks.LearningRate())
     if run.config.optimizer.ema is not None:
         chain.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if run.config.optimizer.schedule == "plateau":
-        chain.append(
-            keras.callbacks.ReduceLROnPlateau(task.monitor, mode=task.mode, factor=0.5, patience=3)
-        )
+        chain.append(keras.callbacks.ReduceLROnPlateau(monitor, mode=mode, factor=0.5, patience=3))
     if options.patience is not None:
-        chain.append(
-            keras.callbacks.EarlyStopping(task.monitor, mode=task.mode, patience=options.patience)
-        )
+        chain.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=options.patience))
     if options.tensorboard or run.config.diagnose.profile:
         chain.append(_tensorboard(run, splits.steps_per_epoch * options.epochs))
     return chain

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.tasks import scores as scoring
+from zoo.tasks.row import monitor_in_words
 
 MOST_LINES = 100  # of what the data were taken for
 
@@ -96,10 +97,10 @@ def _about_scores(report, splits):
     return lines
 
 
-def _kept_by(config):
+def _kept_by(config, watched):
     if config.data.use_validation:
         return "the last, as the validation examples were trained on, too"
-    return "by validation"
+    return f"by {monitor_in_words(watched[0])}"
 
 
 def _about_run(model, splits, run, history):
@@ -113,7 +114,7 @@ def _about_run(model, splits, run, history):
     ]
     if history is not None:
         lines.append(
-            f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, {_kept_by(config)}; "
+            f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, {_kept_by(config, splits.task.watched(config.run.monitor))}; "
             f"training took {history.seconds:.0f} s"
         )
     return [
