@@ -1,12 +1,16 @@
 """What the command line says before it does anything: help with everyday options and an example, and what a typo was meant for."""
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from test_cli import here
 
-from zoo import cli
+import zoo
+from zoo import catalogue, cli
 from zoo.config.config import OPTIONS
 from zoo.training import command_line
 
@@ -126,3 +130,83 @@ def test_values_that_repeat_and_values_side_by_side_are_joined():
     assert sum(found.space, ()) == ("d=1..2",)
     assert not found.prune
     assert (found.model, found.config.run.epochs, found.config.data.dataset) == ("cnn", 3, "wine")
+
+
+def without_tensorflow(folder, code, *commands):
+    """Runs code and commands in one fresh process that must not import TensorFlow; what each command ended with and said."""
+    script = f"""
+import contextlib, io, json, sys
+{code}
+from zoo import cli
+ended = []
+for command in {list(map(list, commands))!r}:
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        try:
+            cli.main(command)
+            ended.append((0, said.getvalue()))
+        except SystemExit as end:
+            ended.append((end.code, said.getvalue()))
+print(json.dumps([{{"tensorflow", "keras"}} & set(sys.modules) == set(), ended]))
+"""
+    child = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=folder
+    )
+    is_free, ended = json.loads(child.stdout.splitlines()[-1])
+    assert is_free
+    return ended
+
+
+def test_what_there_is_is_listed_without_tensorflow(tmp_path):
+    ((code, listed),) = without_tensorflow(tmp_path, "import zoo; zoo.list_models()", ["models"])
+    assert code == 0
+    lines = listed.splitlines()
+    for size in catalogue.sizes():
+        (line,) = [line for line in lines if line.startswith(f"{size.model} ")]
+        assert f" {size.parameters:,} " in line
+        assert size.tasks in line
+    assert "random weights" in lines[0]
+    (row,) = [line for line in lines if line.startswith("mnist_cnn ")]
+    assert zoo.load("mnist_cnn").card.headline in row
+    assert re.search(r"0\.\d MiB$", row)
+    assert lines[-1] == "for your data: `zoo inspect FILE` suggests one"
+
+
+def test_a_wrong_path_is_refused_without_tensorflow(tmp_path):
+    for name in ("table.xlsx", "model.keras"):
+        (tmp_path / name).write_text("x")
+    refused = {
+        "predict mnist_cnn nothing.png": "There is no file nothing.png",
+        "predict model.keras x.png": "model.keras is not loaded",
+        "predict no_model x.png": "'no_model'",
+        "verify no_model": "'no_model'",
+        "convert no_model --to onnx": "'no_model'",
+        "shrink no_model": "'no_model'",
+        "sign no_model --key x": "'no_model'",
+        "renew no_model": "'no_model'",
+        "publish no_run name": "'no_run'",
+        "train --dataset nothing.csv": "There is no file or folder nothing.csv",
+        "train --dataset table.xlsx": "table.xlsx is no data set",
+        "tune cnn --dataset nothing.csv": "There is no file or folder nothing.csv",
+        "inspect nothing.csv": "There is no file or folder nothing.csv",
+        "inspect table.xlsx": "table.xlsx is no data set",
+        "inspect nothing.parquet": "There is no file or folder nothing.parquet",
+    }
+    ended = without_tensorflow(tmp_path, "", *map(str.split, refused))
+    for (code, said), words in zip(ended, refused.values(), strict=True):
+        assert code == 2
+        assert words in said
+
+
+def test_a_text_is_predicted_where_the_model_reads_texts(run):
+    folder = str(run("text"))
+    texts = ["good film", "no such.txt"]
+    child = here("predict", folder, "good film", "--json")
+    assert child.returncode == 0, child.stderr
+    (row,) = map(json.loads, child.stdout.decode().splitlines())
+    assert row["input"] == texts[0]
+    wanted = zoo.load(folder).predict([texts[0]])
+    assert row["class_id"] == wanted["class_id"][0]
+    assert "There is no file no such.txt" in here("predict", folder, texts[1]).stderr.decode()
+    image = here("predict", str(run("image")), "good film").stderr.decode()
+    assert "There is no file good film" in image

@@ -48,7 +48,7 @@ VERBS = {
     "predict": Verb(
         "zoo.cli_models:predict",
         "predict images, texts, CSV rows or arrays with a trained model",
-        "zoo predict mnist_cnn image.png photos/\nzoo predict runs/shop-dense_small-1 new.csv --out predictions.csv",
+        "zoo predict mnist_cnn image.png photos/\nzoo predict imdb_transformer 'A wonderful film'\nzoo predict runs/shop-dense_small-1 new.csv --out predictions.csv",
     ),
     "verify": Verb(
         "zoo.cli_models:verify",

@@ -7,8 +7,10 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, arg
 
+from zoo import catalogue
+from zoo.data.user import paths
 from zoo.models import checks
-from zoo.saving import runtimes
+from zoo.saving import card_entries, places, runtimes
 
 _Flag = FlagCreatePairsOff[bool]
 _Model = Positional[
@@ -68,21 +70,41 @@ def models(
     if page:
         print(zoo.import_quietly("zoo.summary").families_page(), end="")
         return
-    card, store = zoo.import_quietly("zoo.saving.card"), zoo.import_quietly("zoo.saving.store")
-    names = zoo.list_models(pattern, task=task, family=family)
-    for name in names:
-        print(f"{name:<14} {zoo.FAMILIES[name.partition(':')[0]].reference}")
-    if pattern == "*" and not task and not family:
-        print("\ntrained:")
-        for name in store.names():
-            try:
-                shipped = card.read(store.find(name))
-            except checks.InputError as error:
-                print(f"{name:<14} {error}")
-                continue
-            print(f"{name:<14} {shipped.model} on {shipped.data.name}: {shipped.headline}")
-    if not names:
+    found = catalogue.matching(pattern, task=task, family=family)
+    if not found:
         raise checks.InputError(f"No model matches {pattern!r}. `zoo models` lists all.")
+    print(
+        "Architectures, which start from random weights; parameters for the example shown, 10 classes:\n"
+    )
+    rows = [(one.model, f"{one.parameters:,}", one.example, one.inputs, one.tasks) for one in found]
+    print(_table(("model", "parameters", "example", "inputs", "tasks"), rows))
+    if pattern == "*" and not task and not family:
+        print("\nTrained models:\n")
+        print(
+            _table(
+                ("name", "model", "data", "test score", "on disk"), map(_trained, places.names())
+            )
+        )
+    print("\nfor your data: `zoo inspect FILE` suggests one")
+
+
+def _trained(name):
+    """The row of a trained model."""
+    try:
+        found = card_entries.glance(places.find(name))
+    except checks.InputError as error:
+        return name, str(error)
+    return name, found.model, found.data, found.headline, f"{found.size / 2**20:,.1f} MiB"
+
+
+def _table(titles, rows):
+    """Rows side by side, as wide as they need; a row of less cells is as long as it is."""
+    rows = [titles, *rows]
+    whole = [row for row in rows if len(row) == len(titles)]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    )
 
 
 def info(
@@ -105,13 +127,13 @@ def info(
     """
     import zoo
 
-    summary, store = zoo.import_quietly("zoo.summary"), zoo.import_quietly("zoo.saving.store")
-    if model in store.names() or os.path.isdir(model):
-        card = store.find(model) / "assets.extra" / "card.md"
+    if model in places.names() or os.path.isdir(model):
+        card = places.find(model) / "assets.extra" / "card.md"
         if not card.exists():
             raise checks.InputError(f"{model} was not made by this project: it has no {card}.")
         print(card.read_text(encoding="utf-8"))
         return
+    summary = zoo.import_quietly("zoo.summary")
     built = summary.build_for_info(model, input_shape or None, num_classes, vocabulary_size)
     print(summary.describe(built))
     if plot:
@@ -136,7 +158,7 @@ def predict(
 
     Args:
         model: the model
-        inputs: images, texts, folders of them, .csv (.tsv, .csv.gz), .npy, or - for standard input
+        inputs: images, texts, folders of them, .csv (.tsv, .csv.gz), .npy, or - for standard input; a model of texts takes a text itself, too
         trust: what may be loaded
         out: write a CSV file instead of printing
         json: print one JSON object per example
@@ -151,6 +173,8 @@ def predict(
         raise checks.InputError(
             "Say what to predict: zoo predict MODEL FILE, a folder, or - for standard input."
         )
+    places.find(model)  # a wrong path is answered before TensorFlow is imported
+    paths.check_inputs(inputs)
     reading, given = zoo.import_quietly("zoo.saving.inputs"), list(inputs)
     if sandbox:
         limits = {"seconds": seconds, "memory_mb": memory_mb, "partial": partial}
@@ -187,13 +211,13 @@ def verify(
     """
     import zoo
 
-    store = zoo.import_quietly("zoo.saving.store")
-    names = list(store.names()) if every else list(models)
+    names = list(places.names()) if every else list(models)
     if not names:
         raise checks.InputError("Name the models to verify, or pass --all.")
     failed = []
     for name in names:
         try:
+            places.find(name)
             result = zoo.verify(name, **_asdict(trust), key=key)
             difference = result["largest_difference"]
             shown = (
@@ -216,6 +240,7 @@ def sign(model: _Model, /, *, key: Annotated[str, arg(metavar="PEM")]):
     """
     import zoo
 
+    places.find(model)
     print(f"signed: {zoo.sign(model, key)}")
 
 
@@ -235,6 +260,8 @@ def publish(
     """
     import zoo
 
+    for folder in (run, *also):
+        places.find(folder)
     print(f"published {zoo.publish(run, name, also=list(also))}")
 
 
@@ -248,6 +275,8 @@ def renew(names: Positional[Annotated[tuple[str, ...], arg(metavar="NAME ...")]]
 
     if not names:
         raise checks.InputError("Name the models to renew: zoo renew NAME.")
+    for name in names:
+        places.find(name)
     for name in names:
         print(f"published {zoo.renew(name)}", flush=True)
 
@@ -269,6 +298,7 @@ def convert(
     """
     import zoo
 
+    places.find(model)
     folder = zoo.convert(model, to, quantize=quantize, out=out)
     described = runtimes.describe(folder)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1024
@@ -299,6 +329,7 @@ def shrink(
     """
     import zoo
 
+    places.find(model)
     report, path = zoo.shrink(
         model, prune=prune, fine_tune=fine_tune, quantize=quantize, distill=distill, out=out
     )

@@ -12,7 +12,7 @@ from zoo.config.options import DataOptions
 from zoo.data import examples, kinds, load, notes
 from zoo.data.batches import Splits
 from zoo.data.kinds import numbers
-from zoo.data.user import files, targets
+from zoo.data.user import files, paths, targets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +104,7 @@ def inspect(data, *, validation=None, test=None, **options):
         options[key] = as_titles(options[key])
     options = DataOptions().replace(**options)
     is_path = isinstance(data, (str, os.PathLike))
-    is_table = files.is_path(data) and files.is_table(data) if is_path else hasattr(data, "columns")
+    is_table = paths.is_path(data) and files.is_table(data) if is_path else hasattr(data, "columns")
     is_open = is_table and not options.target and options.task is None
     asked = options.replace(target=(targets.NONE,), repeats="keep") if is_open else options
     with notes.kept_aside():  # what is said is what is asked for, here and not on the terminal

@@ -10,7 +10,7 @@ from zoo.config.options import DataOptions, SeriesConfig, descriptions
 from zoo.data import augment, datasets, examples, kinds, notes, repeats
 from zoo.data.batches import Splits
 from zoo.data.carving import carved
-from zoo.data.user import files, memory
+from zoo.data.user import files, memory, paths
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -100,7 +100,7 @@ def read(data, options=None, *, validation=None, test=None, **changes):
 def _read(data, options, validation, test):
     if not isinstance(data, (str, os.PathLike)):
         info, splits = memory.read(data, options, validation=validation, test=test)
-    elif data in datasets.DATASETS or not files.is_path(data):
+    elif data in datasets.DATASETS or not paths.is_path(data):
         info, splits = datasets.read(data, options)
     else:
         info, splits = files.read(data, options)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import statistics
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +9,21 @@ from pathlib import Path
 import yaml
 
 from zoo import files
-from zoo.models import checks
 from zoo.saving import card_page
-from zoo.saving.card_entries import Builder, Data, Entries, RunScores, unusable, up_to_date
-from zoo.saving.manifest import EXTRA, DamagedModelError
+from zoo.saving.card_entries import (
+    VERSION,
+    Builder,
+    Data,
+    Entries,
+    RunScores,
+    checked,
+    headline,
+    read_json,
+)  # fmt: skip
+from zoo.saving.manifest import EXTRA
 from zoo.tasks.row import monitor_in_words
 
 MOST_LINES = 100  # of what the inputs were taken for
-VERSION = 1  # counts up with a change that an older reader would take for something else
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,11 +98,7 @@ class Card(Entries, Mapping):
     @property
     def headline(self):
         """The first score over all seeds, in words: `accuracy 0.9931 ± 0.0004 (3 seeds)`."""
-        name = next(iter(self.runs[0].scores))
-        values = [run.scores[name] for run in self.runs]
-        if len(values) == 1:
-            return f"{name} {values[0]:.4f} (1 seed)"
-        return f"{name} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)} seeds)"
+        return headline(self.runs)
 
     @classmethod
     def from_json(cls, content, where="The card"):
@@ -110,17 +112,7 @@ class Card(Entries, Mapping):
             DamagedModelError: It is no card, or lacks an entry; the message names it.
             InputError: A newer version of the project wrote it.
         """
-        content = content if isinstance(content, dict) else {}
-        version = content.get("card_version")
-        if type(version) is int and version > VERSION:
-            raise checks.InputError(
-                f"{where} is of version {version}, which a newer keras-zoo wrote; this one reads cards up to version "
-                f"{VERSION}. Upgrade it: pip install --upgrade keras-zoo."
-            )
-        content = up_to_date(content, "card")
-        key = unusable(content)
-        if key is not None:
-            raise DamagedModelError(f"{where} has no usable entry {key!r}.")
+        content = checked(content, where)
         fields = cls.values_of({key: content[key] for key in content if key != "card_version"})
         builder = content["builder"]
         fields["builder"] = None if builder is None else Builder.from_json(builder)
@@ -225,11 +217,7 @@ def read(folder, *, shown=None):
         InputError: A newer version of the project wrote it.
     """
     where = f"{shown or folder}: {EXTRA}/card.json"
-    try:
-        content = json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DamagedModelError(f"{where} cannot be read: {error}") from None
-    return Card.from_json(content, where)
+    return Card.from_json(read_json(folder, where), where)
 
 
 def write(folder, card):

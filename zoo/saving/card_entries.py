@@ -1,10 +1,19 @@
-"""The parts of a card, from JSON and back; what of a card cannot be used, and how an older one is brought up to date."""
+"""The parts of a card, from JSON and back, and how an older one is brought up to date.
+
+Imports no TensorFlow by itself, so that `zoo models` answers at once.
+"""
 
 import dataclasses
+import json
+import statistics
 from collections.abc import Mapping
+from pathlib import Path
 
-from zoo.data import kinds
-from zoo.data.kinds import date_forms, units
+from zoo.models import checks
+from zoo.saving import card_checks
+from zoo.saving.manifest import EXTRA, DamagedModelError
+
+VERSION = 1  # counts up with a change that an older reader would take for something else
 
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
@@ -21,6 +30,84 @@ _LATER = {
     },
     "run": {"interval": None, "constant": {}, "temperature": 1.0},
 }
+
+
+def read_json(folder, where):
+    """What `card.json` of a SavedModel's folder holds; messages begin with `where`.
+
+    Raises:
+        DamagedModelError: There is none, or it is no JSON.
+    """
+    try:
+        return json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedModelError(f"{where} cannot be read: {error}") from None
+
+
+def checked(content, where, entries=None):
+    """The JSON of a card, brought up to date.
+
+    Args:
+        content: What `card.json` holds.
+        where: What messages begin with.
+        entries: The entries that have to be usable; all where it is `None`.
+
+    Raises:
+        DamagedModelError: It is no card, or lacks an entry; the message names it.
+        InputError: A newer version of the project wrote it.
+    """
+    content = content if isinstance(content, dict) else {}
+    version = content.get("card_version")
+    if type(version) is int and version > VERSION:
+        raise checks.InputError(
+            f"{where} is of version {version}, which a newer keras-zoo wrote; this one reads cards up to version "
+            f"{VERSION}. Upgrade it: pip install --upgrade keras-zoo."
+        )
+    content = up_to_date(content, "card")
+    key = card_checks.first_unusable(content, entries)
+    if key is not None:
+        raise DamagedModelError(f"{where} has no usable entry {key!r}.")
+    return content
+
+
+def headline(runs):
+    """The first score over all seeds, in words: `accuracy 0.9931 ± 0.0004 (3 seeds)`."""
+    name = next(iter(runs[0].scores))
+    values = [run.scores[name] for run in runs]
+    if len(values) == 1:
+        return f"{name} {values[0]:.4f} (1 seed)"
+    return f"{name} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)} seeds)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Glance:
+    """What `zoo models` shows of a trained model: family and size, data, score, bytes of its folder."""
+
+    model: str
+    data: str
+    headline: str
+    size: int
+
+
+def glance(folder):
+    """Reads what `zoo models` shows of the model in a folder.
+
+    Raises:
+        DamagedModelError: Its card lacks an entry.
+        InputError: A newer version of the project wrote it.
+    """
+    where = f"{folder}: {EXTRA}/card.json"
+    content = checked(
+        read_json(folder, where), where, ("card_version", "runs", "builder", "config", "data")
+    )
+    builder = content["builder"]
+    model = Builder.from_json(builder).model if builder else str(content["config"].get("model"))
+    return Glance(
+        model=model,
+        data=content["data"]["name"],
+        headline=headline([RunScores.from_json(run) for run in content["runs"]]),
+        size=sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()),
+    )
 
 
 def up_to_date(content, part):
@@ -149,123 +236,3 @@ class RunScores(Entries):
     def from_json(cls, content):
         """Makes it of what `score.json` or a card gives, also of an older version."""
         return cls(**cls.values_of(up_to_date(content, "run")))
-
-
-def unusable(content):
-    """The first entry of a card's JSON, brought up to date, that cannot be used; `None` where all can. Anybody may have made it."""
-    usable = {key: key in content and is_one(content[key]) for key, is_one in _USABLE.items()}
-    if usable["input_kind"] and usable["input_shape"]:
-        kind, rank = content["input_kind"], len(content["input_shape"])
-        usable["input_kind"] = kind in kinds.KINDS
-        usable["input_shape"] = not usable["input_kind"] or kinds.kind(kind).fits(rank)
-    return next((key for key, is_one in usable.items() if not is_one), None)
-
-
-def _is_text(value):
-    return isinstance(value, str)
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_count(value):
-    return type(value) is int and value >= 0
-
-
-def _is_dict(value):
-    return isinstance(value, dict)
-
-
-def _is_list_of(is_one, lengths=None):
-    def is_list(value):
-        fits = isinstance(value, list) and (lengths is None or len(value) == lengths)
-        return fits and all(map(is_one, value))
-
-    return is_list
-
-
-def _or_none(is_one):
-    return lambda value: value is None or is_one(value)
-
-
-def _is_file_name(name):
-    """Whether a file of this name lies in the folder it is put into, and can be shown."""
-    is_shown = isinstance(name, str) and name.isprintable() and name not in ("", ".", "..")
-    return is_shown and not set(name) & {"/", "\\"}
-
-
-def _is_builder(value):
-    """Whether it names a family and a size, and gives plain arguments: of a dict Keras makes whatever object it names."""
-    parts = [value.get(key) for key in ("family", "size")] if isinstance(value, dict) else [None]
-    arguments = value.get("arguments") if isinstance(value, dict) else None
-    if not all(isinstance(part, str) for part in parts) or not isinstance(arguments, dict):
-        return False
-    waiting = list(arguments.values())
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, list):
-            waiting += found
-        elif not isinstance(found, (int, float, str, type(None))):
-            return False
-    return True
-
-
-def _has(**entries):
-    """A function that tells whether a value is a dict with entries that can be used."""
-
-    def has_all(value):
-        return _is_dict(value) and all(
-            key in value and is_one(value[key]) for key, is_one in entries.items()
-        )
-
-    return has_all
-
-
-def _is_of_signatures(value):
-    return _is_dict(value) and all(map(_has(inputs=_is_dict, outputs=_is_dict), value.values()))
-
-
-def _is_of_runs(value):
-    is_run = _has(seed=_is_count, num_test=_is_count, scores=_is_of_scores, fit_seconds=_or_none(_is_number))  # fmt: skip
-    return bool(value) and _is_list_of(is_run)(value)
-
-
-def _is_of_scores(value):
-    return _is_dict(value) and bool(value) and all(map(_is_number, value.values()))
-
-
-_are_texts = _is_list_of(_is_text)
-_USABLE = {
-    "name": _is_file_name,
-    "card_version": lambda version: _is_count(version) and version > 0,
-    "task": _is_text,
-    "input_kind": _is_text,
-    "input_shape": _is_list_of(_or_none(_is_count)),
-    "preprocessing": _are_texts,
-    "labels": _are_texts,
-    "columns": _are_texts,
-    "runs": _is_of_runs,
-    "data": _has(name=_is_text, source=_is_text, licence=_is_text, examples=_is_dict),
-    "signatures": _is_of_signatures,
-    "config": _is_dict,
-    "builder": _or_none(_is_builder),
-    "input_range": _or_none(_is_list_of(_is_number, 2)),
-    "column_kinds": _are_texts,
-    "readings": lambda styles: (
-        styles is None
-        or _is_dict(styles)
-        and all(units.is_style(s) or date_forms.is_form(s) for s in styles.values())
-    ),
-    "taken_for": _or_none(_are_texts),
-    "decoding": _or_none(_is_count),
-    "text_size": _or_none(_is_list_of(_is_count, 2)),
-    "text_unit": _is_text,
-    "categories": lambda known: (
-        known is None or _is_dict(known) and all(map(_are_texts, known.values()))
-    ),
-    "text_cleaning": _or_none(_are_texts),
-    "protocol": _is_text,
-    "made_by": _is_dict,
-    "limits": _is_text,
-}

@@ -9,6 +9,7 @@ import sys
 from zoo.config import parsing
 from zoo.config.config import AUTO, TrainConfig
 from zoo.config.options import DataOptions
+from zoo.data.user import paths
 from zoo.models import checks
 
 EVERYDAY = ("dataset", "target", "model", "epochs", "out")  # of a run
@@ -38,7 +39,14 @@ def from_command_line(default, description, arguments=None, *, prog=None, exampl
         description=f"{description}\n\n{ABOUT_FILES}",
         example=example or f"{prog} --epochs 3 --out runs/first",
     )  # fmt: skip
-    return config.check()
+    return checked(config)
+
+
+def checked(config):
+    """Checks a config and that its data are there, before TensorFlow is imported; returns it."""
+    if paths.is_path(config.check().data.dataset):
+        paths.check_data(config.data.dataset)
+    return config
 
 
 ABOUT_FILES = (
@@ -87,6 +95,8 @@ def data_from_command_line(arguments):
         raise checks.InputError(
             "Say which data: zoo inspect FILE, a folder, or the name of a data set."
         )
+    if paths.is_path(data[0]):
+        paths.check_data(data[0])
     given = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     return DataOptions().replace(**given)
 

@@ -70,7 +70,7 @@ def options(arguments):
         Search, arguments, prog="zoo tune", description=_DESCRIPTION, example=_EXAMPLE,
         default=Search(tyro.MISSING, config), everyday=(*_OWN, "dataset", "target", "epochs", "out"),
     )  # fmt: skip
-    found.config.check()
+    training.checked(found.config)
     return found
 
 
