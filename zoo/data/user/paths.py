@@ -8,7 +8,7 @@ from zoo.models import checks
 
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 ARRAYS = ".npz"
-_ENDING = re.compile(r"\.[A-Za-z]\w{0,4}$")
+_ENDING = re.compile(r"\.[A-Za-z]\w{0,6}$")
 
 
 def is_path(name):
