@@ -156,10 +156,12 @@ def train(
         if run.config.weights:
             trained.check_columns(run.config.weights, splits.info)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
-        built = make_compiled(model, splits, run)
+        with notes.timed("building the model"):
+            built = make_compiled(model, splits, run)
         if diagnose(built, splits, run):
             return Trained(built)
-        rehearse(built, splits, run)
+        with notes.timed("trying the export before the training"):
+            rehearse(built, splits, run)
         history = fit_model(built, splits, run, extra_callbacks=keras.tree.flatten(callbacks or ()))
         report = evaluate_model(built, splits, run, history)
         try:

@@ -92,9 +92,20 @@ def read(data, options=None, *, validation=None, test=None, **changes):
         InputError: The data are not to be had, or have a form, shape or value that the zoo cannot train on.
     """
     options = (options or DataOptions()).replace(**changes)
-    with notes.heard() as lines:
+    with notes.heard() as lines, notes.timed(f"reading {_in_words(data)}"):
         info, splits = _read(data, options, validation, test)
     return info.with_notes(lines), splits
+
+
+def _in_words(data):
+    """What is read: its name, or how many examples of the caller's own."""
+    if isinstance(data, (str, os.PathLike)):
+        return os.fspath(data)
+    first = data[0] if isinstance(data, tuple) and data else data
+    try:
+        return f"{len(first):,} examples"
+    except TypeError:  # of a data set that is drawn one by one
+        return "examples"
 
 
 def _read(data, options, validation, test):

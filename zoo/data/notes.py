@@ -2,8 +2,11 @@
 
 import contextlib
 import logging
+import threading
+import time
 
 log = logging.getLogger("zoo")
+MOMENT = 1.0  # seconds for which nobody asks what is going on
 
 
 class _Heard(logging.Handler):
@@ -14,7 +17,8 @@ class _Heard(logging.Handler):
         self.lines = {}
 
     def emit(self, record):
-        if not hasattr(record, "is_place"):  # where data lie is nobody else's business
+        # Where data lie is nobody else's business, and how long it took is not about them.
+        if not (hasattr(record, "is_place") or hasattr(record, "is_time")):
             self.lines[record.getMessage().replace("\n", " ")] = record.levelno
 
 
@@ -27,6 +31,25 @@ def heard():
         yield handler.lines
     finally:
         log.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def timed(what):
+    """Within a block that takes longer than a moment the log says what is being done, and at its end how long it took.
+
+    Args:
+        what: Such as `"reading 43,152 examples"`.
+    """
+    aside, begun = {"is_time": True}, time.monotonic()
+    timer = threading.Timer(MOMENT, lambda: log.info("%s ...", what, extra=aside))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if (seconds := time.monotonic() - begun) > MOMENT:
+        log.info("%s took %.1f s", what, seconds, extra=aside)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import warnings
 
 import keras
 
-from zoo.data import examples
+from zoo.data import examples, notes
 from zoo.tasks.targets import Unchanged
 
 
@@ -81,7 +81,9 @@ def prepare(splits, *, fixed_length=False):
     >>> preparation.steps
     ('pixels 0..255 multiplied by 0.00392157',)
     """
-    found, targets = splits.kind.prepare(splits, fixed_length), splits.task.prepare_targets(splits)
+    with notes.timed("preparing the inputs, with statistics of the training split"):
+        found = splits.kind.prepare(splits, fixed_length)
+        targets = splits.task.prepare_targets(splits)
     shape = {"input_shape": found.inputs.output_shape[1:]}
     return Preparation(
         found.inputs,

@@ -10,7 +10,7 @@ import tensorflow as tf
 from zoo import files
 from zoo.models import checks
 from zoo.tasks import model_checks, pictures
-from zoo.training import callbacks, checkpoints, resume, signals
+from zoo.training import callbacks, checkpoints, progress, resume, signals
 from zoo.training import strategy as strategies
 from zoo.training.compile import class_weights
 
@@ -132,6 +132,9 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
             _build_optimizer(model, strategy)
+            log.info("run folder: %s", run.folder)
+            has_bar = not options.quiet and run.is_chief and sys.stdout.isatty()
+            told = progress.Progress(options.epochs, has_bar)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
@@ -140,11 +143,9 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
                 validation_data=strategies.spread(
                     strategy, splits, lambda part: part.validation_for(whole)
                 ),
-                callbacks=[*chain, kept],
+                callbacks=[*chain, told, kept],
                 shuffle=False,  # the pipeline shuffles
-                verbose=0
-                if options.quiet or not run.is_chief
-                else ("auto" if sys.stdout.isatty() else 2),
+                verbose=1 if has_bar else 0,
             )
         kept.restore_best()
     if run.config.diagnose.profile:

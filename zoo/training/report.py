@@ -119,5 +119,6 @@ def _about_run(model, splits, run, history):
         )
     return [
         *lines,
-        "- all settings and versions: [config.yaml](config.yaml); epochs: [metrics.csv](metrics.csv)",
+        "- all settings and versions: [config.yaml](config.yaml); epochs, numbered from 0 as in Keras: "
+        "[metrics.csv](metrics.csv)",
     ]
