@@ -63,8 +63,9 @@ def options(arguments):
     """
     config, arguments = training.taken(arguments, TrainConfig())
     if any(argument.partition("=")[0] == "--model" for argument in arguments):
+        model = "as in zoo tune cnn" if arguments[0].startswith("-") else f"here {arguments[0]}"
         raise checks.InputError(
-            "zoo tune takes the model as its first argument, zoo tune cnn:small: leave --model out."
+            f"zoo tune takes the model as its first argument, {model}: leave --model out."
         )
     found = parsing.read(
         Search, arguments, prog="zoo tune", description=_DESCRIPTION, example=_EXAMPLE,
