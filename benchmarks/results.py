@@ -15,6 +15,7 @@ import argparse
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import shlex
 import shutil
@@ -26,6 +27,8 @@ import time
 from pathlib import Path
 
 import yaml
+
+from zoo.config.config import with_arguments
 
 ROOT = Path(__file__).parents[1]
 RUNS, PICTURES = ROOT / "runs" / "results", ROOT / "docs" / "results"
@@ -57,6 +60,14 @@ class Row:
     beside: str
     seeds: tuple[int, ...] = (0, 1, 2)
     note: str = ""
+
+    @property
+    def arguments(self):
+        """Those of the model's builder, on top of its size."""
+        words = shlex.split(self.options)
+        after = words[words.index("--model-args") + 1 :] if "--model-args" in words else []
+        pairs = itertools.takewhile(lambda word: not word.startswith("--"), after)
+        return {key: yaml.safe_load(value) for key, _, value in (p.partition("=") for p in pairs)}
 
     @property
     def command(self):
@@ -318,7 +329,7 @@ def table(columns):
             linear = line["linear"] or baselines.get(row.beside, {}).get("value")
             cells = {
                 "row": f"`{name}`",
-                "model": f"{line['model']}, {int(line['parameters']):,}",
+                "model": f"{with_arguments(line['model'], row.arguments)}, {int(line['parameters']):,}",
                 "data": line["data"],
                 "test score": f"{line['metric']} {line['mean']}"
                 + (f" ± {line['std']}" if line["std"] else "")

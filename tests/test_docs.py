@@ -72,6 +72,7 @@ def test_the_readme_shows_the_scores_of_the_cards():
             card = cards.read(store.find(path))
             (row,) = [line for line in shown.splitlines() if line.startswith(f"| `{path.name}`")]
             assert card.headline.replace("accuracy ", "").replace(" (3 seeds)", "") in row
+            assert f"| `{path.name}` ({card.described}) |" in row
 
 
 def test_the_readme_lists_the_families():

@@ -17,6 +17,7 @@ from zoo.saving.card_entries import (
     Entries,
     RunScores,
     checked,
+    described,
     headline,
     read_json,
 )  # fmt: skip
@@ -89,6 +90,11 @@ class Card(Entries, Mapping):
     def model(self):
         """Family and size, or the name of the caller's own model."""
         return self.builder.model if self.builder else self.config["model"]
+
+    @property
+    def described(self):
+        """The same with the arguments that differ from the size's: `cnn:base + filters=[16,32,64]`."""
+        return described(self.model, self.config)
 
     @property
     def temperature(self):

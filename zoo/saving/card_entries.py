@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
+from zoo.config.config import with_arguments
 from zoo.models import checks
 from zoo.saving import card_checks
 from zoo.saving.manifest import EXTRA, DamagedModelError
@@ -79,6 +80,12 @@ def headline(runs):
     return f"{name} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)} seeds)"
 
 
+def described(model, config):
+    """Family and size of a card's model, with the builder's arguments that its config has on top of the size."""
+    arguments = config.get("model_args") or {}
+    return with_arguments(model, arguments if isinstance(arguments, dict) else {})
+
+
 @dataclasses.dataclass(frozen=True)
 class Glance:
     """What `zoo models` shows of a trained model: family and size, data, score, bytes of its folder."""
@@ -101,9 +108,10 @@ def glance(folder):
         read_json(folder, where), where, ("card_version", "runs", "builder", "config", "data")
     )
     builder = content["builder"]
-    model = Builder.from_json(builder).model if builder else str(content["config"].get("model"))
+    config = content["config"]
+    model = Builder.from_json(builder).model if builder else str(config.get("model"))
     return Glance(
-        model=model,
+        model=described(model, config),
         data=content["data"]["name"],
         headline=headline([RunScores.from_json(run) for run in content["runs"]]),
         size=sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()),

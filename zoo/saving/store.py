@@ -98,7 +98,7 @@ def render_table(folder):
         size = weights_size(newest) / 1024
         lines.append(
             f"| [{path.name}]({path.name}/{versions[-1]}/{manifest.EXTRA}/card.md) "
-            f"| {', '.join(map(str, versions))} | {card.model} | {card.data.name} "
+            f"| {', '.join(map(str, versions))} | {card.described} | {card.data.name} "
             f"| {card.headline} | {size:,.0f} KiB | {card.data.licence} |"
         )
     return "\n".join(lines) + "\n"

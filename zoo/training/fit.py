@@ -133,8 +133,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
                 _draw_augmented(splits, drawn)
             _build_optimizer(model, strategy)
             log.info("run folder: %s", run.folder)
-            has_bar = not options.quiet and run.is_chief and sys.stdout.isatty()
-            told = progress.Progress(options.epochs, has_bar)
+            has_bar = _has_bar(run)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
@@ -143,9 +142,9 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
                 validation_data=strategies.spread(
                     strategy, splits, lambda part: part.validation_for(whole)
                 ),
-                callbacks=[*chain, told, kept],
+                callbacks=[*chain, progress.Progress(options.epochs, has_bar), kept],
                 shuffle=False,  # the pipeline shuffles
-                verbose=1 if has_bar else 0,
+                verbose=int(has_bar),
             )
         kept.restore_best()
     if run.config.diagnose.profile:
@@ -155,6 +154,11 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     if draw:
         pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
     return history
+
+
+def _has_bar(run):
+    """Whether Keras draws a progress bar: on a terminal alone, and for one of several workers."""
+    return not run.config.run.quiet and run.is_chief and sys.stdout.isatty()
 
 
 def _build_optimizer(model, strategy):

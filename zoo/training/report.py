@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from zoo.config.config import with_arguments
 from zoo.tasks import scores as scoring
 from zoo.tasks.row import monitor_in_words
 
@@ -108,7 +109,7 @@ def _about_run(model, splits, run, history):
     counts = ", ".join(f"{name} {data.count:,}" for name, data in splits.examples.items())
     lines = [
         f"- data: {info.name} ({counts}); {info.split and info.split + '; '}{info.source}",
-        f"- model: {config.model}, {model.count_params():,} parameters",
+        f"- model: {with_arguments(config.model, config.model_args)}, {model.count_params():,} parameters",
         f"- seed {config.run.seed}, batch size {config.data.batch_size}, {config.optimizer.name}, "
         f"learning rate {config.optimizer.learning_rate} ({config.optimizer.schedule})",
     ]
