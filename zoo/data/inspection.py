@@ -53,6 +53,8 @@ class Inspection:
         width = min(30, max(map(len, overview), default=0))
         lines += ["", "inputs, as the training split has them:"]
         lines += [f"  {name:<{width}}  {words}" for name, words in overview.items()]
+        if otherwise := self.splits.kind.otherwise(info):
+            lines += ["", f"otherwise: {otherwise}"]
         if info.notes:
             lines += ["", "said while they were read:", *(f"  {line}" for line in info.notes)]
         if self.command:

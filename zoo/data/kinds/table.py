@@ -293,5 +293,7 @@ KIND = Kind(
     categories=categories.known,
     check_raw=_check_raw,
     overview=_overview,
-    of_frame=lambda frame, names, path, card: (names, frame),
+    otherwise=lambda info: (
+        "in a table of your own kinds={'COLUMN': 'category'} (--kinds COLUMN=category) says what a column is"
+    ),
 )
