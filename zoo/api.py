@@ -33,6 +33,9 @@ log = logging.getLogger("zoo")
 def build(model=None, *, size=None, weights=None, **arguments):
     """Builds an uncompiled Keras model by name, or from a trained model's card and weights.
 
+    A name is an architecture with random weights, also one of a paper such as `"resnet:50"` or `"transformer:bert_base"`:
+    nothing is downloaded. Trained weights come with `weights=` alone.
+
     Args:
         model: Family and perhaps size: `"cnn"`, `"cnn:small"`. Leave it out with `weights`.
         size: The size, where the name has none; `"base"` by default.
