@@ -285,7 +285,7 @@ def convert(
     model: _Model,
     /,
     *,
-    to: Annotated[str, arg(metavar="RUNTIME", help_behavior_hint=_runtimes)],
+    to: Annotated[str | None, arg(metavar="RUNTIME", help_behavior_hint=_runtimes)] = None,
     quantize: Annotated[str | None, arg(metavar="HOW", help_behavior_hint=_quantized)] = None,
     out: Annotated[str | None, arg(metavar="FOLDER")] = None,
 ):
@@ -299,6 +299,9 @@ def convert(
     import zoo
 
     places.find(model)
+    if to is None:
+        raise checks.InputError(f"Say which runtime: --to RUNTIME {_or(runtimes.RUNTIMES)}.")
+    checks.one_of("runtime", to, runtimes.RUNTIMES)
     folder = zoo.convert(model, to, quantize=quantize, out=out)
     described = runtimes.describe(folder)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1024

@@ -296,4 +296,5 @@ KIND = Kind(
     otherwise=lambda info: (
         "in a table of your own kinds={'COLUMN': 'category'} (--kinds COLUMN=category) says what a column is"
     ),
+    of_frame=lambda frame, names, path, card: (names, frame),
 )
