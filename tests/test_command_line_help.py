@@ -56,6 +56,14 @@ def test_the_help_of_train_shows_five_options_and_help_all_every_one():
     assert "example:" in every
 
 
+def test_the_help_of_tune_shows_the_model_as_an_argument_and_the_options_of_a_search():
+    short, every = help_of("tune", "--help"), help_of("tune", "--help-all")
+    assert "--model" not in flags(short)
+    assert "MODEL" in short.splitlines()[0]
+    assert {"--tuner", "--trials", "--fix", "--dataset", "--epochs"} <= flags(short)
+    assert flags(short) < flags(every)
+
+
 def test_the_help_of_a_recipe_is_as_short_and_names_its_script(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["recipes/some.py", "--help"])
     with pytest.raises(SystemExit) as end:

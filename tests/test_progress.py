@@ -82,3 +82,16 @@ def test_what_takes_long_is_told_and_is_no_note_of_the_data(monkeypatch, caplog)
     assert re.fullmatch(r"reading 3 examples took 0\.\d s", told[1])
     assert len(told) == 2
     assert not lines
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_of_what_is_kept_aside_only_the_time_is_shown(quiet, monkeypatch, capsys):
+    monkeypatch.setattr(notes, "MOMENT", 0.05)
+    with notes.kept_aside(quiet), notes.heard() as lines:
+        logging.getLogger("zoo").info("a note")
+        with notes.timed("reading"):
+            time.sleep(0.2)
+    assert list(lines) == ["a note"]
+    said = capsys.readouterr().err
+    assert ("reading took" in said) != quiet
+    assert "a note" not in said

@@ -183,7 +183,7 @@ def _chosen(data, config, own, options, parts):
     """The name of the model that suits the data, and the data, which have to be read for it."""
     _, settled = settle(families.SMALLEST, data, config, own, options, parts=parts)
     validation, test = parts
-    with notes.kept_aside():  # the run's log has it
+    with notes.kept_aside(settled.run.quiet):  # the run's log has it
         read = door.read(data, settled.data_options, validation=validation, test=test)
     model = first_model(read[0])
     said = f"no model is named: {model}, as the inputs are {read[0].kind} (model=..., --model)"

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 import threading
 import time
 
@@ -53,11 +54,17 @@ def timed(what):
 
 
 @contextlib.contextmanager
-def kept_aside():
-    """Within the block everything that the log says is heard, and nothing of it is shown."""
+def kept_aside(quiet=False):
+    """Within the block everything that the log says is heard, and nothing of it is shown but what takes long.
+
+    Args:
+        quiet: Whether that is not shown either.
+    """
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.addFilter(lambda record: hasattr(record, "is_time"))
     before = log.level, log.propagate, log.handlers
     log.setLevel(logging.INFO)
-    log.propagate, log.handlers = False, [logging.NullHandler()]
+    log.propagate, log.handlers = False, [logging.NullHandler() if quiet else terminal]
     try:
         yield
     finally:
