@@ -1,7 +1,7 @@
 """Classify the rows of a table, or predict a number from them.
 
-    python recipes/classify_table.py                        # 178 wines of three growers: 6 s on 2 cores
-    python recipes/classify_table.py --dataset breast_cancer
+    python recipes/classify_table.py --monitor accuracy     # 178 wines of three growers: 6 s on 2 cores
+    python recipes/classify_table.py --dataset breast_cancer --monitor accuracy
     python recipes/classify_table.py --dataset diabetes     # a regression
     python recipes/classify_table.py --dataset shop.csv --target bought     # your own
 

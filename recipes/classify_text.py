@@ -1,6 +1,6 @@
 """Classify texts.
 
-    python recipes/classify_text.py                         # embedded words, the stressed syllable: 135 s on 2 cores
+    python recipes/classify_text.py --monitor accuracy      # embedded words, the stressed syllable: 135 s on 2 cores
     python recipes/classify_text.py --dataset imdb_reviews --model cnn:text --batch-size 64
     python recipes/classify_text.py --dataset reviews.csv --target label --columns text
     python recipes/classify_text.py --dataset letters/      # your own: letters/thanks/1.txt, letters/orders/2.txt

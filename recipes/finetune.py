@@ -1,6 +1,6 @@
 """Go on from a trained model, on data of another kind.
 
-    python recipes/finetune.py                              # 8x8 digits, from the model of 28x28 MNIST: 26 s on 2 cores
+    python recipes/finetune.py --monitor accuracy           # 8x8 digits, from the model of 28x28 MNIST: 26 s on 2 cores
     python recipes/finetune.py --freeze                     # the last layer only
     python recipes/finetune.py --weights mnist_cnn --dataset photos/
     python recipes/finetune.py --weights wine_dense --dataset wines.csv --target grower

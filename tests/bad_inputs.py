@@ -563,6 +563,7 @@ SETTINGS = {
     "a model that scales its inputs": lambda: train(model=model_of(keras.layers.Rescaling(0.1, name="scale"), keras.layers.Dense(2))),
     "a model that is not built": lambda: train(model=keras.Sequential([keras.layers.Dense(2)], name="mine")),
     "a monitor that is never logged": lambda: train(callbacks=[keras.callbacks.EarlyStopping("val_acc")]),
+    "a monitor that the task does not log": lambda: train(monitor="acuracy"),
     "a class without a weight": lambda: train(class_weight={"0": 1.0}),
     "a teacher of other inputs": lambda: train(teacher="wine_dense"),
     "a teacher's weight above 1": lambda: train(teacher="wine_dense", teacher_weight=1.5),

@@ -186,7 +186,7 @@ def test_policies_that_do_not_fit_are_refused(options, words):
 
 def test_help_lists_every_policy(capsys):
     with pytest.raises(SystemExit):
-        from_command_line(TrainConfig(), "", ["--help"])
+        from_command_line(TrainConfig(), "", ["--help-all"])
     words = re.findall(r"\w+", capsys.readouterr().out)
     assert set(augment.POLICIES) <= set(words)
     assert set(augment.POLICIES) <= set(re.findall(r"\w+", zoo.load_dataset.__doc__))

@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from frozen import kept
 
 import zoo
-from zoo import cli
+from zoo import cli, families
 from zoo.saving import card as cards
-from zoo.saving import card_page, manifest, store
+from zoo.saving import card_entries, card_page, manifest, places, store
 
 ROOT = Path(zoo.__file__).parents[1]
 SHIPPED = ROOT / "saved_models"
@@ -55,6 +56,24 @@ def test_a_card_of_a_newer_version_says_to_upgrade(wine, in_tmp, capsys, monkeyp
     assert "wine           " in (printed := capsys.readouterr().out)
     assert "newer keras-zoo" in printed
     assert "[wine]" not in store.render_table(wine.parents[1])
+
+
+@pytest.mark.parametrize("name", sorted(places.names()))
+def test_a_shipped_model_is_what_its_tables_call_it(name):
+    """The size with the arguments behind the plus builds a model of as many parameters as the one that ships."""
+    card = cards.read(places.find(name))
+    assert card_entries.glance(places.find(name)).model == card.described
+    size, _, text = card.described.partition(" + ")
+    said = {key: yaml.safe_load(value) for key, value in (p.split("=") for p in text.split())}
+    given = {
+        key: card.builder.arguments[key]
+        for key in ("input_shape", "num_classes", "vocabulary_size")
+        if key in card.builder.arguments
+    }
+    arguments = families.arguments(size, {**given, **said})
+    plain = json.loads(json.dumps(arguments))
+    assert plain == {**plain, **card.builder.arguments}
+    assert plain.keys() == card.builder.arguments.keys()
 
 
 @pytest.mark.parametrize("version", [None, "1", True, 0, -1, 1.5])

@@ -179,7 +179,7 @@ def test_predict_csv_rows_with_columns_in_any_order(models, tmp_path):
         (["train", "--model", "cmn"], "Did you mean 'cnn'"),
         (["train", "--config", "nothing.yaml"], "Cannot read the config"),
         (["train", "--model-args", "dropout"], "KEY=VALUE"),
-        (["models", "--wrong"], "unrecognized arguments: --wrong"),
+        (["models", "--wrong"], "Unknown option --wrong"),
     ],
 )
 def test_bad_input_is_a_message_and_exit_code_2(

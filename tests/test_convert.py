@@ -262,6 +262,6 @@ def test_a_runtime_is_one_row(in_tmp, monkeypatch, capsys):
         zoo.convert("wine_dense", "toy", quantize="int2")
     with pytest.raises(SystemExit):
         cli.main(["convert", "--help"])
-    shown = " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "litert, onnx, openvino or toy" in shown
     assert "float16 or int2" in shown

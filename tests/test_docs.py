@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import dataclasses
 import doctest
 import importlib
 import json
@@ -15,7 +16,7 @@ from tolerances import PRINTED, assert_close
 
 import zoo
 from benchmarks import serving_page
-from zoo import families, summary
+from zoo import catalogue, families, summary
 from zoo.saving import card as cards
 from zoo.saving import store
 
@@ -73,6 +74,7 @@ def test_the_readme_shows_the_scores_of_the_cards():
             card = cards.read(store.find(path))
             (row,) = [line for line in shown.splitlines() if line.startswith(f"| `{path.name}`")]
             assert card.headline.replace("accuracy ", "").replace(" (3 seeds)", "") in row
+            assert f"| `{path.name}` ({card.described}) |" in row
 
 
 def test_the_readme_lists_the_families():
@@ -130,21 +132,36 @@ def test_no_placeholder_is_left():
         ), path
 
 
-@pytest.mark.slow
-def test_the_page_of_families_lists_every_size():
+def test_the_page_of_families_is_that_of_the_facts():
     page = (ROOT / "docs/families.md").read_text()
-    for name, row in families.FAMILIES.items():
-        part = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
-        assert row.reference in part
-        shown = dict(re.findall(r"^\| (\w+) \| \(.*?\) \| ([\d,]+) \|", part, re.M))
-        assert list(shown) == list(row.sizes)
-        for size, parameters in shown.items():
-            if len(parameters) < len("10,000,000"):  # larger ones take long to build
-                assert parameters == f"{summary.build_for_info(f'{name}:{size}').count_params():,}"
-        tiny = summary.build_for_info(f"{name}:tiny")
-        (line,) = [line for line in part.splitlines() if line.startswith("| tiny |")]
-        assert line.endswith(f"| {tiny.count_params():,} | {summary.count_flops(tiny):,} | "
-                             f"{summary.count_activations(tiny) / 1024:,.0f} |")  # fmt: skip
+    assert page == summary.families_page(), "zoo models --page > docs/families.md"
+    assert "random weights" in page
+
+
+def test_the_facts_are_of_every_size_of_the_table():
+    found = {size.model: (size.tasks, size.inputs) for size in catalogue.sizes()}
+    wanted = {
+        f"{name}:{size}": (", ".join(row.samples), ", ".join(row.inputs))
+        for name, row in families.FAMILIES.items()
+        for size in row.sizes
+    }
+    assert found == wanted, "python -m zoo.summary"
+    assert list(found) == list(wanted)
+
+
+@pytest.mark.parametrize("name", families.FAMILIES)
+def test_the_facts_of_the_smallest_size_are_those_of_its_model(name, monkeypatch):
+    row = families.FAMILIES[name]
+    tiny = dataclasses.replace(row, sizes={"tiny": row.sizes["tiny"]})
+    monkeypatch.setattr(families, "FAMILIES", {name: tiny})
+    assert list(summary.measured()) == [s for s in catalogue.sizes() if s.model == f"{name}:tiny"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", catalogue.sizes(), ids=lambda size: size.model)
+def test_the_parameters_of_a_size_are_those_of_its_model(size):
+    if size.parameters < 10_000_000:  # larger ones take long to build
+        assert size.parameters == summary.build_for_info(size.model).count_params()
 
 
 def test_the_requests_for_serving_are_answered():

@@ -14,6 +14,7 @@ ROOT = Path(zoo.__file__).parents[1]
 ORDER = [
     "zoo.models.checks",
     "zoo.config",
+    "zoo.catalogue",
     "zoo.keras_fixes",
     "zoo.models.layers",
     "zoo.models.positions",
@@ -42,6 +43,7 @@ ORDER = [
     "zoo.shrinking",
     "zoo.tuning",
     "zoo.cli_models",
+    "zoo.cli_runs",
     "zoo.cli",
 ]
 FILES = sorted((ROOT / "zoo").rglob("*.py"))

@@ -95,7 +95,8 @@ def test_a_refusal_quotes_names_escaped(change, plain, tmp_path, capsys):
     code, text = said(["verify", "--foreign", str(folder)], capsys)
     assert code == 2
     assert text.startswith("FAILED")
-    code, text = said(["predict", "--foreign", str(folder), "x.npz"], capsys)
+    np.savez(tmp_path / "x.npz", x=np.zeros(3))
+    code, text = said(["predict", "--foreign", str(folder), str(tmp_path / "x.npz")], capsys)
     assert code == 2
     assert "refused" in text
     with pytest.raises(gate.RefusedModelError) as refused:

@@ -131,7 +131,8 @@ def test_a_recipe_is_one_page_with_command_time_and_score(path):
 def test_help_is_quick_and_an_unknown_option_is_explained(tmp_path):
     child = run("classify_images.py", "--help", cwd=tmp_path)
     assert child.returncode == 0
-    assert "--learning-rate" in child.stdout
+    assert "--epochs" in child.stdout
+    assert "--help-all" in child.stdout
     child = run("classify_images.py", "--epoch", "3", cwd=tmp_path)
     assert child.returncode == 2
     assert "--epochs" in child.stderr + child.stdout
@@ -148,6 +149,8 @@ def test_the_digits_recipe_reaches_its_score(tmp_path):
             str(seed),
             "--out",
             f"run{seed}",
+            "--monitor",
+            "accuracy",
             "--quiet",
             cwd=tmp_path,
         )

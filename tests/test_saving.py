@@ -332,7 +332,8 @@ def test_verify_notices_other_outputs_and_signatures(export):
 @pytest.mark.parametrize(
     ("task", "settings", "words"),
     [
-        ("classification", {}, "; the epoch is chosen by the validation split"),
+        ("classification", {}, "; the epoch is chosen by the validation loss"),
+        ("classification", {"monitor": "accuracy"}, "chosen by the validation accuracy"),
         ("classification", {"use_validation": True}, "; the last epoch is kept, as the validation"),
         ("generation", {"binarize": "dynamic"}, "for the test once; nll by 100 importance samples"),
         ("translation", {"beam_width": 2}, "; any listed answer is right; beam of 2"),

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 from tolerances import decided
 
 import zoo
@@ -241,6 +242,51 @@ def test_the_best_epoch_is_kept_and_early_stopping_stops(in_tmp):
     assert trained.history.best_epoch == 1
     assert len(trained.history.epoch) == 5
     assert any(np.abs(w).max() > 0 for w in trained.model.get_weights())
+
+
+@pytest.mark.parametrize(("monitor", "kept"), [("loss", 2), ("accuracy", 1), ("task", 1)])
+def test_the_epoch_is_chosen_by_the_monitor_and_of_equals_by_the_lower_loss(
+    monitor, kept, in_tmp, monkeypatch
+):
+    logged = [(0.8, 0.7), (0.9, 0.5), (0.7, 0.3), (0.9, 0.6)]  # accuracy, loss
+
+    class Scripted(keras.callbacks.Callback):
+        """Says what validation gave."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_accuracy"], logs["val_loss"] = logged[epoch]
+
+    trained = quick(epochs=4, monitor=monitor, callbacks=[Scripted()])
+    assert trained.history.best_epoch == kept
+    words = "loss" if monitor == "loss" else "accuracy"
+    report = (trained.folder / "report.md").read_text()
+    assert f"kept epoch {kept + 1} of 4, by the validation {words};" in report
+    assert f"chosen by the validation {words}" in zoo.load(trained.export).card.protocol
+
+
+def test_of_epochs_alike_in_the_monitor_and_the_loss_the_last_is_kept(in_tmp):
+    class Scripted(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_accuracy"], logs["val_loss"] = 1.0, 0.1
+
+    trained = quick(epochs=3, monitor="accuracy", callbacks=[Scripted()])
+    assert trained.history.best_epoch == 2
+
+
+def test_a_monitor_that_the_task_has_not_is_refused(in_tmp):
+    with pytest.raises(zoo.InputError, match="Unknown monitor of a classification 'acuracy'. Did"):
+        quick(monitor="acuracy")
+    assert not list(in_tmp.glob("runs/*"))
+
+
+def test_a_whole_config_of_a_version_without_a_monitor_goes_by_that_of_the_task(tmp_path):
+    """A run's config of version 0.1 has every part; what a person writes has few, and today's default."""
+    written = TrainConfig().replace(epochs=3).to_dict()
+    del written["run"]["monitor"]
+    for content, monitor in ((written, "task"), ({"run": {"epochs": 3}}, "loss")):
+        (tmp_path / "c.yaml").write_text(yaml.safe_dump(content))
+        found = TrainConfig.from_yaml(tmp_path / "c.yaml")
+        assert found == TrainConfig().replace(epochs=3, monitor=monitor)
 
 
 def test_ema_weights_are_what_is_judged_and_exported(in_tmp):

@@ -110,6 +110,23 @@ def test_what_is_fixed_is_no_axis_of_the_pictures_even_where_it_is_not_active():
     assert search.report.coordinates(hp, found, ["augment"]).shape == (2, 1)
 
 
+@pytest.mark.parametrize("best", ["defaults", "others"])
+def test_a_search_says_when_its_best_trial_is_the_defaults(best, in_tmp, monkeypatch):
+    def run(problem, folder, hp, **_):
+        is_first = not any(results.read(path) for path in problem.folder.glob("trial_*"))
+        folder.mkdir(exist_ok=True)
+        score = float(is_first == (best == "defaults"))
+        results.write(folder, results.Result(dict(hp.values), score=score, best_epoch=0, loss=1.0))
+        return results.read(folder)
+
+    monkeypatch.setattr(engine.trials, "run", run)
+    monkeypatch.setattr("zoo.tuning.report._pictures", lambda *_: [])
+    tuned = tune(trials=3)
+    assert tuned.is_default == (best == "defaults")
+    for text in (str(tuned), (tuned.folder / "report.md").read_text()):
+        assert ("he best settings are the defaults" in text) == tuned.is_default
+
+
 def test_the_same_seed_proposes_the_same_trials_with_the_same_scores(in_tmp, monkeypatch):
     def found(out, seed):
         tuned = tune(out=out, seed=seed)

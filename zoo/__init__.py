@@ -33,7 +33,7 @@ _HOMES = {
     "fit_model": "zoo.training.fit",
     "from_weights": "zoo.saving.trained",
     "inspect": "zoo.data.inspection",
-    "list_models": "zoo.families",
+    "list_models": "zoo.catalogue",
     "load": "zoo.saving.load",
     "load_dataset": "zoo.data.load",
     "load_run": "zoo.saving.result",

@@ -34,6 +34,9 @@ log = logging.getLogger("zoo")
 def build(model=None, *, size=None, weights=None, **arguments):
     """Builds an uncompiled Keras model by name, or from a trained model's card and weights.
 
+    A name is an architecture with random weights, also one of a paper such as `"resnet:50"` or `"transformer:bert_base"`:
+    nothing is downloaded. Trained weights come with `weights=` alone.
+
     Args:
         model: Family and perhaps size: `"cnn"`, `"cnn:small"`. Leave it out with `weights`.
         size: The size, where the name has none; `"base"` by default.
@@ -162,10 +165,12 @@ def train(
         if run.config.weights:
             trained.check_columns(run.config.weights, splits.info)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
-        built = make_compiled(model, splits, run)
+        with notes.timed("building the model"):
+            built = make_compiled(model, splits, run)
         if diagnose(built, splits, run):
             return Trained(built)
-        rehearse(built, splits, run)
+        with notes.timed("trying the export before the training"):
+            rehearse(built, splits, run)
         history = fit_model(built, splits, run, extra_callbacks=keras.tree.flatten(callbacks or ()))
         report = evaluate_model(built, splits, run, history)
         try:
@@ -184,7 +189,7 @@ def _chosen(data, config, own, options, parts):
     """The name of the model that suits the data, and the data, which have to be read for it."""
     _, settled = settle(families.SMALLEST, data, config, own, options, parts=parts)
     validation, test = parts
-    with notes.kept_aside():  # the run's log has it
+    with notes.kept_aside(settled.run.quiet):  # the run's log has it
         read = door.read(data, settled.data_options, validation=validation, test=test)
     model = first_model(read[0])
     said = f"no model is named: {model}, as the inputs are {read[0].kind} (model=..., --model)"

@@ -1,138 +1,138 @@
 """The `zoo` command, and what turns a recipe into one: reads tables, runs verbs, holds no logic of its own.
 
-Imports TensorFlow inside the verbs only, so that `zoo --help` answers at once.
+A verb's options are the arguments of its function, or a dataclass, and tyro reads them. Imports tyro and TensorFlow inside
+the verbs only, so that `zoo --help` answers at once.
 """
 
-import argparse
 import dataclasses
+import importlib
 import os
 import sys
+import textwrap
 
-from zoo import cli_models
 from zoo.models import checks
-from zoo.tuning import command_line as tuning
+
+
+@dataclasses.dataclass(frozen=True)
+class Verb:
+    """One row of the table VERBS.
+
+    Attributes:
+        home: Module and name of the function that it calls.
+        about: What help says of it.
+        example: What its help ends with; `None` where the function reads what was typed by itself.
+    """
+
+    home: str
+    about: str
+    example: str | None = None
+
+
+VERBS = {
+    "models": Verb(
+        "zoo.cli_models:models",
+        "list families and sizes, and the trained models that ship",
+        "zoo models\nzoo models 'cnn*'\nzoo models --task generation",
+    ),
+    "info": Verb(
+        "zoo.cli_models:info",
+        "layers, parameters and FLOPs of a size, or the card of a trained model",
+        "zoo info cnn:small --input-shape 28 28 1 --num-classes 10\nzoo info mnist_cnn",
+    ),
+    "inspect": Verb("zoo.cli_runs:inspect", "say what data are taken for, without training"),
+    "train": Verb("zoo.cli_runs:train", "train, evaluate and export"),
+    "runs": Verb(
+        "zoo.cli_runs:runs", "list the runs of a folder with their scores", "zoo runs\nzoo runs runs/search"
+    ),
+    "tune": Verb("zoo.tuning.command_line:run", "search the settings that train a model best"),
+    "predict": Verb(
+        "zoo.cli_models:predict",
+        "predict images, texts, CSV rows or arrays with a trained model",
+        "zoo predict mnist_cnn image.png photos/\nzoo predict imdb_transformer 'A wonderful film'\nzoo predict runs/shop-dense_small-1 new.csv --out predictions.csv",
+    ),
+    "verify": Verb(
+        "zoo.cli_models:verify",
+        "prove models: hashes, signatures, golden outputs with TensorFlow alone",
+        "zoo verify mnist_cnn\nzoo verify --all",
+    ),
+    "sign": Verb(
+        "zoo.cli_models:sign",
+        "sign a model with a private key (needs the extra `sign`)",
+        "zoo sign saved_models/my_model --key private.pem",
+    ),
+    "publish": Verb(
+        "zoo.cli_models:publish",
+        "copy a run's export into saved_models/ as the next version of a model",
+        "zoo publish runs/mnist-cnn_base-1 my_model --also runs/mnist-cnn_base-2 runs/mnist-cnn_base-3",
+    ),
+    "renew": Verb(
+        "zoo.cli_models:renew",
+        "export a published model's weights again, with the signatures of this version",
+        "zoo renew my_model",
+    ),
+    "convert": Verb(
+        "zoo.cli_models:convert",
+        "convert a trained model for another runtime, and compare",
+        "zoo convert mnist_cnn --to litert --quantize float16",
+    ),
+    "shrink": Verb(
+        "zoo.cli_models:shrink",
+        "make a smaller model of a trained one: pruned, quantized or distilled",
+        "zoo shrink mnist_cnn --prune 0.8 --fine-tune 3",
+    ),
+    "launch": Verb(
+        "zoo.cli_runs:launch",
+        "run a recipe as several workers: on this machine, or described for a scheduler",
+    ),
+}  # fmt: skip
 
 
 def main(arguments=None):
     """Runs the `zoo` command; exits with 2 on input that cannot be used."""
-    parser = argparse.ArgumentParser(
-        prog="zoo", description="Small, trained Keras models: list, train, predict, verify."
-    )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    _add_verbs_of_families(verbs)
-    _add_tune(verbs)
-    cli_models.add_verbs_that_use(verbs)
-    cli_models.add_verbs_that_make(verbs)
-    _add_launch(verbs)
     with _clean_exit():
-        given = sys.argv[1:] if arguments is None else arguments
-        if given and not given[0].startswith("-"):
-            checks.one_of("verb", given[0], verbs.choices)
-        options, rest = parser.parse_known_args(given)
-        if options.verb in ("inspect", "train", "tune"):
-            options.rest = rest
-        elif rest:
-            parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        options.run(options)
+        name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+        if name in ("-h", "--help"):
+            print(_help())
+            sys.exit(0)
+        if name == "--version":
+            import zoo
+
+            print(zoo.__version__)
+            sys.exit(0)
+        checks.one_of("verb", name, VERBS)
+        verb = VERBS[name]
+        module, _, function = verb.home.partition(":")
+        run = getattr(importlib.import_module(module), function)
+        if verb.example is None:
+            run(rest)
+        else:
+            from zoo.config import parsing
+
+            about = f"{verb.about[0].upper()}{verb.about[1:]}."
+            parsing.call(run, rest, prog=f"zoo {name}", description=about, example=verb.example)
 
 
-class _Version(argparse.Action):
-    """Looks the version up only where it is asked for."""
-
-    def __call__(self, parser, *_):
-        import zoo
-
-        print(zoo.__version__)
-        parser.exit()
-
-
-def _add_verbs_of_families(verbs):
-    add = verbs.add_parser(
-        "models", help="list families and sizes, and the trained models that ship"
+def _help():
+    """What `zoo --help` prints."""
+    lines = [
+        "usage: zoo VERB ...",
+        "",
+        "Small, trained Keras models: list, train, predict, verify.",
+        "",
+    ]
+    for name, verb in VERBS.items():
+        first, *more = textwrap.wrap(verb.about, 66)
+        lines += [f"  {name:<9} {first}", *(" " * 12 + line for line in more)]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "zoo VERB --help says more of each; zoo --version prints the version.",
+            "",
+            "example:",
+            "    zoo train --dataset digits --epochs 5",
+        ]
     )
-    add.add_argument("pattern", nargs="?", default="*", help="for example 'cnn*' or '*:tiny'")
-    add.add_argument("--task", help="only families for this task")
-    add.add_argument("--family", help="only this family")
-    add.add_argument(
-        "--page",
-        action="store_true",
-        help="print docs/families.md: every size, its parameters and operations",
-    )
-    add.set_defaults(run=_models)
-
-    add = verbs.add_parser(
-        "info", help="layers, parameters and FLOPs of a size, or the card of a trained model"
-    )
-    add.add_argument("model", help="for example cnn:small, or mnist_cnn")
-    add.add_argument("--input-shape", type=int, nargs="+", metavar="N", help="shape of one example")
-    add.add_argument("--num-classes", type=int, default=10)
-    add.add_argument("--vocabulary-size", type=int, metavar="N", help="for token ids: how many")
-    add.add_argument(
-        "--plot", metavar="PNG", help="draw the layers (needs graphviz and the extra `plot`)"
-    )
-    add.set_defaults(run=_info)
-
-    add = verbs.add_parser(
-        "inspect",
-        help="say what data are taken for, without training; `zoo inspect --help` lists every option",
-        add_help=False,
-    )
-    add.set_defaults(run=_inspect)
-
-    add = verbs.add_parser(
-        "train",
-        help="train, evaluate and export; `zoo train --help` lists every option",
-        add_help=False,
-    )
-    add.set_defaults(run=_train)
-
-    add = verbs.add_parser("runs", help="list the runs of a folder with their scores")
-    add.add_argument("folder", nargs="?", default="runs", help="default: runs")
-    add.set_defaults(run=_runs)
-
-
-def _add_tune(verbs):
-    add = verbs.add_parser(
-        "tune", help="search the settings that train a model best", allow_abbrev=False
-    )
-    tuning.add_options(add)
-    add.set_defaults(run=tuning.run)
-
-
-def _add_launch(verbs):
-    add = verbs.add_parser(
-        "launch",
-        help="run a recipe as several workers: on this machine, or described for a scheduler",
-        usage="zoo launch --workers N [options] -- COMMAND",
-    )
-    add.add_argument("--workers", type=int, metavar="N", help="how many")
-    add.add_argument(
-        "--max-restarts",
-        type=int,
-        default=0,
-        metavar="N",
-        help="start all again, from the last checkpoint, when one fails; needs the command's --out",
-    )
-    add.add_argument(
-        "--hosts", metavar="A,B,...", help="be one worker of these machines in place of all here"
-    )
-    add.add_argument("--index", type=int, metavar="I", help="with --hosts: which one, from 0")
-    add.add_argument(
-        "--print",
-        dest="scheduler",
-        metavar="WHAT",
-        help="print what starts them elsewhere: kubernetes, slurm, or commands for a dry run",
-    )
-    add.add_argument("--image", metavar="IMAGE", help="with --print kubernetes: the container's")
-    add.add_argument("--gpus", type=int, default=0, metavar="N", help="with --print: of a machine")
-    add.add_argument(
-        "--tuner",
-        action="store_true",
-        help="the workers run trials that one more process proposes; the command is `zoo tune ...`",
-    )
-    add.add_argument("command", nargs=argparse.REMAINDER, help="for example: -- python recipes/...")
-    add.set_defaults(run=_launch)
 
 
 def command(recipe, defaults, description):
@@ -143,19 +143,12 @@ def command(recipe, defaults, description):
         defaults: The recipe's own `TrainConfig`.
         description: What `--help` says first.
     """
+    from zoo.training import cluster
     from zoo.training.command_line import from_command_line
 
     with _clean_exit():
-        _let_the_chief_speak()
+        cluster.let_the_chief_speak()
         recipe(from_command_line(defaults, description))
-
-
-def _let_the_chief_speak():
-    """Of several workers one prints results, which are the same on all; every one prints its errors."""
-    from zoo.training import cluster
-
-    if not cluster.here().is_chief:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
 
 
 class _clean_exit:
@@ -174,106 +167,6 @@ class _clean_exit:
         if isinstance(error, KeyboardInterrupt):
             print("interrupted", file=sys.stderr)
             sys.exit(130)
-
-
-def _models(options):
-    import zoo
-
-    if options.page:
-        print(zoo.import_quietly("zoo.summary").families_page(), end="")
-        return
-    card, store = zoo.import_quietly("zoo.saving.card"), zoo.import_quietly("zoo.saving.store")
-    names = zoo.list_models(options.pattern, task=options.task, family=options.family)
-    for name in names:
-        print(f"{name:<14} {zoo.FAMILIES[name.partition(':')[0]].reference}")
-    if options.pattern == "*" and not options.task and not options.family:
-        print("\ntrained:")
-        for name in store.names():
-            try:
-                shipped = card.read(store.find(name))
-            except checks.InputError as error:
-                print(f"{name:<14} {error}")
-                continue
-            told = f"{name:<14} {shipped.model} on {shipped.data.name}: {shipped.headline}"
-            print(checks.shown(told))
-    if not names:
-        raise checks.InputError(f"No model matches {options.pattern!r}. `zoo models` lists all.")
-
-
-def _info(options):
-    import zoo
-
-    summary, store = zoo.import_quietly("zoo.summary"), zoo.import_quietly("zoo.saving.store")
-    if options.model in store.names() or os.path.isdir(options.model):
-        card, card_page = (zoo.import_quietly(f"zoo.saving.{n}") for n in ("card", "card_page"))
-        path = store.find(options.model)
-        if not (path / "assets.extra" / "card.json").exists():
-            raise checks.InputError(f"{path} was not made by this project: it has no card.")
-        print(card_page.render(card.read(path)))  # not its page, which whoever made it wrote
-        return
-    model = summary.build_for_info(
-        options.model, options.input_shape, options.num_classes, options.vocabulary_size
-    )
-    print(summary.describe(model))
-    if options.plot:
-        summary.plot(model, options.plot)
-        print(f"drawn: {options.plot}")
-
-
-def _inspect(options):
-    import zoo
-    from zoo.training.command_line import data_from_command_line
-
-    found = data_from_command_line(options.rest)
-    given = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-    print(zoo.inspect(given.pop("dataset"), **given))
-
-
-def _train(options):
-    import zoo
-    from zoo.config.config import TrainConfig
-    from zoo.training.command_line import from_command_line
-
-    _let_the_chief_speak()
-    description = "Train a model of the zoo on a data set: load, prepare, build, compile, fit, evaluate, export."
-    config = from_command_line(TrainConfig(), description, options.rest)
-    says_model = ("--model", "--config", "--resume", "--weights")
-    is_named = any(argument.partition("=")[0] in says_model for argument in options.rest)
-    trained = zoo.train(config.model if is_named else None, config.data.dataset, config=config)
-    if trained.report is not None:  # otherwise the run was for diagnosis, which says what it found
-        print(trained.report)
-        print(f"exported {trained.export}")
-
-
-def _runs(options):
-    from zoo.training.listing import runs
-
-    found = runs(options.folder)
-    print(
-        found.to_string(index=False, na_rep="-")
-        if len(found)
-        else f"{options.folder} holds no runs"
-    )
-
-
-def _launch(options):
-    from zoo import launch, schedulers
-
-    parts = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if options.hosts is None and options.workers is None:
-        raise checks.InputError("Say how many: --workers 2.")
-    if options.scheduler is not None:
-        given = {"image": options.image} if options.image else {}
-        given |= {"max_restarts": options.max_restarts, "gpus": options.gpus}
-        print(schedulers.render(options.scheduler, parts, options.workers, **given), end="")
-        return
-    if options.tuner:
-        sys.exit(launch.launch_tuner(parts, options.workers, max_restarts=options.max_restarts))
-    if options.hosts is None:
-        sys.exit(launch.launch(parts, options.workers, max_restarts=options.max_restarts))
-    if options.index is None:
-        raise checks.InputError("--hosts needs --index: which of them this worker is.")
-    launch.run_one(parts, options.hosts.split(","), options.index)
 
 
 if __name__ == "__main__":

@@ -1,157 +1,226 @@
-"""The verbs of the `zoo` command for trained models: using, proving, publishing, converting and shrinking them."""
+"""The verbs of the `zoo` command for models: listing, using, proving, publishing, converting and shrinking them."""
 
-import json
+import dataclasses
+import json as jsons
+import os
+from typing import Annotated
 
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, arg
+
+from zoo import catalogue
+from zoo.data.user import paths
 from zoo.models import checks
-from zoo.saving import runtimes
+from zoo.saving import card_entries, places, runtimes
+
+_Flag = FlagCreatePairsOff[bool]
+_Model = Positional[
+    Annotated[
+        str,
+        arg(
+            metavar="MODEL", help="a shipped model's name, a run's folder or a SavedModel's folder"
+        ),
+    ]
+]
 
 
-def add_verbs_that_use(verbs):
-    add = verbs.add_parser(
-        "predict", help="predict images, texts, CSV rows or arrays with a trained model"
-    )
-    _add_model(add)
-    add.add_argument(
-        "inputs",
-        nargs="+",
-        help="images, texts, folders of them, .csv (.tsv, .csv.gz), .npy, or - for standard input",
-    )
-    add.add_argument("--out", metavar="CSV", help="write a CSV file instead of printing")
-    add.add_argument("--json", action="store_true", help="print one JSON object per example")
-    _add_trust(add)
-    add.add_argument(
-        "--sandbox",
-        action="store_true",
-        help="run the model in a process without network, file writes and other rights",
-    )
-    add.add_argument("--seconds", type=int, default=120, help="with --sandbox: its time")
-    add.add_argument("--memory-mb", type=int, default=4096, help="with --sandbox: its memory")
-    add.add_argument(
-        "--partial", action="store_true", help="with --sandbox: go on where a limit is missing"
-    )
-    add.set_defaults(run=_predict)
+@dataclasses.dataclass(frozen=True)
+class Trust:
+    """What may be loaded."""
 
-    add = verbs.add_parser(
-        "verify", help="prove models: hashes, signatures, golden outputs with TensorFlow alone"
-    )
-    add.add_argument("models", nargs="*", help="names or folders")
-    add.add_argument("--all", action="store_true", help="every model that ships")
-    _add_trust(add)
-    add.add_argument("--key", metavar="PEM", help="the public key that must have signed them")
-    add.set_defaults(run=_verify)
-
-    add = verbs.add_parser("sign", help="sign a model with a private key (needs the extra `sign`)")
-    add.add_argument("model", help="a name or a folder")
-    add.add_argument("--key", metavar="PEM", required=True, help="the private key")
-    add.set_defaults(run=_sign)
-
-
-def _add_model(parser):
-    parser.add_argument(
-        "model", help="a shipped model's name, a run's folder or a SavedModel's folder"
-    )
+    foreign: _Flag = False
+    """also without card and manifest: made by others"""
+    unsafe: _Flag = False
+    """load it unchecked, whatever it may do on this machine"""
+    allow: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="OPERATION")] = ()
+    """an operation that its graph may use besides the known ones; may be repeated"""
 
 
 def _or(choices):
     """Choices as help lists them."""
     *most, last = choices
-    return f"{', '.join(most)} or {last}"
+    return f"({', '.join(most)} or {last})"
 
 
-def add_verbs_that_make(verbs):
-    add = verbs.add_parser(
-        "publish", help="copy a run's export into saved_models/ as the next version of a model"
-    )
-    add.add_argument("folder", metavar="RUN", help="the run's folder")
-    add.add_argument("name", help="the model's name")
-    add.add_argument(
-        "--also", nargs="+", default=[], metavar="RUN", help="runs with other seeds, for the scores"
-    )
-    add.set_defaults(run=_publish)
-
-    add = verbs.add_parser(
-        "renew",
-        help="export a published model's weights again, with the signatures of this version",
-    )
-    add.add_argument("names", nargs="+", metavar="NAME", help="models in saved_models/")
-    add.set_defaults(run=_renew)
-
-    titles = [row.title for row in runtimes.RUNTIMES.values()]
-    add = verbs.add_parser(
-        "convert", help=f"convert a trained model for {_or(titles)}, and compare"
-    )
-    _add_model(add)
-    add.add_argument("--to", required=True, metavar="RUNTIME", help=_or(runtimes.RUNTIMES))
-    add.add_argument("--quantize", metavar="HOW", help=_or(runtimes.quantizations()))
-    add.add_argument("--out", metavar="FOLDER", help="default: converted/MODEL-RUNTIME[-HOW]")
-    add.set_defaults(run=_convert)
-
-    add = verbs.add_parser(
-        "shrink", help="make a smaller model of a trained one: pruned, quantized or distilled"
-    )
-    _add_model(add)
-    add.add_argument("--prune", type=float, metavar="SHARE", help="share of zeros, for example 0.8")
-    add.add_argument(
-        "--fine-tune", type=int, default=0, metavar="EPOCHS", help="with --prune: train so long"
-    )
-    add.add_argument("--quantize", metavar="MODE", help="int8 or int4")
-    add.add_argument("--distill", metavar="SIZE", help="teach this size of the family")
-    add.add_argument("--out", metavar="FOLDER", help="the run's folder, which must not exist")
-    add.set_defaults(run=_shrink)
+def _runtimes(_):
+    return _or(runtimes.RUNTIMES)
 
 
-def _add_trust(add):
-    add.add_argument(
-        "--foreign", action="store_true", help="also without card and manifest: made by others"
-    )
-    add.add_argument(
-        "--unsafe",
-        action="store_true",
-        help="load it unchecked, whatever it may do on this machine",
-    )
-    add.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="OPERATION",
-        help="an operation that its graph may use besides the known ones; may be repeated",
-    )
+def _quantized(_):
+    return _or(runtimes.quantizations())
 
 
-def _trust(options):
-    return {key: getattr(options, key) for key in ("foreign", "unsafe", "allow")}
+def models(
+    pattern: Positional[Annotated[str, arg(metavar="PATTERN")]] = "*",
+    /,
+    *,
+    task: str | None = None,
+    family: str | None = None,
+    page: _Flag = False,
+):
+    """Lists families and sizes, and the trained models.
 
-
-def _predict(options):
+    Args:
+        pattern: for example 'cnn*' or '*:tiny'
+        task: only families for this task
+        family: only this family
+        page: print docs/families.md: every size, its parameters and operations
+    """
     import zoo
 
-    inputs = zoo.import_quietly("zoo.saving.inputs")
-    if options.sandbox:
-        limits = {"seconds": options.seconds, "memory_mb": options.memory_mb}
-        rows = zoo.predict_sandboxed(
-            options.model, options.inputs, **_trust(options), **limits, partial=options.partial
+    if page:
+        print(zoo.import_quietly("zoo.summary").families_page(), end="")
+        return
+    found = catalogue.matching(pattern, task=task, family=family)
+    if not found:
+        raise checks.InputError(f"No model matches {pattern!r}. `zoo models` lists all.")
+    print(
+        "Architectures, which start from random weights; parameters for the example shown, 10 classes:\n"
+    )
+    rows = [(one.model, f"{one.parameters:,}", one.example, one.inputs, one.tasks) for one in found]
+    print(_table(("model", "parameters", "example", "inputs", "tasks"), rows))
+    if pattern == "*" and not task and not family:
+        print("\nTrained models:\n")
+        print(
+            _table(
+                ("name", "model", "data", "test score", "on disk"), map(_trained, places.names())
+            )
         )
+    print("\nfor your data: `zoo inspect FILE` suggests one")
+
+
+def _trained(name):
+    """The row of a trained model."""
+    try:
+        found = card_entries.glance(places.find(name))
+    except checks.InputError as error:
+        return name, str(error)
+    told = (found.model, found.data, found.headline)
+    return name, *map(checks.shown, told), f"{found.size / 2**20:,.1f} MiB"
+
+
+def _table(titles, rows):
+    """Rows side by side, as wide as they need; a row of less cells is as long as it is."""
+    rows = [titles, *rows]
+    whole = [row for row in rows if len(row) == len(titles)]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    )
+
+
+def info(
+    model: Positional[Annotated[str, arg(metavar="MODEL")]],
+    /,
+    *,
+    input_shape: Annotated[tuple[int, ...], arg(metavar="N ...")] = (),
+    num_classes: Annotated[int, arg(metavar="N")] = 10,
+    vocabulary_size: Annotated[int | None, arg(metavar="N")] = None,
+    plot: Annotated[str | None, arg(metavar="PNG")] = None,
+):
+    """Describes a size, or shows the card of a trained model.
+
+    Args:
+        model: for example cnn:small, or mnist_cnn
+        input_shape: shape of one example
+        num_classes: width of the last layer
+        vocabulary_size: for token ids: how many
+        plot: draw the layers (needs graphviz and the extra `plot`)
+    """
+    import zoo
+
+    if model in places.names() or os.path.isdir(model):
+        card, card_page = (zoo.import_quietly(f"zoo.saving.{n}") for n in ("card", "card_page"))
+        path = places.find(model)
+        if not (path / "assets.extra" / "card.json").exists():
+            raise checks.InputError(f"{path} was not made by this project: it has no card.")
+        print(card_page.render(card.read(path)))  # not its page, which whoever made it wrote
+        return
+    summary = zoo.import_quietly("zoo.summary")
+    built = summary.build_for_info(model, input_shape or None, num_classes, vocabulary_size)
+    print(summary.describe(built))
+    if plot:
+        summary.plot(built, plot)
+        print(f"drawn: {plot}")
+
+
+def predict(
+    model: _Model,
+    inputs: Positional[Annotated[tuple[str, ...], arg(metavar="INPUT ...")]],
+    /,
+    *,
+    trust: OmitArgPrefixes[Trust] = Trust(),
+    out: Annotated[str | None, arg(metavar="CSV")] = None,
+    json: _Flag = False,
+    sandbox: _Flag = False,
+    seconds: Annotated[int, arg(metavar="S")] = 120,
+    memory_mb: Annotated[int, arg(metavar="MB")] = 4096,
+    partial: _Flag = False,
+):
+    """Predicts with a trained model.
+
+    Args:
+        model: the model
+        inputs: images, texts, folders of them, .csv (.tsv, .csv.gz), .npy, or - for standard input; a model of texts takes a text itself, too
+        trust: what may be loaded
+        out: write a CSV file instead of printing
+        json: print one JSON object per example
+        sandbox: run the model in a process without network, file writes and other rights
+        seconds: with --sandbox: its time
+        memory_mb: with --sandbox: its memory
+        partial: with --sandbox: go on where a limit is missing
+    """
+    import zoo
+
+    if not inputs:
+        raise checks.InputError(
+            "Say what to predict: zoo predict MODEL FILE, a folder, or - for standard input."
+        )
+    places.find(model)  # a wrong path is answered before TensorFlow is imported
+    paths.check_inputs(inputs)
+    reading, given = zoo.import_quietly("zoo.saving.inputs"), list(inputs)
+    if sandbox:
+        limits = {"seconds": seconds, "memory_mb": memory_mb, "partial": partial}
+        rows = zoo.predict_sandboxed(model, given, **_asdict(trust), **limits)
     else:
-        rows = inputs.predict_files(zoo.load(options.model, **_trust(options)), options.inputs)
-    if options.out:
-        count = inputs.write_csv(rows, options.out)
-        print(f"{count} predictions in {options.out}")
+        rows = reading.predict_files(zoo.load(model, **_asdict(trust)), given)
+    if out:
+        count = reading.write_csv(rows, out)
+        print(f"{count} predictions in {out}")
         return
     for row in rows:
-        print(json.dumps(row) if options.json else inputs.as_text(row), flush=True)
+        print(jsons.dumps(row) if json else reading.as_text(row), flush=True)
 
 
-def _verify(options):
+def _asdict(trust):
+    return {**vars(trust), "allow": list(trust.allow)}
+
+
+def verify(
+    models: Positional[Annotated[tuple[str, ...], arg(metavar="MODEL ...")]] = (),
+    /,
+    *,
+    trust: OmitArgPrefixes[Trust] = Trust(),
+    every: Annotated[_Flag, arg(name="all")] = False,
+    key: Annotated[str | None, arg(metavar="PEM")] = None,
+):
+    """Proves models.
+
+    Args:
+        models: names or folders
+        trust: what may be loaded
+        every: every model that ships
+        key: the public key that must have signed them
+    """
     import zoo
 
-    store = zoo.import_quietly("zoo.saving.store")
-    names = list(store.names()) if options.all else options.models
+    names = list(places.names()) if every else list(models)
     if not names:
         raise checks.InputError("Name the models to verify, or pass --all.")
     failed = []
     for name in names:
         try:
-            result = zoo.verify(name, **_trust(options), key=options.key)
+            places.find(name)
+            result = zoo.verify(name, **_asdict(trust), key=key)
             difference = result["largest_difference"]
             shown = (
                 "no golden pair" if difference is None else f"largest difference {difference:.1e}"
@@ -164,29 +233,78 @@ def _verify(options):
         raise checks.InputError(f"{len(failed)} of {len(names)} models failed: {', '.join(failed)}")
 
 
-def _sign(options):
+def sign(model: _Model, /, *, key: Annotated[str, arg(metavar="PEM")]):
+    """Signs a model.
+
+    Args:
+        model: the model
+        key: the private key
+    """
     import zoo
 
-    print(f"signed: {zoo.sign(options.model, options.key)}")
+    places.find(model)
+    print(f"signed: {zoo.sign(model, key)}")
 
 
-def _publish(options):
+def publish(
+    run: Positional[Annotated[str, arg(metavar="RUN")]],
+    name: Positional[Annotated[str, arg(metavar="NAME")]],
+    /,
+    *,
+    also: Annotated[tuple[str, ...], arg(metavar="RUN ...")] = (),
+):
+    """Publishes a run's export.
+
+    Args:
+        run: the run's folder
+        name: the model's name
+        also: runs with other seeds, for the scores
+    """
     import zoo
 
-    print(f"published {zoo.publish(options.folder, options.name, also=options.also)}")
+    for folder in (run, *also):
+        places.find(folder)
+    print(f"published {zoo.publish(run, name, also=list(also))}")
 
 
-def _renew(options):
+def renew(names: Positional[Annotated[tuple[str, ...], arg(metavar="NAME ...")]], /):
+    """Exports published models again.
+
+    Args:
+        names: models in saved_models/
+    """
     import zoo
 
-    for name in options.names:
+    if not names:
+        raise checks.InputError("Name the models to renew: zoo renew NAME.")
+    for name in names:
+        places.find(name)
+    for name in names:
         print(f"published {zoo.renew(name)}", flush=True)
 
 
-def _convert(options):
+def convert(
+    model: _Model,
+    /,
+    *,
+    to: Annotated[str | None, arg(metavar="RUNTIME", help_behavior_hint=_runtimes)] = None,
+    quantize: Annotated[str | None, arg(metavar="HOW", help_behavior_hint=_quantized)] = None,
+    out: Annotated[str | None, arg(metavar="FOLDER")] = None,
+):
+    """Converts a model.
+
+    Args:
+        to: the runtime
+        quantize: how its weights are stored
+        out: default: converted/MODEL-RUNTIME[-HOW]
+    """
     import zoo
 
-    folder = zoo.convert(options.model, options.to, quantize=options.quantize, out=options.out)
+    places.find(model)
+    if to is None:
+        raise checks.InputError(f"Say which runtime: --to RUNTIME {_or(runtimes.RUNTIMES)}.")
+    checks.one_of("runtime", to, runtimes.RUNTIMES)
+    folder = zoo.convert(model, to, quantize=quantize, out=out)
     described = runtimes.describe(folder)
     size = sum(path.stat().st_size for path in folder.iterdir()) / 1024
     print(
@@ -195,12 +313,30 @@ def _convert(options):
     )
 
 
-def _shrink(options):
+def shrink(
+    model: _Model,
+    /,
+    *,
+    prune: Annotated[float | None, arg(metavar="SHARE")] = None,
+    fine_tune: Annotated[int, arg(metavar="EPOCHS")] = 0,
+    quantize: Annotated[str | None, arg(metavar="MODE")] = None,
+    distill: Annotated[str | None, arg(metavar="SIZE")] = None,
+    out: Annotated[str | None, arg(metavar="FOLDER")] = None,
+):
+    """Makes a smaller model.
+
+    Args:
+        prune: share of zeros, for example 0.8
+        fine_tune: with --prune: train so long
+        quantize: int8 or int4
+        distill: teach this size of the family
+        out: the run's folder, which must not exist
+    """
     import zoo
 
-    given = {
-        key: getattr(options, key) for key in ("prune", "fine_tune", "quantize", "distill", "out")
-    }
-    report, path = zoo.shrink(options.model, **given)
+    places.find(model)
+    report, path = zoo.shrink(
+        model, prune=prune, fine_tune=fine_tune, quantize=quantize, distill=distill, out=out
+    )
     print(report)
     print(f"exported {path}")

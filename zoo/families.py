@@ -4,7 +4,6 @@ To add a family, write `models/<family>.py` and add its row here.
 """
 
 import dataclasses
-import fnmatch
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -56,6 +55,14 @@ class Family:
     def has_classes(self):
         """Whether `num_classes` is the width of its last layer."""
         return all("num_classes" in sample.arguments for sample in self._samples())
+
+    @property
+    def inputs(self):
+        """What it takes, in words: the kinds of its samples."""
+        shapes = [sample.arguments["input_shape"] for sample in self._samples()]
+        words = {1: "features", 2: "sequences", 3: "images"}
+        found = ["token ids" if shape == TOKENS else words[len(shape)] for shape in shapes]
+        return tuple(dict.fromkeys(found))
 
     def _samples(self):
         return [sample for make in self.samples.values() for sample in make()]
@@ -265,30 +272,3 @@ def arguments(model, overrides=()):
         if key not in known:
             checks.one_of(f"argument of {name}", key, known)
     return {**FAMILIES[name].sizes[size], **dict(overrides)}
-
-
-def list_models(pattern="*", *, task=None, family=None):
-    """Lists the names `family:size` that match.
-
-    Args:
-        pattern: Shell-style pattern over the whole name or the family, for example `"cnn*"` or `"*:tiny"`.
-        task: Keep families that have a sample of this task.
-        family: Keep this family only.
-
-    >>> list_models("dense:*")
-    ['dense:tiny', 'dense:small', 'dense:base', 'dense:large']
-    """
-    if family is not None:
-        checks.one_of("family", family, FAMILIES)
-    if task is not None:
-        checks.one_of(
-            "task", task, dict.fromkeys(t for row in FAMILIES.values() for t in row.samples)
-        )
-    return [
-        f"{name}:{size}"
-        for name, row in FAMILIES.items()
-        for size in row.sizes
-        if (fnmatch.fnmatch(f"{name}:{size}", pattern) or fnmatch.fnmatch(name, pattern))
-        and family in (None, name)
-        and (task is None or task in row.samples)
-    ]

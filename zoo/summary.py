@@ -1,12 +1,15 @@
 """What `zoo info` says of an architecture: layers, parameters, floating-point operations, a drawing."""
 
 import contextlib
+import csv
+import dataclasses
 import inspect
+import io
 
 import keras
 import tensorflow as tf
 
-from zoo import families
+from zoo import catalogue, families
 from zoo.models import checks
 from zoo.models.layers import all_layers
 
@@ -119,13 +122,33 @@ def describe(model):
     return "\n".join(lines)
 
 
+def measured():
+    """The facts of `catalogue.sizes`, measured anew; takes a minute, as every size is built."""
+    for name, row in families.FAMILIES.items():
+        for size in row.sizes:
+            model = build_for_info(f"{name}:{size}")
+            shapes = [tuple(n or STEPS for n in tensor.shape[1:]) for tensor in model.inputs]
+            yield catalogue.Size(
+                model=f"{name}:{size}",
+                tasks=", ".join(row.samples),
+                inputs=", ".join(row.inputs),
+                example=" and ".join(map(str, shapes)),
+                parameters=model.count_params(),
+                operations=count_flops(model),
+                activations=round(count_activations(model) / 1024),
+            )
+
+
 def families_page():
-    """The table of all families as Markdown, `docs/families.md`; takes a minute, as every size is built."""
+    """The table of all families as Markdown, `docs/families.md`."""
     lines = [
         "# Families",
         "",
         "Printed by `zoo models --page`. Parameters, floating-point operations (a multiplication with addition is two) and",
         "activation memory (the outputs of all operations, as if all were kept) of one example of the size given, 10 classes.",
+        "",
+        "Every size, also those with a paper's name such as `resnet:50` or `transformer:bert_base`, is an architecture that starts",
+        "from random weights: nothing is downloaded. Trained weights are those of the [trained models](../saved_models/README.md).",
     ]
     for name, row in families.FAMILIES.items():
         doc = inspect.getdoc(row.build).partition("\n")[0]
@@ -143,12 +166,10 @@ def families_page():
             "| size | one example | parameters | operations | activations, KiB |",
             "| --- | --- | --- | --- | --- |",
         ]
-        for size in row.sizes:
-            model = build_for_info(f"{name}:{size}")
-            shapes = [tuple(n or STEPS for n in tensor.shape[1:]) for tensor in model.inputs]
+        for size in catalogue.matching(family=name):
             lines.append(
-                f"| {size} | {' and '.join(map(str, shapes))} | {model.count_params():,} | {count_flops(model):,} "
-                f"| {count_activations(model) / 1024:,.0f} |"
+                f"| {size.model.partition(':')[2]} | {size.example} | {size.parameters:,} | {size.operations:,} "
+                f"| {size.activations:,} |"
             )
     return "\n".join(lines) + "\n"
 
@@ -166,3 +187,16 @@ def plot(model, path):
             "Drawing needs graphviz and pydot: install your system's package graphviz, "
             "and pip install 'keras-zoo[plot]'."
         ) from error
+
+
+def write_sizes():
+    """Measures every size, and writes `zoo/sizes.csv`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([field.name for field in dataclasses.fields(catalogue.Size)])
+    writer.writerows(dataclasses.astuple(size) for size in measured())
+    catalogue.PATH.write_text(text.getvalue(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_sizes()

@@ -25,6 +25,7 @@ from zoo.config.options import (
 from zoo.models import checks
 
 AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
+TASK = "task"  # as `monitor`: what the task had for it before it was an option
 OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
 OWN_DATA = "own_data"  # what a run's config calls data that came from Python
 
@@ -195,7 +196,6 @@ class TrainConfig:
             raise checks.InputError(
                 f"The config {path} must hold a mapping with keys such as `model` and `data`."
             )
-        content.pop("made_by", None)
         return cls.from_mapping(content, str(path))
 
     @classmethod
@@ -205,7 +205,40 @@ class TrainConfig:
         Raises:
             InputError: It has a key or a value that a config has not.
         """
-        return _from_dict(cls, content, where).check()
+        return _from_dict(cls, _up_to_date(content), where).check()
+
+
+# Options that a whole config of an earlier version lacks, by part → what its runs did.
+_LATER = {"run": {"monitor": TASK}}
+
+
+def _up_to_date(content):
+    """A config's mapping, of whichever version, as this version writes it; the only place that knows earlier ones.
+
+    A run writes every part of its config, with every option that its version has. A mapping that lacks a part is
+    written by a person, and what it leaves out has its default.
+    """
+    content = {key: value for key, value in content.items() if key != "made_by"}
+    parts = [content.get(part) for part in _PARTS]
+    if not all(isinstance(part, dict) and part for part in parts):
+        return content
+    for part, options in _LATER.items():
+        content[part] = options | content[part]
+    return content
+
+
+def with_arguments(model, model_args):
+    """What a model is called where its builder's arguments differ from its size's: with them, as they are typed.
+
+    >>> with_arguments("cnn:base", {"filters": [16, 32], "dropout": 0.1}), with_arguments("cnn:base", {})
+    ('cnn:base + dropout=0.1 filters=[16,32]', 'cnn:base')
+
+    Args:
+        model: Family and size.
+        model_args: Arguments on top of the size.
+    """
+    said = [f"{key}={model_args[key]}".replace(", ", ",") for key in sorted(model_args)]
+    return " ".join([model, "+", *said]) if said else model
 
 
 def data_options(config):

@@ -14,7 +14,7 @@ ELSEWHERE = {
     "n_iter": "epochs",
     "bs": "batch_size",
     "metrics": "task (each task has its scores)",
-    "early_stopping": "patience (epochs without a better validation score)",
+    "early_stopping": "patience (epochs without a better monitor)",
     "label_column": "target",
     "labels": "target (of a table), or the pair (x, y)",
     "x": "the second argument: zoo.train(model, x, y)",

@@ -6,6 +6,7 @@ Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 import ast
 import dataclasses
 import inspect
+import textwrap
 from typing import Annotated, Literal
 
 import tyro
@@ -40,6 +41,17 @@ TASK_NAMES = [
 Optimizer = Literal[
     "adam", "adamw", "adafactor", "adagrad", "lion", "muon", "nadam", "rmsprop", "sgd"
 ]
+
+
+def descriptions(kind):
+    """Option of a dataclass → what `--help` says of it: the text below the field."""
+    found = {}
+    for part in reversed(kind.__mro__[:-1]):
+        (node,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        for field, text in zip(node.body, node.body[1:]):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
+                found[field.target.id] = " ".join(text.value.value.split())
+    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,17 +142,6 @@ class DataOptions(SeriesConfig, DataConfig):
     seed: Annotated[int, Interval(0, 2**31 - 1)] = 0
     """Seed of order and augmentation."""
 
-    @classmethod
-    def descriptions(cls):
-        """Option → what `--help` says of it."""
-        found = {}
-        for part in reversed(cls.__mro__[:-1]):
-            (node,) = ast.parse(inspect.getsource(part)).body
-            for field, text in zip(node.body, node.body[1:]):
-                if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-                    found[field.target.id] = " ".join(text.value.value.split())
-        return found
-
     def replace(self, **changes):
         """Returns a copy with some options changed.
 
@@ -209,8 +210,12 @@ class RunConfig:
 
     epochs: Count = 10
     """Passes over the training split."""
+    monitor: Annotated[str, Text("a metric's name, or loss")] = "loss"
+    """What chooses the epoch that is kept, and what patience and schedule=plateau go by, on the validation split: loss, or a metric of
+    the task such as accuracy; of equally good epochs the one with the lower loss is kept. task: as before version 0.2, which went by the
+    accuracy of a classification."""
     patience: Count | None = None
-    """Stop when the validation score has not improved for this many epochs."""
+    """Stop when the monitor has not become better for this many epochs."""
     out: Annotated[str, PATH] | None = None
     """Folder of this run, which must not exist; default: runs/<dataset>-<model>-<number>."""
     seed: Annotated[int, Interval(0, 2**31 - 1)] = 0

@@ -59,11 +59,12 @@ class Splits:
 
     @property
     def in_one_line(self):
-        """What the inputs were taken for, in a line of the log; of many columns the first."""
+        """What the inputs were taken for, in a line of the log, and how to say otherwise; of many columns the first."""
         overview = self.kind.overview(self.info, self.examples["train"])
         parts = [f"{name}: {words}" for name, words in overview.items()]
         shown = "; ".join(parts[:MOST_SAID]) + "; ..." * (len(parts) > MOST_SAID)
-        return f"inputs taken for {self.info.kind}: {shown}"
+        otherwise = self.kind.otherwise(self.info)
+        return f"inputs taken for {self.info.kind}: {shown}" + f" ({otherwise})" * bool(otherwise)
 
     @functools.cached_property  # one object, which counts its iterations
     def train(self):

@@ -12,7 +12,7 @@ from zoo.config.options import DataOptions
 from zoo.data import examples, kinds, load, notes
 from zoo.data.batches import Splits
 from zoo.data.kinds import numbers
-from zoo.data.user import files, targets
+from zoo.data.user import files, paths, targets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +53,8 @@ class Inspection:
         width = min(30, max(map(len, overview), default=0))
         lines += ["", "inputs, as the training split has them:"]
         lines += [f"  {name:<{width}}  {words}" for name, words in overview.items()]
+        if otherwise := self.splits.kind.otherwise(info):
+            lines += ["", f"otherwise: {otherwise}"]
         if info.notes:
             lines += ["", "said while they were read:", *(f"  {line}" for line in info.notes)]
         if self.command:
@@ -107,7 +109,7 @@ def inspect(data, *, validation=None, test=None, **options):
         options[key] = as_titles(options[key])
     options = DataOptions().replace(**options)
     is_path = isinstance(data, (str, os.PathLike))
-    is_table = files.is_path(data) and files.is_table(data) if is_path else hasattr(data, "columns")
+    is_table = paths.is_path(data) and files.is_table(data) if is_path else hasattr(data, "columns")
     is_open = is_table and not options.target and options.task is None
     asked = options.replace(target=(targets.NONE,), repeats="keep") if is_open else options
     with notes.kept_aside():  # what is said is what is asked for, here and not on the terminal

@@ -6,11 +6,11 @@ import os
 
 import numpy as np
 
-from zoo.config.options import DataOptions, SeriesConfig
+from zoo.config.options import DataOptions, SeriesConfig, descriptions
 from zoo.data import augment, datasets, examples, kinds, notes, repeats
 from zoo.data.batches import Splits
 from zoo.data.carving import carved
-from zoo.data.user import files, memory
+from zoo.data.user import files, memory, paths
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -57,7 +57,7 @@ def _with_options(function):
             *(inspect.Parameter(f.name, keyword, default=getattr(default, f.name)) for f in fields),
         ]
     )
-    described = DataOptions.descriptions()
+    described = descriptions(DataOptions)
     listed = [f"`{f.name}`: {described[f.name]}" for f in fields]
     function.__doc__ = function.__doc__.format(options="\n            ".join(["", *listed]))
     return function
@@ -92,15 +92,26 @@ def read(data, options=None, *, validation=None, test=None, **changes):
         InputError: The data are not to be had, or have a form, shape or value that the zoo cannot train on.
     """
     options = (options or DataOptions()).replace(**changes)
-    with notes.heard() as lines:
+    with notes.heard() as lines, notes.timed(f"reading {_in_words(data)}"):
         info, splits = _read(data, options, validation, test)
     return info.with_notes(lines), splits
+
+
+def _in_words(data):
+    """What is read: its name, or how many examples of the caller's own."""
+    if isinstance(data, (str, os.PathLike)):
+        return os.fspath(data)
+    first = data[0] if isinstance(data, tuple) and data else data
+    try:
+        return f"{len(first):,} examples"
+    except TypeError:  # of a data set that is drawn one by one
+        return "examples"
 
 
 def _read(data, options, validation, test):
     if not isinstance(data, (str, os.PathLike)):
         info, splits = memory.read(data, options, validation=validation, test=test)
-    elif data in datasets.DATASETS or not files.is_path(data):
+    elif data in datasets.DATASETS or not paths.is_path(data):
         info, splits = datasets.read(data, options)
     else:
         info, splits = files.read(data, options)

@@ -9,7 +9,7 @@ import warnings
 
 import keras
 
-from zoo.data import examples
+from zoo.data import examples, notes
 from zoo.tasks.targets import Unchanged
 
 
@@ -83,7 +83,9 @@ def prepare(splits, *, fixed_length=False):
     >>> preparation.steps
     ('pixels 0..255 multiplied by 0.00392157',)
     """
-    found, targets = splits.kind.prepare(splits, fixed_length), splits.task.prepare_targets(splits)
+    with notes.timed("preparing the inputs, with statistics of the training split"):
+        found = splits.kind.prepare(splits, fixed_length)
+        targets = splits.task.prepare_targets(splits)
     shapes = keras.tree.map_structure(lambda x: tuple(x.shape[1:]), found.inputs.output)
     shape = {"input_shape": shapes}
     return Preparation(

@@ -75,6 +75,12 @@ def positive(name, value):
         )
 
 
+def did_you_mean(value, choices, cutoff=0.5):
+    """A sentence with the choices that a value is nearest to, and a space before it; empty where none is near."""
+    near = difflib.get_close_matches(str(value), [*map(str, choices)], n=3, cutoff=cutoff)
+    return f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+
+
 def one_of(name, value, choices, others=(), others_are=""):
     """Raises `InputError`, naming the nearest choices, unless `value` is one of `choices`.
 
@@ -88,10 +94,7 @@ def one_of(name, value, choices, others=(), others_are=""):
     choices = list(choices)
     if value in choices or value in others:
         return
-    near = difflib.get_close_matches(
-        str(value), [*map(str, choices), *map(str, others)], n=3, cutoff=0.5
-    )
-    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    hint = did_you_mean(value, [*choices, *others])
     listed = ", ".join(repr(choice) for choice in choices[:_LISTED])
     if len(choices) > _LISTED:
         listed += f", ... ({len(choices)} in all)"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import statistics
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +9,22 @@ from pathlib import Path
 import yaml
 
 from zoo import files
-from zoo.models import checks
 from zoo.saving import card_page
-from zoo.saving.card_entries import Builder, Data, Entries, RunScores, up_to_date
-from zoo.saving.card_schema import unusable
-from zoo.saving.manifest import EXTRA, DamagedModelError
+from zoo.saving.card_entries import (
+    VERSION,
+    Builder,
+    Data,
+    Entries,
+    RunScores,
+    checked,
+    described,
+    headline,
+    read_json,
+)  # fmt: skip
+from zoo.saving.manifest import EXTRA
+from zoo.tasks.row import monitor_in_words
 
 MOST_LINES = 100  # of what the inputs were taken for
-VERSION = 1  # counts up with a change that an older reader would take for something else
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +43,7 @@ class Card(Entries, Mapping):
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
         labels: The classes' names.
         target_names: The names of several predicted numbers, in their order; `None` for one.
-        inputs: Name → what this card says of a single input, `card_schema.OF_INPUT`, of each of several; `None` of one.
+        inputs: Name → what this card says of a single input, `card_checks.OF_INPUT`, of each of several; `None` of one.
         columns: A table's or a series' columns.
         column_kinds: `"number"`, `"precise"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
         text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
@@ -101,6 +108,11 @@ class Card(Entries, Mapping):
         }
 
     @property
+    def described(self):
+        """The same with the arguments that differ from the size's: `cnn:base + filters=[16,32,64]`."""
+        return described(self.model, self.config)
+
+    @property
     def temperature(self):
         """What the logits are divided by."""
         return self.runs[0].temperature
@@ -108,11 +120,7 @@ class Card(Entries, Mapping):
     @property
     def headline(self):
         """The first score over all seeds, in words: `accuracy 0.9931 ± 0.0004 (3 seeds)`."""
-        name = next(iter(self.runs[0].scores))
-        values = [run.scores[name] for run in self.runs]
-        if len(values) == 1:
-            return f"{name} {values[0]:.4f} (1 seed)"
-        return f"{name} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)} seeds)"
+        return headline(self.runs)
 
     @classmethod
     def from_json(cls, content, where="The card"):
@@ -126,17 +134,7 @@ class Card(Entries, Mapping):
             DamagedModelError: It is no card, or lacks an entry; the message names it.
             InputError: A newer version of the project wrote it.
         """
-        content = content if isinstance(content, dict) else {}
-        version = content.get("card_version")
-        if type(version) is int and version > VERSION:
-            raise checks.InputError(
-                f"{where} is of version {version}, which a newer keras-zoo wrote; this one reads cards up to version "
-                f"{VERSION}. Upgrade it: pip install --upgrade keras-zoo."
-            )
-        content = up_to_date(content, "card")
-        key = unusable(content)
-        if key is not None:
-            raise DamagedModelError(f"{where} has no usable entry {key!r}.")
+        content = checked(content, where)
         fields = cls.values_of({key: content[key] for key in content if key != "card_version"})
         builder = content["builder"]
         fields["builder"] = None if builder is None else Builder.from_json(builder)
@@ -220,7 +218,7 @@ def _of_input(splits, prepared):
 
 def _protocol(task, config, info):
     """How the scores were measured, in words."""
-    kept = "the epoch is chosen by the validation split"
+    kept = f"the epoch is chosen by {monitor_in_words(task.watched(config.run.monitor)[0])}"
     if config.data.use_validation:
         kept = "the last epoch is kept, as the validation examples were trained on, too"
     parts = ["test split, read once after training", info.split, kept, *task.protocol(config)]
@@ -254,11 +252,7 @@ def read(folder, *, shown=None):
         InputError: A newer version of the project wrote it.
     """
     where = f"{shown or folder}: {EXTRA}/card.json"
-    try:
-        content = json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DamagedModelError(f"{where} cannot be read: {error}") from None
-    return Card.from_json(content, where)
+    return Card.from_json(read_json(folder, where), where)
 
 
 def write(folder, card):

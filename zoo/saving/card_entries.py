@@ -1,7 +1,20 @@
-"""The parts of a card, from JSON and back, and how an older one is brought up to date."""
+"""The parts of a card, from JSON and back, and how an older one is brought up to date.
+
+Imports no TensorFlow by itself, so that `zoo models` answers at once.
+"""
 
 import dataclasses
+import json
+import statistics
 from collections.abc import Mapping
+from pathlib import Path
+
+from zoo.config.config import with_arguments
+from zoo.models import checks
+from zoo.saving import card_checks
+from zoo.saving.manifest import EXTRA, DamagedModelError
+
+VERSION = 1  # counts up with a change that an older reader would take for something else
 
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
@@ -20,6 +33,91 @@ _LATER = {
     },
     "run": {"interval": None, "constant": {}, "temperature": 1.0},
 }
+
+
+def read_json(folder, where):
+    """What `card.json` of a SavedModel's folder holds; messages begin with `where`.
+
+    Raises:
+        DamagedModelError: There is none, or it is no JSON.
+    """
+    try:
+        return json.loads((Path(folder) / EXTRA / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedModelError(f"{where} cannot be read: {error}") from None
+
+
+def checked(content, where, entries=None):
+    """The JSON of a card, brought up to date.
+
+    Args:
+        content: What `card.json` holds.
+        where: What messages begin with.
+        entries: The entries that have to be usable; all where it is `None`.
+
+    Raises:
+        DamagedModelError: It is no card, or lacks an entry; the message names it.
+        InputError: A newer version of the project wrote it.
+    """
+    content = content if isinstance(content, dict) else {}
+    version = content.get("card_version")
+    if type(version) is int and version > VERSION:
+        raise checks.InputError(
+            f"{where} is of version {version}, which a newer keras-zoo wrote; this one reads cards up to version "
+            f"{VERSION}. Upgrade it: pip install --upgrade keras-zoo."
+        )
+    content = up_to_date(content, "card")
+    key = card_checks.first_unusable(content, entries)
+    if key is not None:
+        raise DamagedModelError(f"{where} has no usable entry {key!r}.")
+    return content
+
+
+def headline(runs):
+    """The first score over all seeds, in words: `accuracy 0.9931 ± 0.0004 (3 seeds)`."""
+    name = next(iter(runs[0].scores))
+    values = [run.scores[name] for run in runs]
+    if len(values) == 1:
+        return f"{name} {values[0]:.4f} (1 seed)"
+    return f"{name} {statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} ({len(values)} seeds)"
+
+
+def described(model, config):
+    """Family and size of a card's model, with the builder's arguments that its config has on top of the size."""
+    arguments = config.get("model_args") or {}
+    return with_arguments(model, arguments if isinstance(arguments, dict) else {})
+
+
+@dataclasses.dataclass(frozen=True)
+class Glance:
+    """What `zoo models` shows of a trained model: family and size, data, score, bytes of its folder."""
+
+    model: str
+    data: str
+    headline: str
+    size: int
+
+
+def glance(folder):
+    """Reads what `zoo models` shows of the model in a folder.
+
+    Raises:
+        DamagedModelError: Its card lacks an entry.
+        InputError: A newer version of the project wrote it.
+    """
+    where = f"{folder}: {EXTRA}/card.json"
+    content = checked(
+        read_json(folder, where), where, ("card_version", "runs", "builder", "config", "data")
+    )
+    builder = content["builder"]
+    config = content["config"]
+    model = Builder.from_json(builder).model if builder else str(config.get("model"))
+    return Glance(
+        model=described(model, config),
+        data=content["data"]["name"],
+        headline=headline([RunScores.from_json(run) for run in content["runs"]]),
+        size=sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()),
+    )
 
 
 def up_to_date(content, part):

@@ -11,7 +11,7 @@ def render(card):
     lines = [
         f"# {card.name}",
         "",
-        f"{card.model} for {card.task} on {data.name}: {card.headline}.",
+        f"{card.described} for {card.task} on {data.name}: {card.headline}.",
         "",
         "## Use",
         "",

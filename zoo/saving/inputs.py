@@ -14,7 +14,7 @@ import numpy as np
 from zoo import files
 from zoo.data import kinds, naming
 from zoo.data.kinds import date_forms, readings, units
-from zoo.data.user import csv_files, folders
+from zoo.data.user import csv_files, folders, paths
 from zoo.models import checks
 from zoo.saving import foreign
 from zoo.tasks import TASKS
@@ -30,10 +30,11 @@ def predict_files(model, given):
 
     Args:
         model: A `LoadedModel`, or a `ForeignModel` with `.npz` files of named arrays.
-        given: Images, texts, folders of them, `.csv` with a header (whose cells may name images or hold their pixels), `.npy`, or `-` for standard input.
+        given: Images, texts, folders of them, `.csv` with a header (whose cells may name images or hold their pixels), `.npy`, or `-` for standard
+            input. For a model that reads texts, what neither is a file nor looks like the path of one is a text itself.
 
     Yields:
-        A dict per example: `input` (file, or file and row), then the outputs.
+        A dict per example: `input` (file, or file and row, or the text), then the outputs.
 
     Raises:
         InputError: A file is missing, unreadable or of a kind that the model does not take.
@@ -41,7 +42,12 @@ def predict_files(model, given):
     if model.card is None:
         yield from foreign.predict_files(model, given)
         return
-    for path in _expand(given, kinds.kind(model.card.input_kind).file_endings or FILES):
+    paths.check_inputs(given)
+    kind = kinds.kind(model.card.input_kind)
+    texts = [text for text in given if text != "-" and not paths.exists(text)]
+    if texts and not kind.is_quoted:
+        raise checks.InputError(f"There is no file {texts[0]}.")
+    for path in _expand(given, kind.file_endings or FILES):
         for names, batch in _read(model, path):
             outputs = model.predict(batch)
             for i, name in enumerate(names):
@@ -101,8 +107,6 @@ def _plain(value):
 
 def _expand(given, endings):
     for path in given:
-        if path != "-" and not os.path.exists(path):
-            raise checks.InputError(f"There is no file {path}.")
         if path != "-" and os.path.isdir(path):
             inside = [str(p) for p in folders.files_in(Path(path)) if p.suffix.lower() in endings]
             if not inside:
@@ -118,6 +122,11 @@ def _read(model, path):
     """Yields (names of the examples, raw inputs of a batch) of a file."""
     card, content = model.card, None
     kind = kinds.kind(card.input_kind)
+    if path != "-" and not paths.exists(path):
+        if len(path.split()) == 1:  # perhaps a name that was mistyped
+            log.warning("there is no file %s: it is taken for a text", path)
+        yield [path], [path]
+        return
     if path == "-":
         content = sys.stdin.buffer.read()
         if not content:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from zoo.config.config import TASK
+from zoo.models import checks
 from zoo.tasks import model_checks, targets
 
 
@@ -45,8 +47,8 @@ class Task:
 
         loss: `OptimizerConfig` → the loss, which takes logits; refuses settings that the task has not.
         metrics: Makes the metrics shown in training.
-        monitor: The logged value that picks the best epoch.
-        mode: `"max"` or `"min"`: which monitor is better.
+        monitor: The logged value that a search goes by first, where it has no `objectives`; runs with `monitor="task"` go by it, too.
+        mode: `"max"` or `"min"`: which of its values is better.
         mixes_labels: Whether targets can be blended, as mixup does.
         smooths_labels: Whether `label_smoothing` can be searched.
         weighs_classes: Whether `class_weight` can be given.
@@ -117,3 +119,28 @@ class Task:
     signatures: Callable | None = None
     answer: Callable | None = None
     is_looped: bool = False
+
+    def watched(self, monitor):
+        """The logged value that a run goes by, and whether more (`"max"`) or less (`"min"`) of it is better.
+
+        Args:
+            monitor: As in the config: `"loss"`, a metric's name, or `"task"`.
+
+        Raises:
+            InputError: The task logs no such value.
+        """
+        if monitor == TASK:
+            return self.monitor, self.mode
+        known = ["loss", *(metric.name for metric in self.metrics())]
+        checks.one_of(f"monitor of a {self.name}", monitor, known)
+        return f"val_{monitor}", mode_of(monitor)
+
+
+def mode_of(metric):
+    """Whether more (`"max"`) or less (`"min"`) of a logged value is better."""
+    return "max" if "accuracy" in metric else "min"
+
+
+def monitor_in_words(monitor):
+    """A logged value of the validation split: `the validation loss`."""
+    return f"the validation {monitor.removeprefix('val_').replace('_', ' ')}"

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import sys
 
 from zoo.models import checks
 
@@ -78,3 +79,9 @@ def here(environment=None):
     place = index if kind == "chief" else index + len(chiefs)
     every = (*chiefs, *addresses.get("worker", []))
     return Place(place, len(every), every)
+
+
+def let_the_chief_speak():
+    """Of several workers one prints results, which are the same on all; every one prints its errors."""
+    if not here().is_chief:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - until the process ends

@@ -3,21 +3,24 @@
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
-import contextlib
 import dataclasses
 import sys
 
-import tyro
-
+from zoo.config import parsing
 from zoo.config.config import AUTO, TrainConfig
-from zoo.config.elsewhere import ELSEWHERE
 from zoo.config.options import DataOptions
+from zoo.data.user import paths
 from zoo.models import checks
 
+EVERYDAY = ("dataset", "target", "model", "epochs", "out")  # of a run
 _FILES = ("--config=", "--resume=")
+_EXAMPLE = """\
+zoo train --dataset shop.csv --target bought               # the model suits the data
+zoo train --model cnn:base --dataset photos/ --epochs 20   # photos/cats/1.png, photos/dogs/2.jpg"""
+_EXAMPLE_OF_LOOKING = "zoo inspect shop.csv --target bought"
 
 
-def from_command_line(default, description, arguments=None):
+def from_command_line(default, description, arguments=None, *, prog=None, example=None):
     """Makes a config from command-line arguments.
 
     Args:
@@ -25,9 +28,35 @@ def from_command_line(default, description, arguments=None):
         description: What `--help` says first.
         arguments: The arguments; those of the process where it is `None`. `--config FILE` and `--resume RUN` replace
             the default.
+        prog: What help calls the command; default: the script.
+        example: What help ends with; default: an example of the script.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    answer_other_names(arguments)
+    prog = prog or f"python {sys.argv[0]}"
+    default, arguments = taken(arguments, default)
+    config = parsing.read(
+        TrainConfig, arguments, prog=prog, default=default, everyday=EVERYDAY,
+        description=f"{description}\n\n{ABOUT_FILES}",
+        example=example or f"{prog} --epochs 3 --out runs/first",
+    )  # fmt: skip
+    return checked(config)
+
+
+def checked(config):
+    """Checks a config and that its data are there, before TensorFlow is imported; returns it."""
+    if paths.is_path(config.check().data.dataset):
+        paths.check_data(config.data.dataset)
+    return config
+
+
+ABOUT_FILES = (
+    "--config FILE runs the config.yaml of another run again, --resume RUN goes on with a run that was stopped; further "
+    "options change them."
+)
+
+
+def taken(arguments, default):
+    """The config that `--config FILE` or `--resume RUN` name, or else the default, and the arguments without `--config`."""
     arguments = [
         part for a in arguments for part in (a.split("=", 1) if a.startswith(_FILES) else [a])
     ]
@@ -40,83 +69,36 @@ def from_command_line(default, description, arguments=None):
         at = arguments.index("--resume")
         folder = _after(arguments, at, "the folder of a run")
         default = default if folder == AUTO else TrainConfig.of_run(folder)
-    description += (
-        "\n\n--config FILE runs the config.yaml of another run again; further options change it."
+    return default, arguments
+
+
+def train_options(arguments):
+    """Makes the config of `zoo train`."""
+    description = "Train a model of the zoo on a data set: load, prepare, build, compile, fit, evaluate, export."
+    return from_command_line(
+        TrainConfig(), description, arguments, prog="zoo train", example=_EXAMPLE
     )
-    flat = tyro.conf.OmitArgPrefixes[TrainConfig]
-    config = tyro.cli(
-        flat, default=default, description=description, args=arguments, registry=_reading_anything()
-    )
-    return config.check()
 
 
 def data_from_command_line(arguments):
     """Makes the `DataOptions` of `zoo inspect DATA`, with DATA as their `dataset`."""
-    answer_other_names(arguments)
-    data, options = arguments[:1], list(arguments[1:])
     description = "Say what data are taken for, without training: kinds of columns, gaps, classes, splits, what is odd."
+    data, options = list(arguments[:1]), list(arguments[1:])
     if not data or data[0].startswith("-"):
         data, options = [], list(arguments)
-    found = tyro.cli(
-        tyro.conf.OmitArgPrefixes[DataOptions], default=DataOptions(), prog="zoo inspect DATA", description=description,
-        args=[*(["--dataset", *data] if data else []), *options], registry=_reading_anything(),
+    found = parsing.read(
+        DataOptions, [*(["--dataset", *data] if data else []), *options], prog="zoo inspect DATA",
+        description=description, default=DataOptions(), example=_EXAMPLE_OF_LOOKING,
+        everyday=("target", "columns", "kinds", "task", "split_by"),
     )  # fmt: skip
     if not data:
         raise checks.InputError(
             "Say which data: zoo inspect FILE, a folder, or the name of a data set."
         )
+    if paths.is_path(data[0]):
+        paths.check_data(data[0])
     given = {field.name: getattr(found, field.name) for field in dataclasses.fields(found)}
     return DataOptions().replace(**given)
-
-
-def answer_other_names(arguments):
-    """Raises `InputError` for an option that has another name in Keras, scikit-learn or PyTorch, with ours."""
-    for argument in arguments:
-        name = argument.removeprefix("--").partition("=")[0].replace("-", "_")
-        if argument.startswith("--") and name in ELSEWHERE:
-            raise checks.InputError(
-                f"Unknown option {argument.partition('=')[0]}: here it is {ELSEWHERE[name]}."
-            )
-
-
-def _reading_anything():
-    """A registry for tyro with which options read any text.
-
-    A text that is no value of the option's type becomes a number or stays a text, which `TrainConfig.check` refuses in
-    the same words as a value from Python or YAML.
-    """
-    registry = tyro.constructors.ConstructorRegistry()
-    within = []  # the rule asks tyro for its own reading, which must not ask the rule
-
-    @registry.primitive_rule
-    def rule(info):
-        if within:
-            return None
-        within.append(info)
-        try:
-            spec = tyro.constructors.ConstructorRegistry.get_primitive_spec(info)
-        finally:
-            within.pop()
-        if not isinstance(spec, tyro.constructors.PrimitiveConstructorSpec):
-            return None
-
-        def read(texts):
-            try:
-                return spec.instance_from_str(texts)
-            except ValueError:
-                values = tuple(map(_number_or_text, texts))
-                return values[0] if len(values) == 1 else values
-
-        return dataclasses.replace(spec, instance_from_str=read, choices=None)
-
-    return registry
-
-
-def _number_or_text(text):
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
 
 
 def _after(arguments, at, what):

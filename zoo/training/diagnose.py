@@ -59,6 +59,7 @@ def diagnose(model, splits, run):
     asked = run.config.diagnose
     if not (asked.find_lr or asked.overfit_batch):
         return False
+    log.info("run folder: %s", run.folder)
     teacher, variables = teacher_of(model), model.variables
     before = [keras.ops.convert_to_numpy(variable) for variable in variables]
     try:

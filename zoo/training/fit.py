@@ -10,7 +10,7 @@ import tensorflow as tf
 from zoo import files
 from zoo.models import checks
 from zoo.tasks import model_checks, pictures
-from zoo.training import callbacks, checkpoints, resume, signals
+from zoo.training import callbacks, checkpoints, progress, resume, signals
 from zoo.training import strategy as strategies
 from zoo.training.compile import class_weights
 
@@ -71,7 +71,7 @@ def _say_where_the_profile_is(folder):
 
 
 def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
-    """Trains a compiled model on `splits.train`, keeps the best epoch by the validation score.
+    """Trains a compiled model on `splits.train`, keeps the best epoch by the run's `monitor` on the validation split.
 
     A run that is resumed goes on where its newest checkpoint is, bit for bit on CPUs. Ctrl-C and SIGTERM save the
     state at the end of the step and end the process with 130 or 143.
@@ -91,7 +91,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
         `seconds`, the wall time.
 
     Raises:
-        InputError: A callback watches a value that is not logged; a resumed run has other data, another model or
+        InputError: The monitor is no value that the task logs; a callback watches a value that is not logged; a resumed run has other data, another model or
             other callbacks than before.
         NotFiniteError: The loss, a metric or a weight became NaN or infinite; the model has the weights of the best
             epoch before.
@@ -99,6 +99,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     options, task = run.config.run, splits.task
     names = [metric.name for metric in task.metrics()]
     callbacks.check_monitors(extra_callbacks, names)
+    watched = task.watched(options.monitor)
     spec = splits.test.element_spec[0]
     if splits.info.parts or not isinstance(spec, dict):  # of a decoder its task looks at the inputs
         shapes = tf.nest.map_structure(lambda one: tuple(one.shape[1:]), spec)
@@ -106,10 +107,10 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     _check_space(model, run)
     _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     with signals.deferring() as asked:
-        chain = [*_callbacks(splits, run, task), *extra_callbacks]
+        chain = [*_callbacks(splits, run, watched), *extra_callbacks]
         kept = resume.Checkpoints(
             run.folder,
-            task,
+            watched,
             run.config.checkpoints,
             splits=splits,
             others=chain,
@@ -132,6 +133,8 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
             _build_optimizer(model, strategy)
+            log.info("run folder: %s", run.folder)
+            has_bar = _has_bar(run)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
@@ -140,11 +143,9 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
                 validation_data=strategies.spread(
                     strategy, splits, lambda part: part.validation_for(whole)
                 ),
-                callbacks=[*chain, kept],
+                callbacks=[*chain, progress.Progress(options.epochs, has_bar), kept],
                 shuffle=False,  # the pipeline shuffles
-                verbose=0
-                if options.quiet or not run.is_chief
-                else ("auto" if sys.stdout.isatty() else 2),
+                verbose=int(has_bar),
             )
         kept.restore_best()
     if run.config.diagnose.profile:
@@ -154,6 +155,11 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     if draw:
         pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
     return history
+
+
+def _has_bar(run):
+    """Whether Keras draws a progress bar: on a terminal alone, and for one of several workers."""
+    return not run.config.run.quiet and run.is_chief and sys.stdout.isatty()
 
 
 def _build_optimizer(model, strategy):
@@ -184,21 +190,17 @@ def _check_space(model, run):
     files.check_space(run.folder, count * whole + weights + 20 * 2**20 - held)
 
 
-def _callbacks(splits, run, task):
+def _callbacks(splits, run, watched):
     """The recipe's own callbacks, in order: what judges an epoch, what changes weights, what stops."""
-    options = run.config.run
+    options, (monitor, mode) = run.config.run, watched
     chain = [callbacks.StopAtNotFinite(batch=lambda: next(iter(splits.train_forever()))[0])]
     chain.append(callbacks.LearningRate())
     if run.config.optimizer.ema is not None:
         chain.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if run.config.optimizer.schedule == "plateau":
-        chain.append(
-            keras.callbacks.ReduceLROnPlateau(task.monitor, mode=task.mode, factor=0.5, patience=3)
-        )
+        chain.append(keras.callbacks.ReduceLROnPlateau(monitor, mode=mode, factor=0.5, patience=3))
     if options.patience is not None:
-        chain.append(
-            keras.callbacks.EarlyStopping(task.monitor, mode=task.mode, patience=options.patience)
-        )
+        chain.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=options.patience))
     if options.tensorboard or run.config.diagnose.profile:
         chain.append(_tensorboard(run, splits.steps_per_epoch * options.epochs))
     return chain

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from zoo.config.config import with_arguments
 from zoo.tasks import scores as scoring
+from zoo.tasks.row import monitor_in_words
 
 MOST_LINES = 100  # of what the data were taken for
 
@@ -96,10 +98,10 @@ def _about_scores(report, splits):
     return lines
 
 
-def _kept_by(config):
+def _kept_by(config, watched):
     if config.data.use_validation:
         return "the last, as the validation examples were trained on, too"
-    return "by validation"
+    return f"by {monitor_in_words(watched[0])}"
 
 
 def _about_run(model, splits, run, history):
@@ -107,16 +109,17 @@ def _about_run(model, splits, run, history):
     counts = ", ".join(f"{name} {data.count:,}" for name, data in splits.examples.items())
     lines = [
         f"- data: {info.name} ({counts}); {info.split and info.split + '; '}{info.source}",
-        f"- model: {config.model}, {model.count_params():,} parameters",
+        f"- model: {with_arguments(config.model, config.model_args)}, {model.count_params():,} parameters",
         f"- seed {config.run.seed}, batch size {config.data.batch_size}, {config.optimizer.name}, "
         f"learning rate {config.optimizer.learning_rate} ({config.optimizer.schedule})",
     ]
     if history is not None:
         lines.append(
-            f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, {_kept_by(config)}; "
+            f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, {_kept_by(config, splits.task.watched(config.run.monitor))}; "
             f"training took {history.seconds:.0f} s"
         )
     return [
         *lines,
-        "- all settings and versions: [config.yaml](config.yaml); epochs: [metrics.csv](metrics.csv)",
+        "- all settings and versions: [config.yaml](config.yaml); epochs, numbered from 0 as in Keras: "
+        "[metrics.csv](metrics.csv)",
     ]

@@ -21,14 +21,15 @@ class Checkpoints(keras.callbacks.Callback):
     """Saves the state of a run, takes it up again, keeps the best epoch, and writes `metrics.csv`.
 
     Goes last in the list of callbacks: it then sees what the others made of an event. A state is that before a step
-    within an epoch, or that after an epoch. Of equally good epochs the later counts as better.
+    within an epoch, or that after an epoch. Of equally good epochs that with the lower validation loss counts as better, and
+    where that is equal, too, the later.
 
     A run is taken up within an epoch by letting Keras's loop pass over the steps that are done, without work, so that
     every callback counts the right steps; then everything is set to the state.
 
     Args:
         folder: The run's folder.
-        task: The `Task`, for the value that decides.
+        watched: Name of the logged value that decides, and `"max"` or `"min"`, as `Task.watched` gives them.
         config: The `CheckpointConfig`.
         splits: The `Splits`.
         others: The callbacks before this one; their plain values (numbers, texts, arrays) are saved too.
@@ -39,11 +40,11 @@ class Checkpoints(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, folder, task, config, *, splits, strategy, others=(), asked=(), keep_last=False
+        self, folder, watched, config, *, splits, strategy, others=(), asked=(), keep_last=False
     ):
         super().__init__()
         self.run, self.folder, self.config = Path(folder), Path(folder) / "checkpoints", config
-        self.monitor, self.sign = task.monitor, 1 if task.mode == "max" else -1
+        self.monitor, self.sign = watched[0], 1 if watched[1] == "max" else -1
         self.splits, self.strategy, self.keep_last = splits, strategy, keep_last
         self.agreement = workers.Agreement(strategy, asked)
         # What TensorBoard has open ends with the process; it begins another file.
@@ -143,8 +144,8 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         number = (epoch + 1) * self.splits.steps_per_epoch
         self.rows.append({"epoch": epoch, **_floats(logs)})
-        value = self.rows[-1][self.monitor]
-        if self.keep_last or self.best is None or self._is_better(value):
+        if self.keep_last or self.best is None or self._is_better():
+            value = self.rows[-1][self.monitor]
             self.best = {"epoch": epoch, "value": value, "number": number}
         self._save(epoch + 1, 0)
         self._write_metrics()
@@ -158,8 +159,13 @@ class Checkpoints(keras.callbacks.Callback):
             return (asked[0] if asked else None), is_due
         return self.agreement.reach(is_due, now=now)
 
-    def _is_better(self, value):
-        return self.sign * value >= self.sign * self.best["value"]
+    def _is_better(self):
+        """Whether the epoch that ended last is at least as good as the best so far."""
+        last, best = (
+            (self.sign * row[self.monitor], -row["val_loss"])
+            for row in (self.rows[-1], self.rows[self.best["epoch"]])
+        )
+        return last >= best
 
     def restore_best(self):
         """Puts the best epoch's weights back into the model."""

@@ -95,7 +95,7 @@ def start_run(config):
             asked, config = (c.replace(resume=str(folder)) for c in (asked, config))
         stack.enter_context(_told_of_trouble(folder, config.data.dataset))
         if not resumed:
-            stack.enter_context(_removed_if_unused(folder))
+            stack.enter_context(_removed_if_unused(folder, config.run.out is None))
         stack.enter_context(signals.terminating())
         stack.enter_context(files.locked(folder))
         stack.enter_context(_precision_and_seed(config.run))
@@ -110,7 +110,6 @@ def start_run(config):
             files.write_atomic(folder / "config.yaml", text)
         level = logging.INFO if is_chief else logging.WARNING
         with logging_to(folder / "log.txt", quiet=config.run.quiet, level=level):
-            log.info("run folder: %s", folder)
             if strategy.num_replicas_in_sync > 1:
                 log.info("%s", strategies.describe(strategy, config.data.batch_size))
             try:
@@ -188,14 +187,17 @@ _UNUSED = {"log.txt", ".lock"}  # what a run's folder holds before anything was 
 
 
 @contextlib.contextmanager
-def _removed_if_unused(folder):
-    """Removes the folder of a new run that fails before it did anything."""
+def _removed_if_unused(folder, is_numbered):
+    """Removes the folder of a new run that fails before it did anything, and the one of all runs where it holds no other."""
     try:
         yield
     except (checks.InputError, OSError):
         made = {path.name for path in folder.iterdir()} if folder.exists() else set()
         if made <= _UNUSED | {"config.yaml"}:
             shutil.rmtree(folder, ignore_errors=True)
+            if is_numbered:
+                with contextlib.suppress(OSError):  # it holds others
+                    folder.parent.rmdir()
         raise
 
 
@@ -297,6 +299,7 @@ def logging_to(path, *, quiet, level, log=log):
         handlers.append(logging.StreamHandler(sys.stderr))
         handlers[1].setFormatter(logging.Formatter("%(message)s"))
         handlers[1].setLevel(level)
+        handlers[1].addFilter(lambda record: not getattr(record, "is_on_bar", False))
     before = log.level, log.propagate
     log.setLevel(logging.INFO)
     log.propagate = False  # absl, which TensorFlow brings, would print every message once more

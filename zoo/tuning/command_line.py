@@ -1,56 +1,89 @@
-"""The command line of `zoo tune`: its own options; the others are those of `zoo train`.
+"""The command line of `zoo tune`: its own options beside those of `zoo train`.
 
-Imports neither TensorFlow nor Keras, and what makes options of `TrainConfig` only to search, so that `--help` answers at once.
+Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
+import dataclasses
+from typing import Annotated
+
+import tyro
+
+from zoo.config import parsing
+from zoo.config.config import TrainConfig
 from zoo.models import checks
+from zoo.training import command_line as training
+
+_SEVERAL = tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]]
+_DESCRIPTION = (
+    "Search the settings that train a model best, with KerasTuner. Every option of `zoo train` can be added; what "
+    "differs from its default is kept, not searched. The same command goes on with a search that was stopped."
+)
+_EXAMPLE = """\
+zoo tune cnn --dataset mnist --tuner hyperband --epochs 10 --out runs/search
+zoo tune recurrent --dataset reviews/ --fix dropout=0.2 --space units=64..256 cell=lstm,gru"""
 
 
-def add_options(parser):
-    """Adds the options of a search to an `argparse` parser."""
-    parser.description = (
-        "Search the settings that train a model best, with KerasTuner. Every option of `zoo train` can be added; what "
-        "differs from its default is kept, not searched. The same command goes on with a search that was stopped."
-    )
-    add = parser.add_argument
-    add("model", help="family and perhaps size: cnn, cnn:small")
-    add("--tuner", default="hyperband", help="hyperband, random, grid or bayesian")
-    add("--trials", type=int, metavar="N", help="how many at most")
-    add("--objective", metavar="NAME", help="for example val_accuracy or val_nll")
-    pairs = {"nargs": "+", "action": "extend", "default": []}
-    add("--fix", metavar="NAME=VALUE", help="not searched: dropout=0.2", **pairs)
-    text = "narrower: num_layers=2..6, or single values: cell=lstm,gru"
-    add("--space", metavar="NAME=RANGE", help=text, **pairs)
-    add("--max-params", type=int, metavar="N", help="parameters of a model")
-    add("--max-latency-ms", type=float, metavar="MS", help="of one example, measured")
-    add("--max-minutes", type=float, metavar="M", help="when the search ends")
-    text = "let trials go on that are worse than most"
-    add("--no-prune", dest="prune", action="store_false", help=text)
-    text = "train the best settings on train + validation with three seeds, and export"
-    add("--retrain", action="store_true", help=text)
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """The options of a search."""
+
+    model: tyro.conf.Positional[Annotated[str, tyro.conf.arg(metavar="MODEL")]]
+    """family and perhaps size: cnn, cnn:small"""
+    config: TrainConfig = TrainConfig()
+    tuner: str = "hyperband"
+    """hyperband, random, grid or bayesian"""
+    trials: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """how many at most"""
+    objective: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """for example val_accuracy or val_nll"""
+    fix: Annotated[_SEVERAL, tyro.conf.arg(metavar="NAME=VALUE ...")] = ()
+    """not searched: dropout=0.2"""
+    space: Annotated[_SEVERAL, tyro.conf.arg(metavar="NAME=RANGE ...")] = ()
+    """narrower: num_layers=2..6, or single values: cell=lstm,gru"""
+    max_params: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """parameters of a model"""
+    max_latency_ms: Annotated[float | None, tyro.conf.arg(metavar="MS")] = None
+    """of one example, measured"""
+    max_minutes: Annotated[float | None, tyro.conf.arg(metavar="M")] = None
+    """when the search ends"""
+    prune: bool = True
+    """stop trials that are worse than most"""
+    retrain: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """train the best settings on train + validation with three seeds, and export"""
 
 
-def run(options):
-    """Searches with parsed options; `options.rest` holds those of `zoo train`."""
-    import zoo
-    from zoo.config.config import TrainConfig
-    from zoo.training.command_line import from_command_line
+_OWN = tuple(field.name for field in dataclasses.fields(Search) if field.name != "config")
 
-    if any(option.partition("=")[0] == "--model" for option in options.rest):
+
+def options(arguments):
+    """Makes the `Search` of what was typed after `zoo tune`.
+
+    Raises:
+        InputError: An option is not one of a search or a run, or its value cannot be used.
+    """
+    config, arguments = training.taken(arguments, TrainConfig())
+    if any(argument.partition("=")[0] == "--model" for argument in arguments):
+        model = "as in zoo tune cnn" if arguments[0].startswith("-") else f"here {arguments[0]}"
         raise checks.InputError(
-            f"zoo tune takes the model as its first argument, here {options.model}: leave --model out."
+            f"zoo tune takes the model as its first argument, {model}: leave --model out."
         )
+    found = parsing.read(
+        Search, arguments, prog="zoo tune", description=_DESCRIPTION, example=_EXAMPLE,
+        default=Search(tyro.MISSING, config), everyday=(*_OWN, "dataset", "target", "epochs", "out"),
+    )  # fmt: skip
+    training.checked(found.config)
+    return found
+
+
+def run(arguments):
+    """Searches as the arguments of `zoo tune` say."""
+    search = options(arguments)
+    import zoo
+
     spaces = zoo.import_quietly("zoo.tuning.spaces")
-    config = from_command_line(TrainConfig(), "Options of `zoo train`.", options.rest)
-    keys = ("tuner", "trials", "objective", "max_params", "max_latency_ms", "max_minutes")
-    tuned = zoo.tune(
-        options.model,
-        config=config,
-        fix=spaces.parse(options.fix),
-        space=spaces.parse(options.space, ranges=True),
-        prune=options.prune,
-        retrain=options.retrain,
-        **{key: getattr(options, key) for key in keys},
-    )
+    given = {name: getattr(search, name) for name in _OWN}
+    given |= {"fix": spaces.parse(sum(search.fix, ()))}
+    given |= {"space": spaces.parse(sum(search.space, ()), ranges=True)}
+    tuned = zoo.tune(given.pop("model"), config=search.config, **given)
     if tuned is not None:  # a worker's chief has it
         print(tuned)

@@ -4,6 +4,7 @@ import dataclasses
 
 from zoo.models import checks
 from zoo.tasks import task as row_of
+from zoo.tasks.row import mode_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,15 +54,11 @@ def choices(task_name):
     """The objectives of a task, the usual one first."""
     task = row_of(task_name)
     names = ["loss", *(metric.name for metric in task.metrics())]
-    logged = [Objective(f"val_{name}", _mode(name)) for name in names]
+    logged = [Objective(f"val_{name}", mode_of(name)) for name in names]
     logged.sort(key=lambda objective: objective.name != task.monitor)  # what the recipe goes by
     # Scores of the finished model come first: the loss that is logged depends on what is searched, as on label smoothing.
     scored = [Objective(f"val_{name}", "min", True) for name in task.objectives]
     return [*scored, *logged]
-
-
-def _mode(name):
-    return "max" if "accuracy" in name else "min"
 
 
 def find(name, task_name):

@@ -11,6 +11,7 @@ from zoo.tuning import pictures, results
 TABLE, PAGE = "trials.csv", "report.md"
 ENOUGH = 10  # trials to tell from which hyperparameters mattered
 BEST = 5  # learning curves
+ARE_DEFAULTS = "the best settings are the defaults: no trial found better ones"
 
 
 def write(problem, hp, rows, best):
@@ -30,9 +31,21 @@ def write(problem, hp, rows, best):
     if best is not None:
         lines += [f"Best: trial {best['trial']}, {problem.objective.name} {best['score']:.5g}. "
                   "Its settings are in [best.yaml](best.yaml).", ""]  # fmt: skip
+        if are_defaults(hp, best):
+            lines += [f"{ARE_DEFAULTS[0].upper()}{ARE_DEFAULTS[1:]}.", ""]
         lines += _pictures(problem, hp, sound, names)
     lines += _table(problem, rows, names)
     files.write_atomic(folder / PAGE, "\n".join(lines) + "\n")
+
+
+def are_defaults(hp, row):
+    """Whether a trial has the default of every hyperparameter of the space."""
+    defaults = {dimension.name: dimension.default for dimension in hp.space}
+    return all(
+        row["values"][name] == default
+        for name, default in defaults.items()
+        if name in row["values"]
+    )
 
 
 def searched(hp, rows):

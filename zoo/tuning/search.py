@@ -42,6 +42,7 @@ class Tuned:
         folder: The search's folder, with `report.md`.
         best_trial: The best trial's name.
         best_epoch: The number of the best trial's best epoch, from 0.
+        is_default: Whether the best trial is the one with the default settings.
         retrained: With `retrain`, a `Retrained`.
     """
 
@@ -54,10 +55,12 @@ class Tuned:
     best_trial: str
     best_epoch: int
     retrained: final.Retrained | None = None
+    is_default: bool = False
 
     def __str__(self):
         best = f"best of {len(self.trials)} trials: {self.objective} {self.score:.5g}"
         text = f"{best}; see {self.folder / 'report.md'}, train it with --config {self.folder / 'best.yaml'}"
+        text += f"\n{report.ARE_DEFAULTS}" * self.is_default
         return text if self.retrained is None else f"{text}\n{self.retrained}"
 
 
@@ -297,5 +300,6 @@ def _conclude(problem, oracle):
     name = problem.objective.name
     log.info("best: trial %s, %s %.5g", best["trial"], name, best["score"])
     return Tuned(
-        config, model, best["score"], name, rows, folder, best["trial"], best["best_epoch"]
-    )
+        config, model, best["score"], name, rows, folder, best["trial"], best["best_epoch"],
+        is_default=report.are_defaults(oracle.hyperparameters, best),
+    )  # fmt: skip

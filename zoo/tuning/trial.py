@@ -180,6 +180,8 @@ def _train(problem, folder, hp, epochs, deadline, facts):
     strategy = problem.strategy()
     config, model = problem.settings(problem.narrowed(hp), strategy.num_replicas_in_sync)
     config = config.replace(out=str(folder / "run"), resume=AUTO, quiet=True)
+    if (folder / "run" / "config.yaml").exists():  # perhaps of a version with another default
+        config = config.replace(monitor=TrainConfig.of_run(folder / "run").run.monitor)
     splits = _splits(problem, config)
     with start_run(config) as run:
         built = api.make_compiled(model, splits, run)

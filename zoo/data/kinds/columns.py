@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from zoo.config.constraints import plain
 from zoo.data import examples
 from zoo.data.kinds import categories, cleaning, date_forms, dates, numbers, readings, units
 from zoo.models import checks
@@ -63,7 +64,7 @@ def _kind(title, column, skip_bad):
             f"The column {title!r} holds lists or arrays: give each of their values a column of its own."
         )
     if column.nunique(dropna=False) == 1:
-        return None, f"it is constant ({repr(present.iloc[0])[:50]})"
+        return None, f"it is constant ({repr(plain(present.iloc[0]))[:50]})"
     if column.dtype.kind == "M":
         return "date", None
     if column.dtype == "category":

@@ -149,6 +149,19 @@ def _is_row(titles):
     return all(map(columns.is_number, given)) and titles != list(map(str, range(len(titles))))
 
 
+def _otherwise(info):
+    rank = len(info.input_shape)
+    if rank == 1:
+        return "columns with titles are a DataFrame's; steps of a sequence are (examples, steps, channels)"
+    if rank == 2:
+        steps, width = info.input_shape
+        return (
+            f"each example is a sequence of {steps} steps with {width} values; pictures are whole pixels 0..255 as uint8, or numbers "
+            "with a place for the channels: x[..., None]"
+        )
+    return "pictures are whole pixels 0..255, x.astype('uint8'); plain columns are x.reshape(len(x), -1)"
+
+
 KIND = Kind(
     name="features",
     least_rank=1,
@@ -163,6 +176,7 @@ KIND = Kind(
     },
     check_raw=_check_raw,
     overview=numbers.overview,
+    otherwise=_otherwise,
     of_frame=_of_frame,
     other_files=" or .npy",
 )

@@ -309,6 +309,7 @@ KIND = Kind(
     check_raw=_check_raw,
     names_files=_names_files,
     overview=numbers.overview,
+    otherwise=lambda info: "numbers that are no pixels are plain columns: x.reshape(len(x), -1)",
     example_of_file=_of_file,
     reads_any_file=True,
     of_frame=_of_frame,

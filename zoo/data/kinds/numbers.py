@@ -6,6 +6,8 @@ import numpy as np
 from zoo.data import examples
 from zoo.models import checks
 
+MOST_NAMES = 20  # columns that a message names
+
 
 def as_float32(name, values):
     """Finite numbers as a float32 array; raises `InputError` for anything else."""
@@ -115,10 +117,8 @@ def standardisation(splits):
     # What is left of rounding float64; float32 values that differ at all vary by far more.
     constant = variance <= 1e-27 * np.square(mean)
     if np.any(constant):
-        names = [
-            name for name, flat in zip(info.columns, np.atleast_1d(constant)) if flat
-        ] or "all inputs"
-        examples.log.warning("constant in the training split, so of no use to the model: %s", names)
+        told = "constant in the training split, so of no use to the model: %s"
+        examples.log.warning(told, _constant(info, np.atleast_1d(constant)))
     variance = np.where(constant, 1.0, variance)
     layer = normalization(mean, variance, axis=-1 if is_table else None, name="standardise")
     return layer, [
@@ -156,6 +156,16 @@ def in_reach(variance):
     """
     exponent = np.round(np.log2(variance) / 2)
     return np.exp2(np.where(np.abs(exponent) <= 16, 0.0, -np.clip(exponent, -120, 120)))
+
+
+def _constant(info, flat):
+    """The columns that are constant, in words: by name, or of an array by number from 0."""
+    if flat.all():
+        return "all inputs"
+    numbers = np.flatnonzero(flat)
+    names = [info.columns[i] if info.columns else f"column {i}" for i in numbers[:MOST_NAMES]]
+    more = len(numbers) - len(names)
+    return ", ".join(names) + f" and {more} more" * (more > 0)
 
 
 def as_model(layer, info):

@@ -84,6 +84,7 @@ class Kind:
 
         overview: (info, training examples) → what inputs were taken for, in words: name of an input or a column → its kind, range
             and gaps. Streamed examples are not read for it.
+        otherwise: info → how a caller says that the inputs are something else.
         model: info → the family and size that a first training takes.
         check: (split, `Arrays`, info) → raises `InputError` for inputs that would train to nonsense;
             `None` for the check that all numbers are finite.
@@ -131,6 +132,7 @@ class Kind:
     decoding_is: str = ""
     resize: Callable | None = None
     overview: Callable = _no_more
+    otherwise: Callable = lambda info: ""
     model: Callable = _usual_model
     check: Callable | None = None
     lengths: Callable | None = None

@@ -285,6 +285,9 @@ KIND = Kind(
         "series": tf.TensorSpec((None, *info.input_shape), info.input_dtype, name="series")
     },
     check_raw=_check_raw,
+    otherwise=lambda info: (
+        "rows that do not follow each other are a table: another task (--task regression)"
+    ),
     overview=lambda info, data: {
         column: f"{info.input_shape[0]} steps of {numbers.in_words(data.inputs[..., i])}"
         for i, column in enumerate(info.columns)

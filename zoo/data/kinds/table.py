@@ -295,5 +295,8 @@ KIND = Kind(
     categories=categories.known,
     check_raw=_check_raw,
     overview=_overview,
+    otherwise=lambda info: (
+        "in a table of your own kinds={'COLUMN': 'category'} (--kinds COLUMN=category) says what a column is"
+    ),
     of_frame=lambda frame, names, path, card: (names, frame),
 )

@@ -321,6 +321,9 @@ KIND = Kind(
     golden=_golden,
     check_raw=_check_raw,
     overview=_overview,
+    otherwise=lambda info: (
+        "text_unit (--text-unit words or characters) says what they are split into"
+    ),
     model=lambda info: "cnn:text",
     example_of_file=lambda path, content, card: [content],
     of_frame=_of_frame,

@@ -13,10 +13,11 @@ import numpy as np
 
 from zoo.data import examples
 from zoo.data.kinds import columns as tables
+from zoo.data.user import paths
 from zoo.models import checks
 
 SEPARATORS = (",", ";", "\t", "|")
-ENDINGS = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+ENDINGS = paths.TABLES
 HEAD = 65536  # bytes of a CSV file that tell its form
 
 

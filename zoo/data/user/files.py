@@ -7,26 +7,14 @@ folder/train.csv  folder/test.csv  or  table.csv         with target=...; cells 
 arrays.npz                                               x, y or x_train, y_train, x_test, y_test
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data import examples, naming
-from zoo.data.user import csv_files, folders, layouts, memory
+from zoo.data.user import csv_files, folders, layouts, memory, paths
 from zoo.models import checks
 from zoo.tasks import task
-
-
-def is_path(name):
-    """Whether a data set's name is a path: something is there, or it can be meant as nothing else."""
-    text = os.fspath(name)
-    if text.startswith((".", "/", "~")) or text.endswith((*csv_files.ENDINGS, ".npz")):
-        return True
-    try:
-        return Path(text).exists()
-    except OSError:  # a text that is longer than any name
-        return False
 
 
 def read(path, options):
@@ -42,9 +30,7 @@ def read(path, options):
     Raises:
         InputError: Names the file or the row that cannot be used.
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise checks.InputError(f"There is no file or folder {path}.")
+    path = paths.check_data(path)
     if _is_table_file(path):
         table, separator = csv_files.read_csv(path, texts=_texts(options))
         options = _with_folder(options, path.parent)
@@ -56,11 +42,6 @@ def read(path, options):
         others = {s: t for s, t in others.items() if _has_targets(csvs[s], t, train, options)}
         options = _with_folder(options, path)
         return memory.read(train, options, **others, name=path.stem, separator=separator)
-    if path.is_file() and path.suffix.lower() != ".npz":
-        raise checks.InputError(
-            f"{path} is no data set: expected a folder of classes, a .csv (.tsv, .csv.gz) or a .npz file. Other tables (.xlsx, .json, "
-            ".parquet): save them as .csv, or pass the DataFrame that pandas reads to zoo.train."
-        )
     for key in ("target", "columns", "files", "folder"):
         if getattr(options, key):
             what = f"{path} is a folder of classes." if path.is_dir() else f"Received: {path}"

@@ -1,7 +1,4 @@
-"""The form of `card.json`: what of it cannot be used. Anybody may have made it."""
-
-from zoo.data import kinds
-from zoo.data.kinds import date_forms, units
+"""What of a card's JSON can be used. Imports TensorFlow only where every entry is looked at."""
 
 MOST = 1.7976931348623157e308  # of a number: JSON reads more as infinity
 # What a card says of its input, and of each where there are several.
@@ -20,8 +17,17 @@ OF_INPUT = (
 )
 
 
-def unusable(content):
-    """The first entry of a card's JSON, brought up to date, that cannot be used; `None` where all can."""
+def first_unusable(content, entries=None):
+    """The first entry of a card's JSON, brought up to date, that cannot be used; `None` where all can. Anybody may have made it.
+
+    Args:
+        content: The JSON.
+        entries: Those that are looked at; all where it is `None`.
+    """
+    if entries is not None:
+        return next((k for k in entries if k not in content or not _USABLE[k](content[k])), None)
+    from zoo.data import kinds  # imports TensorFlow
+
     usable = {key: key in content and is_one(content[key]) for key, is_one in _USABLE.items()}
     if usable["input_kind"] and usable["input_shape"]:
         kind, rank = content["input_kind"], len(content["input_shape"])
@@ -155,6 +161,8 @@ def _is_config(value):
 
 def _are_inputs(value):
     """Whether it describes several inputs, each with all entries of `OF_INPUT`."""
+    from zoo.data import kinds  # imports TensorFlow
+
     return (
         _is_dict(value)
         and bool(value)
@@ -167,6 +175,12 @@ def _are_inputs(value):
             for one in value.values()
         )
     )
+
+
+def _are_styles(styles):
+    from zoo.data.kinds import date_forms, units  # imports TensorFlow
+
+    return all(units.is_style(style) or date_forms.is_form(style) for style in styles)
 
 
 _are_texts = _is_list_of(_is_text)
@@ -189,11 +203,7 @@ _USABLE = {
     "builder": _or_none(_is_builder),
     "input_range": _or_none(_is_list_of(_is_number, 2)),
     "column_kinds": _are_texts,
-    "readings": lambda styles: (
-        styles is None
-        or _is_dict(styles)
-        and all(units.is_style(s) or date_forms.is_form(s) for s in styles.values())
-    ),
+    "readings": lambda styles: styles is None or _is_dict(styles) and _are_styles(styles.values()),
     "taken_for": _or_none(_are_texts),
     "decoding": _or_none(_is_count),
     "text_size": _or_none(_is_list_of(_is_count, 2)),
