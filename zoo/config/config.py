@@ -25,8 +25,13 @@ from zoo.config.options import (
 from zoo.models import checks
 
 AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
-OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
+OWN = constraints.OWN  # also of a model that is not of the table
 OWN_DATA = "own_data"  # what a run's config calls data that came from Python
+
+# Settings of an optimizer that Keras's objects hold themselves.
+OF_OPTIMIZER = (
+    "learning_rate", "schedule", "warmup", "momentum", "nesterov", "weight_decay", "clip_norm", "clip_value", "ema",
+)  # fmt: skip
 
 _PARTS = {
     "data": DataConfig,
@@ -132,10 +137,27 @@ class TrainConfig:
             raise checks.InputError(
                 "schedule='plateau' sets the learning rate after each epoch, warmup at each step: leave one out."
             )
+        if self.optimizer.name.startswith(OWN):
+            self.check_optimizer_alone("an optimizer of your own")
         if self.optimizer.nesterov and self.optimizer.name != "sgd":
             raise checks.InputError(
                 f"nesterov is for optimizer='sgd'. Received: {self.optimizer.name!r}"
             )
+
+    def check_optimizer_alone(self, what):
+        """Raises `InputError` for a setting that an optimizer object would not see.
+
+        Args:
+            what: What the object is, for the message.
+        """
+        default = OptimizerConfig()
+        for field in dataclasses.fields(OptimizerConfig):
+            value = getattr(self.optimizer, field.name)
+            if field.name in OF_OPTIMIZER and value != getattr(default, field.name):
+                raise checks.InputError(
+                    f"{field.name}={value!r} is for an optimizer by name, but {what} has its own: set it there and leave it out "
+                    "here, or pass optimizer='adam'."
+                )
 
     def smoked(self):
         """The config that is really run: with `smoke`, the family's tiny size on a few examples for one epoch."""

@@ -12,6 +12,7 @@ import tyro
 
 from zoo.config.arguments import ClassWeight, ColumnKinds
 from zoo.config.constraints import (
+    ChoiceOrOwn,
     Interval,
     Joined,
     Listed,
@@ -37,9 +38,14 @@ TASK_NAMES = [
     "classification", "regression", "multilabel", "forecasting", "generation", "translation",
 ]  # fmt: skip
 # The keys of `zoo.training.compile.OPTIMIZERS`, likewise.
-Optimizer = Literal[
-    "adam", "adamw", "adafactor", "adagrad", "lion", "muon", "nadam", "rmsprop", "sgd"
-]
+OPTIMIZERS = ("adam", "adamw", "adafactor", "adagrad", "lion", "muon", "nadam", "rmsprop", "sgd")
+# The keys of `zoo.tasks.of_keras.LOSSES`, likewise.
+LOSSES = (
+    "auto", "focal",
+    "sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge",
+    "binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge",
+    "mean_squared_error", "mse", "mean_absolute_error", "mae", "huber", "log_cosh",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +162,9 @@ class DataOptions(SeriesConfig, DataConfig):
 class OptimizerConfig:
     """How the weights are updated."""
 
-    name: Annotated[Optimizer, tyro.conf.arg(name="optimizer", metavar="STR")] = "adam"
+    name: Annotated[
+        str, ChoiceOrOwn(OPTIMIZERS), tyro.conf.arg(name="optimizer", metavar="STR")
+    ] = "adam"
     """adam, adamw, adafactor, adagrad, lion, muon, nadam, rmsprop or sgd"""
     learning_rate: AboveZero = 1e-3
     """Highest learning rate of the schedule."""
@@ -180,9 +188,15 @@ class OptimizerConfig:
     Batch normalization sees one part at a time."""
     label_smoothing: BelowOne = 0.0
     """Share of each target's probability that is spread over all classes."""
-    loss: Literal["auto", "focal"] = "auto"
+    loss: Annotated[str, ChoiceOrOwn(LOSSES)] = "auto"
     """auto: cross-entropy, or squared error for a regression; focal: cross-entropy in which examples that are
-    right already count little (Lin et al. 2017)."""
+    right already count little (Lin et al. 2017); or a loss of Keras's by name, made for logits: mae, mse, huber or log_cosh for
+    numbers, binary_crossentropy, binary_focal_crossentropy, hinge or squared_hinge for several labels, and for classes
+    categorical_crossentropy, categorical_focal_crossentropy or categorical_hinge."""
+    metrics: Annotated[tuple[str, ...], Names()] = ()
+    """Metrics of Keras's by name that are shown and logged beside the task's own, such as top_k_categorical_accuracy, auc, mae."""
+    weighted_metrics: Annotated[tuple[str, ...], Names()] = ()
+    """Metrics of Keras's by name, likewise, in which each example counts as much as in the loss."""
     class_weight: ClassWeight = "none"
     """What an example of each class counts in the training loss: none; balanced: the rarer the more, so that every
     class has the same sum; or LABEL=WEIGHT for every label. The validation loss stays unweighted."""

@@ -14,6 +14,12 @@ def rising(metric):
     return metric
 
 
+def as_in(metric, other):
+    """A metric of which more is better where that is so of another."""
+    metric._direction = getattr(other, "_direction", None)
+    return metric
+
+
 def find_direction(callback):
     """Lets a callback with a model find out which way is better, if it is of those that do and has not yet."""
     if getattr(callback, "monitor_op", callback) is None:

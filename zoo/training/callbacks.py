@@ -44,8 +44,9 @@ class StopAtNotFinite(keras.callbacks.Callback):
         self.epoch, self.steps_before, self.bad = epoch, self._steps(), {}
 
     def on_train_batch_end(self, batch, logs=None):
-        if not np.isfinite(logs["loss"]):
-            self.bad[batch] = logs["loss"]
+        loss = logs.get("loss", 0.0)  # a training step of the caller's may log other names
+        if not np.isfinite(loss):
+            self.bad[batch] = loss
 
     def on_train_batch_begin(self, batch, logs=None):
         if self.bad:

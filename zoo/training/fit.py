@@ -10,7 +10,7 @@ import tensorflow as tf
 from zoo import files
 from zoo.models import checks
 from zoo.tasks import model_checks, pictures
-from zoo.training import callbacks, checkpoints, resume, signals
+from zoo.training import callbacks, checkpoints, own, resume, signals
 from zoo.training import strategy as strategies
 from zoo.training.compile import class_weights
 
@@ -97,7 +97,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             epoch before.
     """
     options, task = run.config.run, splits.task
-    names = [metric.name for metric in task.metrics()]
+    names = [metric.name for metric in (*task.metrics(), *own.metrics_of(model))]
     callbacks.check_monitors(extra_callbacks, names)
     spec = splits.test.element_spec[0]
     if not isinstance(spec, dict):  # of a decoder, whose task looks at its inputs
@@ -105,7 +105,10 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     _check_space(model, run)
     _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     with signals.deferring() as asked:
-        chain = [*_callbacks(splits, run, task), *extra_callbacks]
+        averages = own.averages(model.optimizer) and not any(
+            isinstance(one, keras.callbacks.SwapEMAWeights) for one in extra_callbacks
+        )
+        chain = [*_callbacks(splits, run, task, averages), *extra_callbacks]
         kept = resume.Checkpoints(
             run.folder,
             task,
@@ -114,6 +117,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             others=chain,
             asked=asked,
             keep_last=run.config.data.use_validation,
+            compiled=own.of(model).described(),
             strategy=run.strategy,
         )
         chain[0].best = kept
@@ -183,12 +187,12 @@ def _check_space(model, run):
     files.check_space(run.folder, count * whole + weights + 20 * 2**20 - held)
 
 
-def _callbacks(splits, run, task):
+def _callbacks(splits, run, task, averages):
     """The recipe's own callbacks, in order: what judges an epoch, what changes weights, what stops."""
     options = run.config.run
     chain = [callbacks.StopAtNotFinite(batch=lambda: next(iter(splits.train_forever()))[0])]
     chain.append(callbacks.LearningRate())
-    if run.config.optimizer.ema is not None:
+    if averages:
         chain.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if run.config.optimizer.schedule == "plateau":
         chain.append(

@@ -1,0 +1,96 @@
+"""A step without an update, before any training: a caller's model, loss and metrics on one batch of the data."""
+
+import re
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from zoo.models import checks
+from zoo.training import own, own_models
+from zoo.training.fit import training_batches
+
+# What Keras, TensorFlow and a caller's own functions raise on targets and outputs that do not fit.
+_FAILURES = (TypeError, ValueError, AttributeError, KeyError, IndexError, NotImplementedError, tf.errors.OpError)  # fmt: skip
+
+
+def rehearse_step(model, splits, run):
+    """Calls a caller's model, loss and metrics on one training batch.
+
+    Args:
+        model: The compiled model.
+        splits: The `Splits`, mapped to what the model takes.
+        run: The `Run`.
+
+    Raises:
+        InputError: One of them fails, gives something else than a number, or the loss has no gradient.
+    """
+    is_plain = getattr(model, "outputs", None) and not own.of(model).is_of_loss
+    if is_plain or run.strategy.num_replicas_in_sync > 1:
+        return
+    batch = next(iter(training_batches(splits, run.config.optimizer.class_weight)))
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    with tf.GradientTape() as tape:
+        outputs = _tried("model", model.name, None, lambda: model(x, training=False))
+        if own_models.has_own_step(model):
+            loss = None
+        else:
+            name = own.of(model).in_words() or model.name
+            loss = _tried("loss of", name, (y, outputs), lambda: model.compute_loss(x, y, outputs, weights, training=False))  # fmt: skip
+    if loss is not None:
+        _check_loss(loss, tape.gradient(loss, [v.value for v in model.trainable_variables]), name)
+    if not getattr(model, "outputs", None):
+        _check_logits(model, outputs, splits)
+    for metric in own.metrics_of(model):
+        _check_metric(metric, y, outputs)
+
+
+def _tried(what, name, parts, function):
+    """What a function returns; an `InputError` with what it was given where it fails."""
+    try:
+        return function()
+    except _FAILURES as error:
+        given = "prepared inputs"
+        if parts is not None:
+            given = " and ".join(f"{part.dtype.name} {list(part.shape)}" for part in parts)
+        reason = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split()[:40])
+        raise checks.InputError(
+            f"The {what} {name} fails on a batch of {given}: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def _check_loss(loss, gradients, name):
+    if np.ndim(loss) != 0:
+        raise checks.InputError(
+            f"The loss of {name} is of shape {np.shape(loss)}: a loss is one number for a batch, or one for each example."
+        )
+    if gradients and all(gradient is None for gradient in gradients):
+        raise checks.InputError(
+            f"The loss of {name} has no gradient, so nothing would be learned: it may use only differentiable operations of keras.ops "
+            "or TensorFlow on y_pred, and neither NumPy, argmax nor round."
+        )
+
+
+def _check_logits(model, outputs, splits):
+    """Refuses probabilities, which a model of a class of the caller's does not show before it is called."""
+    found = np.asarray(outputs, "float64")
+    is_share = found.ndim == 2 and found.shape[1] > 1 and (found >= 0).all()
+    if is_share and splits.info.labels and np.allclose(found.sum(1), 1.0, atol=1e-3):
+        raise checks.InputError(
+            f"The outputs of {model.name!r} are probabilities, which add up to 1; the losses here take logits: leave the softmax out of "
+            "its call()."
+        )
+
+
+def _check_metric(metric, y, outputs):
+    def result():
+        metric.update_state(y, outputs)
+        return metric.result()
+
+    found = _tried("metric", metric.name, (y, outputs), result)
+    metric.reset_state()
+    for value in keras.tree.flatten(found):
+        if np.ndim(value) != 0:
+            raise checks.InputError(
+                f"The metric {metric.name!r} gives an array of shape {np.shape(value)}: a metric is one number. Take its mean."
+            )
