@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import files
+from zoo.keras_fixes import symbolic_build
 from zoo.models import checks
 from zoo.tasks import model_checks, pictures
-from zoo.training import callbacks, checkpoints, own, resume, signals
+from zoo.training import callbacks, checkpoints, own, own_models, resume, signals
 from zoo.training import strategy as strategies
 from zoo.training.compile import class_weights
 
@@ -135,6 +136,9 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
             _build_optimizer(model, strategy)
+            if own_models.has_own_step(model):  # it may not use the metrics that Keras asks for
+                spec = weighted(splits.part(0, replicas)).element_spec
+                symbolic_build.build_from_spec(model, spec)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
