@@ -94,10 +94,6 @@ def train(
     columns=None,
     config=None,
     callbacks=(),
-    optimizer=None,
-    loss=None,
-    metrics=None,
-    weighted_metrics=None,
     **options,
 ):
     """Trains, evaluates and exports a model with the shared recipe.
@@ -119,10 +115,9 @@ def train(
         columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from; also the path of a run's `config.yaml`, or a dict of options.
         callbacks: More Keras callbacks, or one.
-        optimizer, loss, metrics, weighted_metrics: Names, Keras's objects, or functions of (y_true, y_pred), in place of the recipe's
-            optimizer and loss, and beside the task's metrics; what a compiled model was compiled with is used where one is left
-            out. A run that goes on (`resume`) needs objects again. [docs/your_own_model.md] says what they are given.
-        **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`.
+        **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`. `optimizer`, `loss`,
+            `metrics` and `weighted_metrics` may be Keras's objects, and the last three functions of (y_true, y_pred), too; where one is
+            left out, that of a compiled model is used. A run that goes on (`resume`) needs objects again.
 
     Returns:
         A `Trained`: the model, its history, the report and the exported SavedModel.
@@ -149,8 +144,7 @@ def train(
     data = config.data.dataset if data is None else data
     data = data if targets is None else _paired(data, targets)
     own = {"target": target, "columns": columns, "task": task}
-    brought, named = own_parts.taken(optimizer, loss, metrics, weighted_metrics)
-    options |= named
+    brought, options = own_parts.taken(options)
     parts, read = (validation, test), None
     goes_on = config.checkpoints.resume or config.weights or options.get("weights")
     if model is None and not goes_on:
@@ -263,7 +257,7 @@ def make_compiled(model, splits, run, own=None):
         if isinstance(model, str):
             built = _build_for(config, preparation.builder_arguments)
         else:
-            built = own_models.make(model, config, preparation)
+            built = own_models.make(model, config, preparation, run.strategy)
             own = own_parts.with_compiled(own, built, config)
         compile_model(
             built,

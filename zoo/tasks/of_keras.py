@@ -118,28 +118,41 @@ def _key(part, table):
     return next((name for name, kind in table.items() if type(part) is kind), None)
 
 
-def check_part(argument, part):
-    """Raises `InputError` for a class in place of its object, and for several outputs' losses or metrics."""
-    if isinstance(part, (dict, list, tuple)):
-        raise checks.InputError(
-            f"`{argument}` holds a {type(part).__name__}, as for a model of several outputs; the zoo trains one output: pass one "
-            "loss, and metrics as a flat list."
-        )
-    if isinstance(part, type):
-        raise checks.InputError(
-            f"`{argument}` needs an object and not its class: {part.__name__}(). Received: {part!r}"
-        )
-    if not isinstance(part, (str, keras.losses.Loss, keras.metrics.Metric)) and not callable(part):
-        raise checks.InputError(
-            f"`{argument}` takes names, Keras's objects and functions of (y_true, y_pred). Received: {part!r}"
-        )
+_KINDS = (str, keras.losses.Loss, keras.metrics.Metric)
+
+
+def are_parts(argument, parts):
+    """Whether all are names, Keras's objects or functions.
+
+    Args:
+        argument: `"loss"` or `"metrics"`, for messages.
+        parts: What a caller passed.
+
+    Raises:
+        InputError: One is a class in place of its object, or a collection, as for several outputs.
+    """
+    for part in parts:
+        inside = part.values() if isinstance(part, dict) else part
+        several = isinstance(part, (dict, list, tuple))
+        if several and any(isinstance(one, _KINDS[1:]) or callable(one) for one in inside):
+            raise checks.InputError(
+                f"`{argument}` holds a {type(part).__name__}, as for a model of several outputs; the zoo trains one output: pass one "
+                "loss, and metrics as a flat list."
+            )
+        if isinstance(part, type):
+            raise checks.InputError(
+                f"`{argument}` needs an object and not its class: {part.__name__}(). Received: {part!r}"
+            )
+    return all(isinstance(part, _KINDS) or callable(part) for part in parts)
 
 
 def name_in_config(part):
     """What a config holds of a loss or a metric: the name of Keras's by which it can be made again, or `own:<its name>`."""
     if isinstance(part, str):
-        name = snake_case(part)
-        return "categorical_crossentropy" if name == "crossentropy" else name
+        name = {"crossentropy": "categorical_crossentropy"}.get(part, snake_case(part))
+        return (
+            name if any(name in table for table in (*LOSSES.values(), *METRICS.values())) else part
+        )
     is_function = _is_of_keras(part) and hasattr(part, "__name__")
     return part.__name__ if is_function else constraints.OWN + name_of(part)
 
@@ -179,7 +192,6 @@ def loss_of(part, row, options):
         InputError: It does not fit them, or is made for probabilities.
     """
     part = options.loss if part is None else part
-    check_part("loss", part)
     by_task = dataclasses.replace(options, loss="auto")
     if part in ("auto", "focal"):
         return row.loss(options)
@@ -231,7 +243,6 @@ def metrics_of(parts, row, info, scale=None, taken=()):
     own = {metric.name for metric in row.metrics()}
     found, table = [], METRICS.get(row.targets, {})
     for part in parts:
-        check_part("metrics", part)
         if not table:
             _refuse("metrics", part, row, table)
         name = snake_case(part) if isinstance(part, str) else getattr(part, "name", name_of(part))

@@ -106,10 +106,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     _check_space(model, run)
     _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     with signals.deferring() as asked:
-        averages = own.averages(model.optimizer) and not any(
-            isinstance(one, keras.callbacks.SwapEMAWeights) for one in extra_callbacks
-        )
-        chain = [*_callbacks(splits, run, task, averages), *extra_callbacks]
+        chain = _callbacks(splits, run, model, extra_callbacks)
         kept = resume.Checkpoints(
             run.folder,
             task,
@@ -135,10 +132,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             drawn = run.folder / "augmented.png"
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
-            _build_optimizer(model, strategy)
-            if own_models.has_own_step(model):  # it may not use the metrics that Keras asks for
-                spec = weighted(splits.part(0, replicas)).element_spec
-                symbolic_build.build_from_spec(model, spec)
+            _build_variables(model, strategy, weighted(splits.part(0, replicas)).element_spec)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
@@ -163,14 +157,16 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     return history
 
 
-def _build_optimizer(model, strategy):
-    """Makes the optimizer's variables, for which the first step would be traced twice.
+def _build_variables(model, strategy, spec):
+    """Makes the optimizer's variables, for which the first step would be traced twice, and metrics that a model's own step may not use.
 
     Those of a scaled loss come in another order then than in the first step, which checkpoints go by.
     """
     if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
         with strategy.scope():
             model.optimizer.build(model.trainable_variables)
+    if own_models.has_own_step(model):  # Keras asks them for their results all the same
+        symbolic_build.build_from_spec(model, spec)
 
 
 def _check_execution(steps, steps_per_epoch):
@@ -191,12 +187,13 @@ def _check_space(model, run):
     files.check_space(run.folder, count * whole + weights + 20 * 2**20 - held)
 
 
-def _callbacks(splits, run, task, averages):
-    """The recipe's own callbacks, in order: what judges an epoch, what changes weights, what stops."""
-    options = run.config.run
+def _callbacks(splits, run, model, others):
+    """The recipe's own callbacks, in order: what judges an epoch, what changes weights, what stops; then the caller's."""
+    options, task = run.config.run, splits.task
+    swaps = any(isinstance(one, keras.callbacks.SwapEMAWeights) for one in others)
     chain = [callbacks.StopAtNotFinite(batch=lambda: next(iter(splits.train_forever()))[0])]
     chain.append(callbacks.LearningRate())
-    if averages:
+    if own.averages(model.optimizer) and not swaps:
         chain.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if run.config.optimizer.schedule == "plateau":
         chain.append(
@@ -208,4 +205,4 @@ def _callbacks(splits, run, task, averages):
         )
     if options.tensorboard or run.config.diagnose.profile:
         chain.append(_tensorboard(run, splits.steps_per_epoch * options.epochs))
-    return chain
+    return [*chain, *others]

@@ -106,46 +106,42 @@ def _described(part):
     return f"{_name(part)} {json.dumps(settings, sort_keys=True, default=_name)}"
 
 
-def taken(optimizer=None, loss=None, metrics=None, weighted_metrics=None):
-    """Takes the arguments of `zoo.train` apart.
+def taken(options):
+    """Takes the objects out of the arguments of `zoo.train`.
+
+    Args:
+        options: Fields of the config by name; optimizer, loss and metrics may be objects. What is none of these is left for the
+            config to refuse.
 
     Returns:
-        The `Own`, and the options of the config.
+        The `Own`, and the options with `own:<name>` in place of objects.
 
     Raises:
-        InputError: An argument is nothing that a model can be compiled with.
+        InputError: An argument is a class in place of its object, or for several outputs.
     """
-    own, options = {}, {}
+    own, options = {}, dict(options)
+    optimizer, loss = options.get("optimizer"), options.get("loss")
     if isinstance(optimizer, str):
         options["optimizer"] = optimizer.lower()
     elif isinstance(optimizer, keras.optimizers.Optimizer):
         own["optimizer"], options["optimizer"] = optimizer, OWN + type(optimizer).__name__
-    elif optimizer is not None:
+    elif isinstance(optimizer, type):
         raise checks.InputError(
             "`optimizer` must be a name such as 'adamw', or an object such as keras.optimizers.AdamW(1e-3), and not its class. "
             f"Received: {optimizer!r}"
         )
-    if loss is not None:
-        of_keras.check_part("loss", loss)
+    if of_keras.are_parts("loss", [loss]):
         options["loss"] = of_keras.name_in_config(loss)
-        if options["loss"].startswith(OWN):
-            own["loss"] = loss
-    for key, parts in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
-        if parts is None:
-            continue
-        parts = _listed(key, parts)
-        options[key] = tuple(map(of_keras.name_in_config, parts))
-        if any(name.startswith(OWN) for name in options[key]):
-            own[key] = parts
-    return Own(named=frozenset(options), **own), options
-
-
-def _listed(key, parts):
-    is_alone = isinstance(parts, str) or callable(parts) or not isinstance(parts, (list, tuple))
-    parts = (parts,) if is_alone and not isinstance(parts, dict) else parts
-    for part in [parts] if isinstance(parts, dict) else parts:
-        of_keras.check_part(key, part)
-    return tuple(parts)
+        own |= {"loss": loss} if options["loss"].startswith(OWN) else {}
+    for key in {"metrics", "weighted_metrics"} & options.keys():
+        parts = options[key]
+        parts = parts if isinstance(parts, (list, tuple)) else [parts]
+        if of_keras.are_parts(key, parts):
+            options[key] = tuple(map(of_keras.name_in_config, parts))
+            is_own = any(name.startswith(OWN) for name in options[key])
+            own |= {key: tuple(parts)} if is_own else {}
+    named = {"optimizer", "loss", "metrics", "weighted_metrics"} & options.keys()
+    return Own(named=frozenset(named), **own), options
 
 
 def check_given(own, config):
@@ -198,9 +194,9 @@ def with_compiled(own, model, config):
             parts = found[key]
             if isinstance(parts, (list, tuple)) and len(parts) == 1:
                 parts = parts[0] if key == "loss" or isinstance(parts[0], (list, tuple)) else parts
-            if key == "loss":
-                of_keras.check_part(key, parts)
-            changes[key] = parts if key == "loss" else _listed(key, parts)
+            several = parts if isinstance(parts, (list, tuple)) else [parts]
+            of_keras.are_parts(key, several)
+            changes[key] = parts if key == "loss" else tuple(several)
     own = dataclasses.replace(own, **changes)
     told = Own(**{key: value for key, value in changes.items() if key != "compiled"}).in_words()
     log.info(

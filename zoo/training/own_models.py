@@ -3,27 +3,27 @@
 import inspect
 
 import keras
-import tensorflow as tf
 
 from zoo.models import checks
 from zoo.models.layers import all_layers
 from zoo.tasks import model_checks
 
 
-def make(model, config, preparation):
+def make(model, config, preparation, strategy):
     """The caller's model, built on the prepared inputs; call it inside the strategy's scope.
 
     Args:
         model: A Keras model, built or not, or a builder function `(input_shape, num_classes) → keras.Model`.
         config: The `TrainConfig`.
         preparation: The `Preparation` of the data.
+        strategy: The strategy.
 
     Raises:
         InputError: It is neither of these, or does not take the prepared inputs.
     """
     arguments = dict(preparation.builder_arguments)
     if isinstance(model, keras.Model):
-        _check_ready(model, config)
+        _check_ready(model, config, strategy)
     else:
         model = _call_builder(model, {**arguments, **config.model_args})
     model_checks.build_on(model, preparation.inputs.output)
@@ -35,9 +35,8 @@ def has_own_step(model):
     return type(model).train_step is not keras.Model.train_step
 
 
-def _check_ready(model, config):
+def _check_ready(model, config, strategy):
     """Refuses settings that would have to be known before a model is built."""
-    strategy = tf.distribute.get_strategy()
     created = strategy.extended.variable_created_in_scope
     if strategy.num_replicas_in_sync > 1 and not all(created(v.value) for v in model.variables):
         raise checks.InputError(
