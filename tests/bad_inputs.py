@@ -45,6 +45,18 @@ def train(data=(X, Y), model="dense:tiny", **options):
     return zoo.train(model, data, **{**EVERYWHERE, **options})
 
 
+def of_two(shape=(3,)):
+    """A model of an image and some numbers."""
+    image, numbers = keras.Input((8, 8, 1), name="image"), keras.Input(shape, name="columns")
+    both = [keras.layers.Flatten()(image), keras.layers.Flatten()(numbers)]
+    return keras.Model([image, numbers], keras.layers.Dense(2)(keras.layers.Concatenate()(both)))
+
+
+def train_two(inputs=None, model=None, **options):
+    inputs = {"image": PIXELS, "columns": X} if inputs is None else inputs
+    return train((inputs, Y), of_two() if model is None else model, **options)
+
+
 def changed(array, index, value):
     copy = np.array(array)
     copy[index] = value
@@ -256,8 +268,17 @@ DATA = {
     "labels with fractions": lambda: train((X, Y + 0.5), task="classification"),
     "a label that is missing": lambda: train((X, changed(np.array(["a", "b"], object)[Y], 0, None))),
     "whole numbers of many values": lambda: train((np.tile(X, (3, 1)), np.arange(120) % 50 * 3)),
-    "targets of two columns": lambda: train((X, X[:, :2])),
-    "targets that would broadcast": lambda: train((X, X[:, :2]), task="regression"),
+    "two targets for a model of one": lambda: train((X, X[:, :2]), keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])),
+    "numbers and texts as two targets": lambda: train(frame(c=X[:, 2]), target=["a", "kind"]),
+    "one of two targets the same everywhere": lambda: train((X, np.stack([X[:, 0], np.full(40, 2.5)], 1))),
+    "two targets of the same name": lambda: train((X, pd.DataFrame(X[:, :2], columns=["a", "a"]))),
+    "NaN in one of two targets": lambda: train((X, changed(X[:, :2], (3, 1), np.nan))),
+    "two targets in train and one in test": lambda: train((X, X[:, :2]), test=(X + 1, X[:, 0])),
+    "a target for each pixel": lambda: train((PIXELS, PIXELS / 255.0), "cnn:tiny"),
+    "a target for each step": lambda: train((X[:, :, None], X[:, :, None] / 2), "recurrent:tiny", task="regression"),
+    "targets of two outputs": lambda: train((X, [X[:, 0], Y])),
+    "a dict of targets of two outputs": lambda: train((X, {"a": X[:, :2], "b": Y})),
+    "a tf.data set of two outputs": lambda: train(tf.data.Dataset.from_tensor_slices((X, (X[:, 0], Y)))),
     "strings for a regression": lambda: train((X, np.array(["a", "b"])[Y]), task="regression"),
     "a test class that train lacks": lambda: train(test=(X + 1, Y + 7)),
     "rows with two classes as one-hot": lambda: train((X, np.ones((40, 2), int)), task="classification"),
@@ -448,6 +469,54 @@ WRITTEN = {
     "a split of a series by a column": lambda: forecast(steps(who=WAVE), target="sold", split_by="who"),
 }  # fmt: skip
 
+SEVERAL = {
+    "several inputs for a family": lambda: train_two(model="cnn:tiny"),
+    "several inputs and no model": lambda: zoo.train(
+        None, ({"image": PIXELS, "columns": X}, Y), **EVERYWHERE
+    ),
+    "several inputs in a list for a family": lambda: train_two([PIXELS, X], "cnn:tiny"),
+    "three inputs in a list for a model of two": lambda: train_two([PIXELS, X, X]),
+    "one input for a model of two": lambda: train_two(X),
+    "columns alone for a model of two inputs": lambda: train_two(
+        {"image": X[:, 0], "columns": X[:, 1]}
+    ),
+    "several inputs for a model of one": lambda: train_two(
+        model=keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    ),
+    "an input whose name the model lacks": lambda: train_two({"image": PIXELS, "numbers": X}),
+    "an input of another shape than the model's": lambda: train_two(
+        {"image": PIXELS, "columns": X[:, :2]}
+    ),
+    "several inputs of other lengths": lambda: train_two({"image": PIXELS, "columns": X[:30]}),
+    "several inputs and fewer targets": lambda: train(
+        ({"image": PIXELS, "columns": X}, Y[:5]), of_two()
+    ),
+    "test data that lack an input": lambda: train_two(test=({"image": PIXELS, "more": X}, Y)),
+    "test data of one input of two": lambda: train_two(test=(PIXELS, Y)),
+    "NaN in one of several inputs": lambda: train_two(
+        {"image": PIXELS, "columns": changed(X, (3, 1), np.nan)}
+    ),
+    "a name of an input with a space": lambda: train_two({"image": PIXELS, "the columns": X}),
+    "paths among several inputs": lambda: train_two(
+        {"image": [Path(f"{i}.png") for i in range(40)], "columns": X}
+    ),
+    "two texts among several inputs": lambda: train_two(
+        {"columns": X, "title": TEXTS, "body": TEXTS}
+    ),
+    "augmentation of one of several inputs": lambda: train_two(augment="digits"),
+    "several inputs as a series": lambda: train_two(task="forecasting"),
+    "several inputs to generate": lambda: train_two(task="generation"),
+    "several inputs to translate": lambda: train_two(task="translation"),
+    "a target column with several inputs": lambda: train_two(target="kind"),
+    "columns named among several inputs": lambda: train_two(columns=("a",)),
+    "several inputs and their targets in one dict": lambda: train(
+        {"image": PIXELS, "columns": X, "y": Y}, of_two()
+    ),
+    "a table among several inputs with texts that differ": lambda: train_two(
+        {"columns": pd.DataFrame({"a": TEXTS, "b": TEXTS}), "image": PIXELS}
+    ),
+}
+
 SETTINGS = {
     "zero epochs": lambda: train(epochs=0),
     "a batch of 0": lambda: train(batch_size=0),
@@ -520,8 +589,8 @@ PREDICT = {
     "an .npy that is none": lambda: predict_file("mnist_cnn", "x.npy", b"none"),
 }  # fmt: skip
 
-CASES = {**DATA, **FILES, **SERIES, **WRITTEN, **SETTINGS, **PREDICT}
-GROUPS = {"Data in memory": DATA, "Files": FILES, "Series": SERIES, "Times, splits and units": WRITTEN, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
+CASES = {**DATA, **FILES, **SERIES, **WRITTEN, **SEVERAL, **SETTINGS, **PREDICT}
+GROUPS = {"Data in memory": DATA, "Files": FILES, "Series": SERIES, "Times, splits and units": WRITTEN, "Several inputs": SEVERAL, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ ORDER = [
     "zoo.files",
     "zoo.data.naming",
     "zoo.data.examples",
+    "zoo.data.part",
     "zoo.data.labels",
     "zoo.data.kinds",
     "zoo.data.notes",

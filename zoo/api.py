@@ -13,8 +13,9 @@ from zoo.config import constraints
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
 from zoo.data import notes
-from zoo.data.inspection import first_model
+from zoo.data.inspection import check_named, first_model
 from zoo.data.prepare import prepare
+from zoo.data.user import forms
 from zoo.models import checks
 from zoo.saving import store, trained
 from zoo.saving.export import export_model, rehearse
@@ -100,16 +101,18 @@ def train(
 
     Args:
         model: A name such as `"cnn:base"`, the name or path of a trained model to go on from, a builder function
-            `(input_shape, num_classes) → keras.Model`, or a Keras model whose output is logits (one number for a regression), built or not,
-            subclassed too. Where it is `None` the inputs decide, as `zoo.inspect` says.
+            `(input_shape, num_classes) → keras.Model`, or a Keras model whose output is logits (one number, or several, for a regression),
+            built or not, subclassed too. Where it is `None` the inputs decide, as `zoo.inspect` says.
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
             arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a
             `tf.data.Dataset` of pairs, which is read into memory once; tables, arrays, tensors and loaders of other libraries, too.
+            The inputs may be several, `({"image": images, "columns": table}, y)`, for a model of your own with inputs of these names;
+            a list of them is in the order of its inputs.
             Labels may be any integers or strings; uint8 inputs of rank 3 or 4, and whole pixels of other types, are images, strings are texts.
         targets: The targets, where `data` are the inputs alone: `zoo.train(model, x, y)`.
         validation: Validation data in the form of `data`; a tenth of the training data where it is `None`.
         test: Test data in the form of `data`; a fixed fifth of `data` where it is `None`.
-        target: The table's target column; several columns of 0 and 1 for a multi-label task.
+        target: The table's target column; several columns of 0 and 1 for a multi-label task, of other numbers for a regression.
         task: `"classification"`, `"multilabel"`, `"regression"`, `"forecasting"`, `"generation"` or `"translation"`; told
             from the model and the targets where it is `None`.
         columns: The table's columns to learn from; all but the target where it is `None`.
@@ -143,6 +146,7 @@ def train(
         config = TrainConfig().replace(**config)
     data = config.data.dataset if data is None else data
     data = data if targets is None else _paired(data, targets)
+    data, validation, test = (forms.by_model(model, part) for part in (data, validation, test))
     own = {"target": target, "columns": columns, "task": task}
     brought, options = own_parts.taken(options)
     parts, read = (validation, test), None
@@ -157,6 +161,7 @@ def train(
             log.info("%s", line)
         if read is None:
             read = door.read(data, run.config.data_options, validation=validation, test=test)
+        check_named(model, read[0])
         splits = door.make_splits(*read, run.config.data_options)
         log.info("%s", splits.in_one_line)
         if run.config.weights:

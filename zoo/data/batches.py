@@ -137,6 +137,16 @@ class Splits:
         """The same splits with a `Preparation`, or another function (inputs, targets) → (inputs, targets), applied to every batch."""
         return dataclasses.replace(self, preparation=preparation)
 
+    def of_input(self, name):
+        """The same splits with one of several inputs alone."""
+        parts = getattr(self.preparation, "parts", {})
+        return dataclasses.replace(
+            self,
+            info=self.info.parts[name],
+            examples={split: data.of_input(name) for split, data in self.examples.items()},
+            preparation=parts.get(name),
+        )
+
     def part(self, index, count):
         """The same splits, with the part number `index` of `count` equal parts of each batch; the others are not made."""
         return dataclasses.replace(self, share=(index, count))

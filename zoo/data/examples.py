@@ -42,11 +42,12 @@ class DataInfo:
     Attributes:
         name: Name of the data set, or of the Python type it came as.
         kind: `"image"` (uint8, [H, W, C]), `"table"` (named columns), `"text"` (UTF-8), `"series"` (windows of columns
-            over time, [T, C]) or `"features"` (float, any shape).
+            over time, [T, C]), `"features"` (float, any shape) or `"several"` (of these, by name).
         task: A key into `zoo.tasks.TASKS`.
         input_shape: Shape of one raw example without the batch; `()` for a text.
-        input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
+        input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`, and for several inputs.
         labels: The classes' names in the order of their ids; empty for a regression.
+        target_names: The names of the numbers that a regression of several predicts, in the order of its outputs; otherwise empty.
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
@@ -55,6 +56,7 @@ class DataInfo:
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
         text_cleaning: For text, what is brought to plain text, keys of `kinds.cleaning.STEPS`; none for a set that has a name.
         target_unit: For answers that are texts, what they are split into.
+        parts: Of several inputs the `DataInfo` of each, by its name; otherwise empty.
         horizon: For a series, the steps to forecast.
         season: For a series, the steps after which it resembles itself; 1 where it does not.
         split: How examples come into validation and test where a column says it, in words.
@@ -70,6 +72,7 @@ class DataInfo:
     input_shape: tuple[int, ...]
     input_dtype: str
     labels: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     column_kinds: tuple[str, ...] = ()
     styles: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -77,6 +80,7 @@ class DataInfo:
     text_unit: str = "words"
     text_cleaning: tuple[str, ...] = ()
     target_unit: str = "words"
+    parts: dict[str, "DataInfo"] = dataclasses.field(default_factory=dict)
     horizon: int = 0
     season: int = 1
     licence: str = "unknown"
@@ -91,8 +95,8 @@ class DataInfo:
 
     @functools.cached_property
     def num_outputs(self):
-        """Width of the last layer: the number of classes or of steps to forecast, or 1."""
-        return len(self.labels) or self.horizon or 1
+        """Width of the last layer: the number of classes, of numbers to predict or of steps to forecast, or 1."""
+        return len(self.labels) or len(self.target_names) or self.horizon or 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +104,7 @@ class Arrays:
     """Examples in memory.
 
     Attributes:
-        inputs: An array; of a table with `column_kinds` a dict of columns.
+        inputs: An array; of a table with `column_kinds` a dict of columns; of several inputs a dict of these.
         targets: An array.
         by: What examples are split by, where that is not chance: times or numbers that rise, or texts, one for each group.
     """
@@ -136,6 +140,10 @@ class Arrays:
         inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
         return Arrays(inputs, self.targets[indices], None if self.by is None else self.by[indices])
 
+    def of_input(self, name):
+        """The examples with one of several inputs alone."""
+        return Arrays(self.inputs[name], self.targets, self.by)
+
     is_indexed = True  # whether `take` picks any examples
 
     def where(self, index):
@@ -145,6 +153,8 @@ class Arrays:
     def keys(self):
         """A short key for the inputs of each example; equal inputs have equal keys."""
         if isinstance(self.inputs, dict):
+            if any(getattr(values, "ndim", 2) > 1 for values in self.inputs.values()):
+                return list(zip(*(self.of_input(name).keys() for name in self.inputs)))
             import pandas as pd
 
             columns = {name: pd.Series(v, dtype=v.dtype) for name, v in self.inputs.items()}
@@ -294,57 +304,3 @@ def as_unicode(values):
         return values
     flat = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values.ravel()]
     return np.array(flat, str).reshape(values.shape)
-
-
-@dataclasses.dataclass
-class Part:
-    """One split as a caller gave it.
-
-    Attributes:
-        split: Its name.
-        x: Its inputs, an array or a DataFrame.
-        y: Its targets.
-        row: Says where an example is.
-        labels: The classes in the order of their ids, where the data say one.
-        by: As in `Arrays`.
-    """
-
-    split: str
-    x: object
-    y: np.ndarray
-    row: Callable[[int], str]
-    labels: tuple[str, ...] = ()
-    by: np.ndarray | None = None
-
-    @property
-    def is_frame(self):
-        return hasattr(self.x, "columns")
-
-    def drop(self, problems, skip_bad):
-        """Leaves out examples that cannot be used, or refuses them with the first one's place.
-
-        Args:
-            problems: Dict from a reason to the examples that it is true of, bool `[N]`.
-            skip_bad: Leave them out.
-        """
-        if not problems:
-            return
-        for why, bad in problems.items():
-            if not bad.any():
-                continue
-            first = self.row(int(np.flatnonzero(bad)[0]))
-            if not skip_bad:
-                raise checks.InputError(
-                    f"{bad.sum()} of the {len(bad)} {self.split} examples cannot be used, first {first}: {why}. "
-                    "Mend or drop them, or pass skip_bad (--skip-bad) to leave them out."
-                )
-            log.warning("%d %s examples left out, first %s: %s", bad.sum(), self.split, first, why)
-        bad = np.any(list(problems.values()), 0)
-        if np.all(bad):
-            raise checks.InputError(f"No {self.split} example is left: all are unusable.")
-        if np.any(bad):
-            kept, row = np.flatnonzero(~bad), self.row
-            self.x = self.x.iloc[kept] if self.is_frame else self.x[kept]
-            self.y = self.y[kept]
-            self.by = None if self.by is None else self.by[kept]
-            self.row = lambda i: row(kept[i])

@@ -75,7 +75,10 @@ def _of_targets(info, held):
         return [f"{'labels' if is_rows else 'classes'}: {', '.join([*shown, *more])}"]
     if found.dtype.kind != "f":
         return []
-    return [f"targets: {numbers.in_words(found)}, mean {found.mean(dtype='float64'):,.6g}"]
+    names = info.target_names or ("targets",)
+    columns = found.reshape(len(found), -1).T if info.target_names else [found]
+    told = (f"{numbers.in_words(v)}, mean {v.mean(dtype='float64'):,.6g}" for v in columns)
+    return [f"{name}: {words}" for name, words in zip(names, told)]
 
 
 def inspect(data, *, validation=None, test=None, **options):
@@ -121,16 +124,26 @@ def first_model(info):
     return f"{suited[0]}:small" if suited else kinds.kind(info.kind).model(info)
 
 
+def check_named(model, info):
+    """Raises `InputError` for the name of a model where the data have several inputs."""
+    if isinstance(model, str) and info.parts:
+        first_model(info)
+
+
 def _command(path, info, options):
     """What trains a first model, for the shell where the data have a name or a path, otherwise for Python."""
-    model = first_model(info)
+    model = first_model(info) if not info.parts else None
     default = DataOptions()
     changed = {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
     changed = {
         name: v for name, v in changed.items() if v != getattr(default, name) and name != "dataset"
     }
     if path is None:
-        words = [repr(model), "data", *(f"{name}={value!r}" for name, value in changed.items())]
+        words = [
+            repr(model) if model else "model",
+            "data",
+            *(f"{name}={value!r}" for name, value in changed.items()),
+        ]
         return f"zoo.train({', '.join(words)})"
     words = ["zoo", "train", "--model", model, "--dataset", os.fspath(path)]
     for name, value in changed.items():

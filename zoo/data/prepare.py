@@ -18,12 +18,13 @@ class Preparation:
     """The steps between raw values and the model, used in training and built into the exported SavedModel.
 
     Attributes:
-        inputs: A Keras model: raw batch → what the model takes: float32 features, or int64 ids of words.
-        builder_arguments: What the data say about the model: `input_shape`, `num_classes` and, for text,
-            `vocabulary_size`.
+        inputs: A Keras model: raw batch → what the model takes: float32 features, or int64 ids of words; of several inputs a dict.
+        builder_arguments: What the data say about the model: `input_shape` (of several inputs a dict of shapes), `num_classes`
+            and, for text, `vocabulary_size`.
         steps: The steps in words, for the card.
         targets: What is done to targets, and undone to outputs; see `zoo.tasks.targets`.
         input_range: Lowest and highest value of arrays of features in the training split; `None` for other kinds.
+        parts: Of several inputs the `kinds.row.Prepared` of each, by its name.
     """
 
     inputs: keras.Model
@@ -31,6 +32,7 @@ class Preparation:
     steps: tuple[str, ...]
     targets: Unchanged
     input_range: tuple[float, float] | None = None
+    parts: dict = dataclasses.field(default_factory=dict)
 
     @property
     def target_mean(self):
@@ -82,13 +84,15 @@ def prepare(splits, *, fixed_length=False):
     ('pixels 0..255 multiplied by 0.00392157',)
     """
     found, targets = splits.kind.prepare(splits, fixed_length), splits.task.prepare_targets(splits)
-    shape = {"input_shape": found.inputs.output_shape[1:]}
+    shapes = keras.tree.map_structure(lambda x: tuple(x.shape[1:]), found.inputs.output)
+    shape = {"input_shape": shapes}
     return Preparation(
         found.inputs,
         shape | targets.arguments | found.arguments,
         (*found.steps, *targets.steps),
         targets,
         found.input_range,
+        found.parts,
     )
 
 

@@ -64,6 +64,8 @@ def removed(splits, info, how="auto"):
 def _possible(train, info):
     """About how many different inputs are possible, from the values that each column has; without bound for others."""
     kind = kinds.kind(info.kind)
+    if info.parts:
+        return np.prod([_possible(train.of_input(name), own) for name, own in info.parts.items()])
     if kind.is_drawn:
         return np.inf
     if kind.is_quoted:

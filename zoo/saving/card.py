@@ -34,6 +34,8 @@ class Card(Entries, Mapping):
         preprocessing: What the graph does to raw inputs, in words.
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
         labels: The classes' names.
+        target_names: The names of several predicted numbers, in their order; empty for one.
+        inputs: Name → what this card says of a single input, `card_entries.OF_INPUT`, of each of several; `None` of one.
         columns: A table's or a series' columns.
         column_kinds: `"number"`, `"precise"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
         text_size: Units kept of each text, and units in the vocabulary; `None` for other inputs.
@@ -60,6 +62,8 @@ class Card(Entries, Mapping):
     preprocessing: tuple[str, ...]
     signatures: Mapping
     labels: tuple[str, ...]
+    target_names: tuple[str, ...] = ()
+    inputs: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     columns: tuple[str, ...]
     column_kinds: tuple[str, ...]
     text_size: tuple[int, int] | None
@@ -82,6 +86,16 @@ class Card(Entries, Mapping):
     def model(self):
         """Family and size, or the name of the caller's own model."""
         return self.builder.model if self.builder else self.config["model"]
+
+    @property
+    def parts(self):
+        """Name → a card that says of one of several inputs what another says of its only one; empty where there is one."""
+        return {
+            name: dataclasses.replace(
+                self, name=f"{self.name} (input {name!r})", inputs=None, **Entries.plain_values(one)
+            )
+            for name, one in (self.inputs or {}).items()
+        }
 
     @property
     def temperature(self):
@@ -165,27 +179,40 @@ def make(splits, builder, run, signatures):
         builder=builder,
         task=info.task,
         data=Data(name=info.name, source=info.source, licence=info.licence, examples=counts),
-        input_kind=info.kind,
-        input_shape=tuple(info.input_shape),
-        input_range=preparation.input_range,
+        **_of_input(splits, preparation),
+        inputs={
+            name: _of_input(splits.of_input(name), preparation.parts[name]) for name in info.parts
+        }
+        or None,
         preprocessing=(*preparation.steps, *_calibration(score), *_decoding(splits.kind)),
         signatures=signatures,
         labels=tuple(info.labels),
-        columns=tuple(info.columns),
-        column_kinds=tuple(info.column_kinds),
-        readings=info.styles,
+        target_names=tuple(info.target_names),
         taken_for=splits.taken_for[:MOST_LINES],
-        decoding=splits.kind.decoding,
-        text_size=info.text_size,
-        text_unit=info.text_unit,
-        categories=splits.kind.categories(splits) or None,
-        text_cleaning=tuple(info.text_cleaning) or None,
         runs=(score,),
         protocol=_protocol(splits.task, run.config, info),
         config=config,
         made_by=made_by,
         limits=info.limits,
     )
+
+
+def _of_input(splits, prepared):
+    """The entries `OF_INPUT` of the inputs of some splits, or of one of several."""
+    info = splits.info
+    return {
+        "input_kind": info.kind,
+        "input_shape": tuple(info.input_shape),
+        "input_range": prepared.input_range,
+        "columns": tuple(info.columns),
+        "column_kinds": tuple(info.column_kinds),
+        "readings": info.styles,
+        "text_size": info.text_size,
+        "text_unit": info.text_unit,
+        "text_cleaning": tuple(info.text_cleaning) or None,
+        "categories": splits.kind.categories(splits) or None,
+        "decoding": splits.kind.decoding,
+    }
 
 
 def _protocol(task, config, info):

@@ -6,10 +6,27 @@ from collections.abc import Mapping
 from zoo.data import kinds
 from zoo.data.kinds import date_forms, units
 
+# What a card says of its input, and of each where there are several.
+OF_INPUT = (
+    "input_kind",
+    "input_shape",
+    "input_range",
+    "columns",
+    "column_kinds",
+    "readings",
+    "text_size",
+    "text_unit",
+    "text_cleaning",
+    "categories",
+    "decoding",
+)
+
 # Entries that the first cards of version 1 lack → what is meant where they do.
 _LATER = {
     "card": {
         "input_range": None,
+        "target_names": [],
+        "inputs": None,
         "column_kinds": [],
         "readings": None,
         "taken_for": None,
@@ -43,9 +60,14 @@ class Entries:
     def values_of(cls, content):
         """The fields of some JSON, by name; lists as tuples."""
         known = {field.name for field in dataclasses.fields(cls)} - {"others"}
-        found = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
+        found = cls.plain_values(content)
         others = {key: content[key] for key in content if key not in known}
         return {key: found[key] for key in found if key in known} | {"others": others}
+
+    @staticmethod
+    def plain_values(content):
+        """Some JSON's entries by name; lists as tuples."""
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
 
     def to_json(self):
         """The entries as JSON holds them: dicts, lists, texts and numbers."""
@@ -235,6 +257,22 @@ def _is_of_scores(value):
     return _is_dict(value) and bool(value) and all(map(_is_number, value.values()))
 
 
+def _are_inputs(value):
+    """Whether it describes several inputs, each with all entries of `OF_INPUT`."""
+    return (
+        _is_dict(value)
+        and bool(value)
+        and all(
+            _is_dict(one)
+            and set(one) == set(OF_INPUT)
+            and all(_USABLE[key](one[key]) for key in OF_INPUT)
+            and one["input_kind"] in kinds.KINDS
+            and kinds.kind(one["input_kind"]).fits(len(one["input_shape"]))
+            for one in value.values()
+        )
+    )
+
+
 _are_texts = _is_list_of(_is_text)
 _USABLE = {
     "name": _is_file_name,
@@ -244,6 +282,8 @@ _USABLE = {
     "input_shape": _is_list_of(_or_none(_is_count)),
     "preprocessing": _are_texts,
     "labels": _are_texts,
+    "target_names": _are_texts,
+    "inputs": _or_none(_are_inputs),
     "columns": _are_texts,
     "runs": _is_of_runs,
     "data": _has(name=_is_text, source=_is_text, licence=_is_text, examples=_is_dict),

@@ -27,17 +27,17 @@ def render(card):
         lines.append(
             f"| {name} | {_tensors(signature['inputs'])} | {_tensors(signature['outputs'])} |"
         )
-    shape = card.input_shape
-    sizes = dict(zip(("height", "width", "channels"), shape)) | {"shape": tuple(shape)}
-    sizes |= {"steps": shape[0] if shape else 0, "columns": ", ".join(card.columns)}
     lines += [
         "",
-        f"- input: {kinds.kind(card.input_kind).meaning.format(**sizes)}",
+        f"- input: {_meaning(card)}",
+        *(f"- input `{name}`: {_meaning(part)}" for name, part in card.parts.items()),
         f"- preprocessing, inside the graph: {'; '.join(card.preprocessing)}",
     ]
     if card.labels and task(card.task).targets != "none":
         shown = ", ".join(card.labels[:20]) + (", ..." if len(card.labels) > 20 else "")
         lines.append(f"- classes: {shown}")
+    if card.target_names:
+        lines.append(f"- predicted numbers, in this order: {', '.join(card.target_names)}")
     if card.runs[0].shrunk:
         lines.append(f"- {_shrunk(card.runs[0].shrunk)}")
     lines += [
@@ -62,6 +62,14 @@ def render(card):
     return "\n".join(lines)
 
 
+def _meaning(card):
+    """What a raw input is, in words."""
+    shape = card.input_shape
+    sizes = dict(zip(("height", "width", "channels"), shape)) | {"shape": tuple(shape)}
+    sizes |= {"steps": shape[0] if shape else 0, "columns": ", ".join(card.columns)}
+    return kinds.kind(card.input_kind).meaning.format(**sizes)
+
+
 def _taken_for(card):
     if not card.taken_for:
         return []
@@ -76,9 +84,10 @@ def _shrunk(shrunk):
 
 def _score_lines(card):
     names = list(card.runs[0].scores)
+    titles = " | ".join(name.replace("|", "\\|") for name in names)
     yield f"Protocol: {card.protocol}. The weights here are those of the first row."
     yield ""
-    yield f"| seed | {' | '.join(names)} | 95 % of the first | test examples | training time |"
+    yield f"| seed | {titles} | 95 % of the first | test examples | training time |"
     yield "| --- |" + " --- |" * (len(names) + 3)
     for run in card.runs:
         values = " | ".join(f"{value:.4f}" for value in run.scores.values())

@@ -62,10 +62,9 @@ def make(model, splits, examples, serving=Serving()):  # noqa: B008 - it is froz
     def serve(given):
         return answers(features(given), given)
 
-    endpoints = {
-        "serve": Endpoint(serve, specs),
-        "tensors": _tensors(kind, splits, answers, examples),
-    }
+    endpoints = {"serve": Endpoint(serve, specs)}
+    if not info.parts:  # of several inputs no other runtime takes a model
+        endpoints["tensors"] = _tensors(kind, splits, answers, examples)
     more = kind.signatures(info, serve, examples)
     if task.signatures is not None:
         more |= task.signatures(model, preparation, serving, features, answers, specs, raw)
@@ -73,7 +72,7 @@ def make(model, splits, examples, serving=Serving()):  # noqa: B008 - it is froz
     # A model of a class of the caller's has layers, but no tensors between them.
     last = model.layers[-1] if getattr(model, "outputs", None) else None
     if task.signatures is None and isinstance(last, keras.layers.Dense):
-        trunk = keras.Model(model.inputs, last.input)
+        trunk = keras.Model(model.input if info.parts else model.inputs, last.input)
 
         def embed(given):
             return {"embedding": tf.cast(trunk(features(given), training=False), tf.float32)}

@@ -70,8 +70,7 @@ def export_model(model, splits, run):
         concrete = _write_saved_model(folder, (model, preparation.inputs), points)
         (folder / manifest.EXTRA).mkdir()
         _write_golden(folder, concrete, points, splits.kind.named(examples, info))
-        if splits.kind.vocabulary is not None:
-            _write_vocabulary(folder, splits)
+        _write_vocabulary(folder, splits)
         signatures = {name: _describe_signature(function) for name, function in concrete.items()}
         builder = _builder(run.config, preparation, score.get("shrunk", {}).get("quantize"))
         card = cards.make(splits, builder, run, signatures)
@@ -92,8 +91,9 @@ def rehearse(model, splits, run):
         InputError: A signature cannot be traced; the message has the reason.
     """
     spec = splits.test.element_spec[0]
-    if not isinstance(spec, dict):  # of a decoder, whose task looks at its inputs
-        model_checks.check_inputs(model, tuple(spec.shape[1:]))
+    if splits.info.parts or not isinstance(spec, dict):  # of a decoder its task looks at the inputs
+        shapes = tf.nest.map_structure(lambda one: tuple(one.shape[1:]), spec)
+        model_checks.check_inputs(model, shapes)
     serving = endpoints.Serving(beam_width=run.config.report.beam_width)
     points = endpoints.make(model, splits, splits.pick("test", np.arange(1)), serving)
     for name in points.keys() - REPEATING:
@@ -171,9 +171,13 @@ def _write_golden(folder, concrete, points, raw):
 
 
 def _write_vocabulary(folder, splits):
-    """Writes the unit of each id, for runtimes that know no texts: of the inputs, and of a translation's answers."""
+    """Writes the unit of each id, for runtimes that know no texts: of inputs that are texts, and of a translation's answers."""
     preparation = splits.preparation
-    units = {"inputs": splits.kind.vocabulary(preparation.inputs)}
+    parts = [splits.of_input(name) for name in splits.info.parts] or [splits]
+    found = [one.kind.vocabulary(one.preparation.inputs) for one in parts if one.kind.vocabulary]
+    if not found:
+        return
+    units = {"inputs": found[0]}
     if isinstance(preparation.targets, TargetVocabulary):
         units["answers"] = list(preparation.targets.tokens)
     text = json.dumps(units, ensure_ascii=False) + "\n"

@@ -19,17 +19,18 @@ def one_row(inputs, columns):
     return {name: [value] for name, value in inputs.items()} if is_row else inputs
 
 
-def of_outputs(outputs, labels, index=None):
+def of_outputs(outputs, labels, index=None, target_names=()):
     """Answers as a DataFrame with a row an example.
 
     Args:
         outputs: Name → array `[N, ...]`.
         labels: The classes' names, in the order of the probabilities.
         index: The rows' names.
+        target_names: The names of several predicted numbers.
 
     Returns:
         A DataFrame; `probabilities` `[N, K]` are the columns `p(LABEL)`, and the columns of another output of several numbers are
-        called after it: `forecast_1`, `forecast_2`, ...
+        called after it, `forecast_1`, `forecast_2`, ..., or after it and the target: `prediction_TARGET`.
     """
     import pandas as pd
 
@@ -41,6 +42,8 @@ def of_outputs(outputs, labels, index=None):
         flat = values.reshape(len(values), -1)
         is_share = name == "probabilities" and flat.shape[1] == len(labels)
         titles = [f"p({label})" for label in labels] if is_share else None
+        if target_names and flat.shape[1] == len(target_names):
+            titles = [f"{name}_{target}" for target in target_names]
         titles = titles or [f"{name}_{i + 1}" for i in range(flat.shape[1])]
         columns |= dict(zip(titles, flat.T, strict=True))
     return pd.DataFrame(columns, index=index)

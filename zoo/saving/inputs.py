@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,20 @@ def predict_files(model, given):
         for names, batch in _read(model, path):
             outputs = model.predict(batch)
             for i, name in enumerate(names):
-                yield {"input": name, **{key: _plain(values[i]) for key, values in outputs.items()}}
+                row = {key: _plain(values[i]) for key, values in outputs.items()}
+                yield {"input": name, **_by_target(row, model.card.target_names)}
+
+
+def _by_target(row, names):
+    """A row in which several predicted numbers have their names."""
+    if not names:
+        return row
+    return {
+        key: dict(zip(names, value))
+        if isinstance(value, list) and len(value) == len(names)
+        else value
+        for key, value in row.items()
+    }
 
 
 def as_text(row):
@@ -63,7 +77,7 @@ def write_csv(rows, path):
     """Writes predictions as a CSV file with a header; returns how many."""
     text, count, writer = io.StringIO(), 0, None
     for row in rows:
-        flat = {key: value for key, value in row.items() if not isinstance(value, list)}
+        flat = {key: value for key, value in row.items() if not isinstance(value, (list, dict))}
         row_of = _task(row)
         if row_of is not None:
             flat |= row_of.columns(row)
@@ -114,7 +128,9 @@ def _read(model, path):
     is_one = (
         kind.reads_any_file and not is_table or suffix in kind.file_endings or content is not None
     )
-    if suffix == ".npy":
+    if card.inputs:
+        yield _read_several(path, card)
+    elif suffix == ".npy":
         yield from _read_npy(path, card, kind)
     elif is_one and kind.example_of_file is not None:
         yield [path], kind.example_of_file(path, _bytes(path, content), card)
@@ -139,6 +155,32 @@ def _read_npy(path, card, kind):
         yield [str(path)], array
     else:
         yield [f"{path}:{i}" for i in range(len(array))], array
+
+
+def _read_several(path, card):
+    """Names and inputs of a `.npz` file that has an array for each of several inputs, and of a table for each of its columns."""
+    wanted = {
+        name: {column: f"{name}_{column}" for column in part.columns} or name
+        for name, part in card.parts.items()
+    }
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = {
+                name: {column: arrays[key] for column, key in keys.items()} if isinstance(keys, dict) else arrays[keys]
+                for name, keys in wanted.items()
+            }  # fmt: skip
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, KeyError, zipfile.BadZipFile) as error:  # fmt: skip
+        names = [
+            k
+            for keys in wanted.values()
+            for k in ([keys] if isinstance(keys, str) else keys.values())
+        ]
+        raise checks.InputError(
+            f"{card.name} takes several inputs, from a .npz file with the arrays {', '.join(names)} (np.savez). Received: {path}"
+        ) from error
+    first = next(iter(found.values()))
+    count = len(next(iter(first.values())) if isinstance(first, dict) else first)
+    return [f"{path}:{i}" for i in range(count)], found
 
 
 def _bytes(path, content):

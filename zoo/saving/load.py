@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import tensorflow as tf
 
 from zoo.data import kinds
 from zoo.data.examples import as_unicode
-from zoo.data.kinds import numbers, pixel_arrays
-from zoo.data.user import forms
+from zoo.data.kinds import numbers, pixel_arrays, several
+from zoo.data.user import batched, forms
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import frames, gate, manifest, store
@@ -57,13 +58,14 @@ class LoadedModel:
         Args:
             inputs: Images `[N, H, W, C]` (grey ones also `[N, H, W]`), uint8 or floats 0..1 or 0..255, or a list of them; a DataFrame
                 or a dict of columns for a table; texts; an array of features; or the newest steps of a series, `[T, C]` or a
-                DataFrame. Objects of other libraries, and `tf.data` sets, are read as in training.
+                DataFrame; of several inputs a dict of these by their names. Objects of other libraries, and `tf.data` sets, are read as in training.
             batch_size: Examples at a time.
             as_frame: Whether the answers come as a DataFrame, with the index of the inputs where those are one.
 
         Returns:
             A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
-            (these alone for a multi-label task), or `prediction` float32 `[N]`; `forecast` float32 `[N, steps]`; of a VAE `reconstruction`, `mean` and
+            (these alone for a multi-label task), or `prediction` float32 `[N]`, `[N, K]` of several numbers, in the order of
+            `card.target_names` (in a DataFrame the columns `prediction_NAME`); `forecast` float32 `[N, steps]`; of a VAE `reconstruction`, `mean` and
             `log_variance`.
 
         Raises:
@@ -73,7 +75,7 @@ class LoadedModel:
         if not as_frame:
             return outputs
         index = inputs.index if hasattr(inputs, "columns") and hasattr(inputs, "iloc") else None
-        return frames.of_outputs(outputs, self.card.labels, index)
+        return frames.of_outputs(outputs, self.card.labels, index, self.card.target_names)
 
     def embed(self, inputs, *, batch_size=256):
         """The features before the last layer, float32 `[N, D]`, for the same inputs as `predict`."""
@@ -149,16 +151,48 @@ class LoadedModel:
         )
 
     def _check(self, inputs):
-        kind = kinds.kind(self.card.input_kind)
-        what = f"The inputs of {self.card.name}"
-        inputs = frames.one_row(inputs, self.card.columns)
-        if not kind.names_files(inputs):
-            inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
-            inputs = pixel_arrays.for_model(inputs, self.card) if kind.is_drawn else inputs
-        found = kind.check_raw(inputs, self.card, self._vocabulary)
+        card, parts = self.card, self.card.parts
+        if parts:
+            given = _by_name(inputs, card)
+            inputs = {n: several.as_column(_plain(given[n], part)) for n, part in parts.items()}
+        else:
+            inputs = _plain(inputs, card)
+        found = kinds.kind(card.input_kind).check_raw(inputs, card, self._vocabulary)
         if len(next(iter(found.values()))) == 0:
             raise checks.InputError(f"{self.card.name} received no examples.")
         return found
+
+
+def _plain(inputs, card):
+    """What a caller passed, without what the model's kind of input has no part in: other libraries' forms, targets, floats of pixels."""
+    kind = kinds.kind(card.input_kind)
+    inputs = frames.one_row(inputs, card.columns)
+    if not kind.names_files(inputs):
+        what = f"The inputs of {card.name}"
+        inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
+        inputs = pixel_arrays.for_model(inputs, card) if kind.is_drawn else inputs
+    return inputs
+
+
+def _by_name(inputs, card):
+    """Several inputs as a dict by their names; a list of them is in the order of the card."""
+    if isinstance(inputs, tf.data.Dataset):
+        is_alone = isinstance(inputs.element_spec, dict)
+        inputs = (
+            batched.of_dicts("given", inputs, several.plain)
+            if is_alone
+            else forms.read("given", inputs, None).x
+        )
+    if isinstance(inputs, several.Inputs):
+        inputs = inputs.parts
+    if isinstance(inputs, (list, tuple)) and len(inputs) == len(card.inputs):
+        inputs = dict(zip(card.inputs, inputs))
+    if not isinstance(inputs, Mapping) or set(inputs) != set(card.inputs):
+        given = list(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
+        raise checks.InputError(
+            f"{card.name} takes a dict of its inputs, {', '.join(card.inputs)}. Received: {given}"
+        )
+    return inputs
 
 
 def _check_32_bits(name, value):

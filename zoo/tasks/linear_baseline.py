@@ -5,8 +5,10 @@ import logging
 import warnings
 
 import numpy as np
+import tensorflow as tf
 
-from zoo.tasks.scores import TINY
+from zoo.data import kinds
+from zoo.tasks.scores import RISING, TINY
 
 log = logging.getLogger("zoo")
 
@@ -29,7 +31,7 @@ class Baseline:
     num_train: int
 
 
-def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, best=max):
+def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, more_scores=None):
     """Fits linear models of scikit-learn and judges the best on the test split; validation chooses the penalty.
 
     Of texts it sees n-grams: words and pairs of them, or one to four characters, weighted by TF-IDF. All other inputs are
@@ -41,13 +43,15 @@ def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, best=max)
             stream. `None` takes all of them.
         candidates: `Kind` → models to fit, one for each penalty.
         outputs_of: (model, features, info) → outputs in the form of a zoo model's, `[N, K]`.
-        score: As of the task.
-        best: `max` or `min`: which headline is better.
+        score, more_scores: As of the task.
 
     Returns:
         A `Baseline`, or `None` where the training examples taken are all of one class.
     """
     info, kind = splits.info, splits.kind
+    if any(kinds.kind(part.kind).linear_features for part in info.parts.values()):
+        log.warning("no linear baseline: of several inputs one is text")
+        return None
     if kind.linear_features is not None:  # it reads raw inputs
         splits = splits.mapped(None)
     parts = {name: _limited(splits, name, limit) for name in ("train", "validation")}
@@ -66,13 +70,14 @@ def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, best=max)
         models = [model.fit(train, targets["train"]) for model in candidates(kind)]
 
     def headline(model):
-        return next(
-            iter(score(targets["validation"], outputs_of(model, validation, info)).values())
-        )
+        found = score(targets["validation"], outputs_of(model, validation, info))
+        name, value = next(iter(found.items()))
+        return value if name in RISING else -value
 
-    model = best(models, key=headline)
+    model = max(models, key=headline)
     outputs = [outputs_of(model, features(batch), info) for batch in _batches(splits)]
-    scores = score(splits.targets("test"), np.concatenate(outputs))
+    found = splits.targets("test"), np.concatenate(outputs)
+    scores = score(*found) | dict(more_scores(info, *found) if more_scores else ())
     return Baseline(repr(model), scores, len(targets["train"]))
 
 
@@ -80,7 +85,8 @@ def _limited(splits, name, limit):
     """Some examples of a split, in the place of the test split, which is read in order."""
     data = splits.examples[name]
     if limit is not None:
-        numbers = splits.test.element_spec[0].shape[1:].num_elements()
+        specs = tf.nest.flatten(splits.test.element_spec[0])
+        numbers = sum(spec.shape[1:].num_elements() for spec in specs)
         limit = min(limit, max(1, MOST_NUMBERS // numbers))
         if len(data) > limit:
             picked = np.random.default_rng(0).permutation(len(data))[:limit]
@@ -90,7 +96,8 @@ def _limited(splits, name, limit):
 
 def _batches(splits):
     for inputs, _ in splits.test.as_numpy_iterator():
-        yield inputs.reshape(len(inputs), -1)
+        parts = [part.reshape(len(part), -1) for part in tf.nest.flatten(inputs)]
+        yield parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
 def _as_prepared(info, rows):

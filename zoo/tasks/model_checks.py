@@ -71,11 +71,65 @@ def outputs_of(model):
     return keras.tree.flatten(getattr(model, "outputs", None) or _SHAPES[model])
 
 
+def input_names(model):
+    """The names of a functional model's inputs in the order in which they were given to it; of a subclassed model none."""
+    inputs = getattr(model, "inputs", None) or ()
+    struct = model.input if len(inputs) > 1 else None
+    return list(struct) if isinstance(struct, dict) else [tensor.name for tensor in inputs]
+
+
+def check_several_inputs(model, shapes):
+    """Raises `InputError` unless a model takes prepared inputs of these names and shapes.
+
+    Args:
+        model: A Keras model.
+        shapes: Name → shape of an example.
+    """
+    if model in _SHAPES:
+        return  # it was called on them
+    struct = getattr(model, "input", None)
+    tensors = struct.values() if isinstance(struct, dict) else getattr(model, "inputs", ())
+    taken = dict(zip(input_names(model), (tuple(tensor.shape[1:]) for tensor in tensors)))
+    wanted = ", ".join(f"keras.Input({shape}, name={name!r})" for name, shape in shapes.items())
+    if set(taken) != set(shapes):
+        raise checks.InputError(
+            f"The model {model.name!r} takes {_shown(taken)}; the data have {_shown(shapes)}: both need the same names. Give it {wanted}."
+        )
+    for name, shape in shapes.items():
+        if not _fits(taken[name], tuple(shape)):
+            raise checks.InputError(
+                f"The input {name!r} of the model {model.name!r} takes shape {taken[name]}; the prepared data have shape {shape} per "
+                f"example. Give it keras.Input({shape}, name={name!r})."
+            )
+
+
+def _shown(shapes):
+    return ", ".join(f"{name} of shape {shape}" for name, shape in shapes.items())
+
+
+def _fits(taken, shape):
+    return len(taken) == len(shape) and all(None in (a, b) or a == b for a, b in zip(taken, shape))
+
+
 def check_inputs(model, shape):
-    """Raises `InputError` unless a model takes prepared inputs of a shape: Keras drops or adds a last dimension of 1."""
+    """Raises `InputError` unless a model takes prepared inputs of a shape: Keras drops or adds a last dimension of 1.
+
+    Args:
+        model: A Keras model.
+        shape: Of an example; of several inputs a dict of shapes.
+    """
+    if isinstance(shape, dict):
+        check_several_inputs(model, shape)
+        return
+    shape = tuple(shape)
     shapes = [tuple(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or ()]
     fits = len(shapes) == 1 and len(shapes[0]) == len(shape)
-    if shapes and not (fits and all(None in (a, b) or a == b for a, b in zip(shapes[0], shape))):
+    if len(shapes) > 1:
+        raise checks.InputError(
+            f"The model {model.name!r} takes {len(shapes)} inputs, {', '.join(input_names(model))}; the prepared data are one, of shape "
+            f"{shape} per example. Pass a dict of arrays by these names; one-dimensional columns alone are one table."
+        )
+    if shapes and not (fits and _fits(shapes[0], shape)):
         same_channels = fits and len(shape) == 3 and shapes[0][-1] == shape[-1]
         hint = f", or pass image_size={shapes[0][:2]}" if same_channels else ""
         raise checks.InputError(

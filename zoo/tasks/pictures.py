@@ -8,6 +8,7 @@ from zoo import files
 
 AUGMENTED = 32  # training examples shown
 SHOWN_STEPS = 500  # of a series, at least
+MOST_NUMBERS = 12  # of a regression of several
 
 
 def _figure(size):
@@ -251,14 +252,26 @@ def steps(values, wanted, path):
     save(figure, path)
 
 
-def predicted(targets, outputs, path):
-    """Draws predictions of a regression against the true values, in their own units."""
-    figure = _figure((4.5, 4.5))
-    axes = figure.subplots()
-    axes.scatter(targets, outputs, s=12, alpha=0.6)
-    ends = [min(targets.min(), outputs.min()), max(targets.max(), outputs.max())]
-    axes.plot(ends, ends, color="grey", linestyle=":")
-    axes.set(xlabel="true", ylabel="predicted", title="test examples")
+def predicted(targets, outputs, path, names=()):
+    """Draws predictions of a regression against the true values, in their own units.
+
+    Args:
+        targets, outputs: `[N]`, or `[N, K]` of several numbers, of which the first are drawn.
+        path: PNG file to write.
+        names: Those of several numbers.
+    """
+    titles = names[:MOST_NUMBERS] or ("test examples",)
+    columns = min(len(titles), 4)
+    rows = -(-len(titles) // columns)
+    figure = _figure((4.5 * columns, 4.5 * rows))
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    pairs = zip(targets.reshape(len(targets), -1).T, outputs.reshape(len(outputs), -1).T)
+    for axes, title, (true, found) in zip(grid, titles, pairs):
+        axes.scatter(true, found, s=12, alpha=0.6)
+        ends = [min(true.min(), found.min()), max(true.max(), found.max())]
+        axes.plot(ends, ends, color="grey", linestyle=":")
+        axes.set(xlabel="true", ylabel="predicted")
+        axes.set_title(title, parse_math=False)
     save(figure, path)
 
 

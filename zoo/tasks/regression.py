@@ -1,8 +1,9 @@
-"""Regression: one number for each example."""
+"""Regression: one number for each example, or several, `[N, K]`, each standardised by itself."""
 
 import functools
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from zoo.tasks import linear_baseline, losses, model_checks, pictures, scores, targets
@@ -15,16 +16,30 @@ def _loss(options):
 
 
 def _predict(model, info, preparation, serving):
+    shape = (-1, info.num_outputs) if info.target_names else (-1,)
+
     def predict(features, raw, in_words=True):
         outputs = tf.cast(model(features, training=False), tf.float32)
-        return {"prediction": preparation.restore(tf.reshape(outputs, (-1,)))}
+        return {"prediction": preparation.restore(tf.reshape(outputs, shape))}
 
     return predict
 
 
 def _draw(model, splits, targets, outputs, folder):
-    pictures.predicted(targets, outputs.reshape(-1), folder / "predicted.png")
+    names = splits.info.target_names
+    outputs = outputs if names else outputs.reshape(-1)
+    pictures.predicted(targets, outputs, folder / "predicted.png", names)
     return ["predicted.png"]
+
+
+def _report(splits, targets, outputs, folder):
+    if not splits.info.target_names:
+        return []
+    return [
+        "r2 is the mean of the targets' coefficients of determination, so that each counts alike; rmse and mae are in the units of "
+        "their target.",
+        "",
+    ]
 
 
 def _candidates(kind):
@@ -34,26 +49,41 @@ def _candidates(kind):
 
 
 def _predictions(model, features, info):
-    return model.predict(features).reshape(-1, 1)
+    return model.predict(features).reshape(-1, info.num_outputs)
 
 
 def _in_words(number):
-    """A number with six digits, or all before its point."""
+    """A number with six digits, or all before its point; of several by their names."""
+    if isinstance(number, dict):
+        return ", ".join(f"{name} {_in_words(value)}" for name, value in number.items())
     return f"{number:.6g}" if abs(number) < 1e6 else f"{number:.10g}"
+
+
+def _columns(row):
+    """The columns `prediction_NAME` of several numbers."""
+    found = row["prediction"]
+    return {f"prediction_{name}": v for name, v in found.items()} if isinstance(found, dict) else {}
+
+
+def _caption(info, target):
+    """The number of a training example, or the first few of several."""
+    return "\n".join(f"{value:.4g}" for value in np.atleast_1d(target)[:3])
 
 
 TASK = Task(
     name="regression",
     targets="number",
     convert=targets.of_numbers,
+    names="target_names",
     check_targets=targets.check_numbers,
     prepare_targets=targets.Standardised,
     check_model=model_checks.check_numbers,
-    caption=lambda info, target: f"{target:.4g}",
+    caption=_caption,
     loss=_loss,
     metrics=lambda: [keras.metrics.MeanAbsoluteError(name="scaled_mae")],
     loss_is_in_nats=False,
     score=scores.regression,
+    more_scores=scores.by_target,
     interval=scores.regression_interval,
     interval_by=scores.BOOTSTRAP,
     constant=scores.of_training_targets(scores.constant_value),
@@ -63,11 +93,12 @@ TASK = Task(
         candidates=_candidates,
         outputs_of=_predictions,
         score=scores.regression,
-        best=min,
+        more_scores=scores.by_target,
     ),
     draw=_draw,
+    report=_report,
     predict=_predict,
     key="prediction",
     in_words=lambda row: _in_words(row["prediction"]),
-    columns=lambda row: {},
+    columns=_columns,
 )

@@ -34,8 +34,9 @@ class Task:
         targets: What a target is: `"class"` (an id), `"labels"` (0 or 1 for each), `"number"`, `"steps"` (the next values of
             a series), `"answer"` (a text) or `"none"`.
 
-        convert: (training targets, titles) → the labels' names, and a function from a part of the caller's data to its
-            targets; see `zoo.tasks.targets`.
+        convert: (training targets, titles) → names, and a function from a part of the caller's data to its targets; see
+            `zoo.tasks.targets`.
+        names: The field of `DataInfo` that those names are for: `"labels"` or `"target_names"`.
         check_targets: (dict from split to `Arrays`, info) → raises `InputError` for targets that would train to nonsense.
         prepare_targets: `Splits` → what turns targets into what a model learns, and its outputs back into their units; see
             `zoo.tasks.targets.Unchanged`.
@@ -54,6 +55,7 @@ class Task:
 
         outputs: (model, splits, run) → what `score` takes; `None` for the model's predictions in the units of the targets.
         score: (targets, outputs) → the test scores, the headline first.
+        more_scores: (info, targets, outputs) → further test scores, by names that the data say.
         interval: (targets, outputs) → low and high end of the headline's 95 % interval.
         interval_by: How the interval is made.
         constant: (splits, model) → outputs of one example or of each: the best that no input has a part in.
@@ -91,6 +93,7 @@ class Task:
     in_words: Callable
     columns: Callable
     convert: Callable
+    names: str = "labels"
     check_targets: Callable = _none
     prepare_targets: Callable = targets.Unchanged
     check_model: Callable = model_checks.check_logits
@@ -103,6 +106,7 @@ class Task:
     distils: bool = False
     loss_is_in_nats: bool = True
     outputs: Callable | None = None
+    more_scores: Callable = _none
     constant_name: str = "constant guess"
     linear: Callable | None = None
     calibrate: Callable | None = None

@@ -111,14 +111,36 @@ def classification(targets, logits):
 
 
 def regression(targets, outputs):
-    """Test scores of predictions for targets `[N]`, in the targets' units."""
+    """Test scores of predictions for targets `[N]`, in the targets' units.
+
+    Of several numbers `[N, K]`, which may have units of their own, it is the mean of each one's coefficient of determination.
+    """
     targets = targets.astype("float64")
+    if targets.ndim == 2:
+        squared = np.square(outputs.astype("float64") - targets)
+        spread = np.square(targets - targets.mean(0))
+        return {"r2": float(_explained(squared.sum(0), spread.sum(0)).mean())}
     errors = outputs.reshape(-1).astype("float64") - targets
     spread = np.mean(np.square(targets - targets.mean()))
     scores = {"rmse": float(np.sqrt(np.mean(errors**2))), "mae": float(np.mean(np.abs(errors)))}
     if spread:  # targets that are all alike leave nothing to explain
         scores["r2"] = float(1 - np.mean(errors**2) / spread)
     return scores
+
+
+def _explained(squared, spread):
+    """Coefficients of determination; as of scikit-learn 1 or 0 where the targets are all alike."""
+    alike = spread <= 0
+    return np.where(alike, squared <= 0, 1 - squared / np.where(alike, 1, spread))
+
+
+def by_target(info, targets, outputs):
+    """The test scores of each of several numbers `[N, K]`: `rmse_NAME`, `mae_NAME`, `r2_NAME`; of one number none."""
+    return {
+        f"{score}_{name}": value
+        for i, name in enumerate(info.target_names)
+        for score, value in regression(targets[:, i], outputs[:, i]).items()
+    }
 
 
 def multilabel(targets, logits):
@@ -237,7 +259,17 @@ def classification_interval(targets, logits):
 
 
 def regression_interval(targets, outputs):
-    """Of the root mean squared error."""
+    """Of the root mean squared error; of several numbers, of the mean of their coefficients of determination."""
+    if targets.ndim == 2:
+        squared = np.square(outputs.astype("float64") - targets).T
+        # About their mean, so that the difference of two sums below keeps its digits.
+        values = (targets.astype("float64") - targets.mean(0, dtype="float64")).T
+
+        def mean_explained(held):
+            spread = np.square(values) @ held - np.square(values @ held) / len(targets)
+            return _explained(squared @ held, spread).mean(0)
+
+        return bootstrap(mean_explained, len(targets))
     squared = np.square(outputs.reshape(-1).astype("float64") - targets)
     return bootstrap(lambda held: np.sqrt(squared @ held / len(squared)), len(squared))
 
@@ -260,8 +292,8 @@ def constant_class(targets, num_outputs):
 
 
 def constant_value(targets, num_outputs):
-    """The mean of the training targets."""
-    return np.array([targets.mean(dtype="float64")])
+    """The mean of the training targets, of several numbers of each."""
+    return np.atleast_1d(targets.mean(0, dtype="float64"))
 
 
 def constant_labels(targets, num_outputs):

@@ -32,7 +32,7 @@ class Unchanged:
 
 
 class Standardised(Unchanged):
-    """Numbers minus their mean, divided by their standard deviation, both of the training split.
+    """Numbers minus their mean, divided by their standard deviation, both of the training split; of several each by its own.
 
     Args:
         splits: The `Splits`.
@@ -41,17 +41,19 @@ class Standardised(Unchanged):
 
     def __init__(self, splits, of=None):
         super().__init__(splits)
-        numbers = of(splits) if of else splits.targets("train")
-        self.mean, self.std = _mean_and_std(numbers)
+        numbers, names = of(splits) if of else splits.targets("train"), splits.info.target_names
+        self.mean, self.std = _mean_and_std(numbers, axis=0 if names else None)
         # float32 cannot tell such numbers apart, so they keep float64, and so do the answers.
         self.is_precise = numbers.dtype == np.float64 and of is None
-        if self.std != 1.0:
-            self.steps = (
-                f"predictions multiplied by {self.std:.6g}, plus {self.mean:.{15 if self.is_precise else 6}g}",
-            )
+        digits = 15 if self.is_precise else 6
+        self.steps = tuple(
+            f"{name and name + ': '}predictions multiplied by {std:.6g}, plus {mean:.{digits}g}"
+            for name, mean, std in zip(names or ("",), *map(np.atleast_1d, (self.mean, self.std)))
+            if std != 1.0
+        )
 
     def prepared(self, features, targets, raw):
-        if (self.mean, self.std) == (0.0, 1.0):
+        if np.all(self.mean == 0.0) and np.all(self.std == 1.0):
             return features, targets
         if self.is_precise:
             changes = tf.cast(targets, "float64") - self.mean
@@ -64,33 +66,73 @@ class Standardised(Unchanged):
         return outputs * self.std + self.mean
 
 
-def _mean_and_std(values):
-    return float(values.mean(dtype="float64")), float(values.std(dtype="float64")) or 1.0
+def _mean_and_std(values, axis=None):
+    """Mean and standard deviation, 1 in place of 0: two floats, or along an axis float64 `[K]`."""
+    mean, std = values.mean(axis, dtype="float64"), values.std(axis, dtype="float64")
+    std = np.where(std == 0, 1.0, std)
+    return (float(mean), float(std)) if axis is None else (mean, std)
 
 
 # Each of the following takes the training targets, and the titles of their columns where there are some. It returns the
-# labels' names, and a function from a part of the caller's data (`split`, `y`) to its targets.
+# names of the classes, of the labels or of several numbers, and a function from a part of the caller's data (`split`, `y`) to its
+# targets.
+
+
+def check_rank(targets):
+    """Raises `InputError` for targets of more than two dimensions, or of no column."""
+    if targets.ndim > 2:
+        raise checks.InputError(
+            f"Targets have shape {targets.shape}, as of one target for each pixel or step, which no task here learns: pass one class, "
+            "number or text for each example, (N,), or several numbers or labels, (N, K)."
+        )
+    if targets.ndim == 2 and targets.shape[1] == 0:
+        raise checks.InputError(f"Targets have shape {targets.shape}, so there are none.")
 
 
 def of_classes(targets, titles=None):
     """Class ids, int64 `[N]`, of texts, of whole numbers or of one-hot rows."""
-    if targets.ndim > 1 and targets.shape[1] > 1:
-        return _one_hot(targets)
-    _check_one_each(targets, "classification")
-    return _classes(targets)
+    check_rank(targets)
+    return _one_hot(targets) if _are_several(targets) else _classes(targets)
 
 
 def of_numbers(targets, titles=None):
-    """Numbers, float32 `[N]`; float64 where they are large and differ by little."""
-    _check_one_each(targets, "regression")
+    """Numbers, float32 `[N]`, or `[N, K]` of several; float64 where they are large and differ by little."""
+    check_rank(targets)
     if targets.dtype.kind not in "fiub":
         raise checks.InputError(f"A regression needs numbers as targets. Received: {targets.dtype}")
-    dtype = "float64" if _is_precise(targets) else "float32"
+    is_precise = any(map(_is_precise, targets.reshape(len(targets), -1).T))
+    dtype = "float64" if is_precise else "float32"
     if dtype == "float64":
         examples.log.info(
             "targets: large numbers that differ by little, learned and answered in float64"
         )
-    return (), lambda part: _one_each(part, targets).astype(dtype)
+    if not _are_several(targets):
+        return (), lambda part: _one_each(part, targets).astype(dtype)
+    names = _names(titles, targets.shape[1])
+    if double := sorted({name for name in names if names.count(name) > 1}):
+        raise checks.InputError(
+            f"Two targets have the same name, {double[0]!r}: give each its own."
+        )
+
+    def to_rows(part):
+        if part.y.shape[1:] != targets.shape[1:] or part.y.dtype.kind not in "fiub":
+            raise checks.InputError(
+                f"The {part.split} targets must be rows of {len(names)} numbers, as the train targets are. Received: {part.y.dtype} of "
+                f"shape {part.y.shape}."
+            )
+        return part.y.astype(dtype)
+
+    return names, to_rows
+
+
+def _are_several(targets):
+    return targets.ndim == 2 and targets.shape[1] > 1
+
+
+def _names(titles, width):
+    """The titles of so many columns of targets, where they have some; otherwise their numbers."""
+    is_named = isinstance(titles, (tuple, list)) and len(titles) == width
+    return tuple(map(str, titles if is_named else range(width)))
 
 
 def _is_precise(targets):
@@ -115,13 +157,12 @@ def of_labels(targets, titles=None):
             f"shape {targets.shape}."
         )
     width = targets.shape[1]
-    is_named = isinstance(titles, (tuple, list)) and len(titles) == width
 
     def to_rows(part):
         _same_width(part, width)
         return part.y.astype("float32")
 
-    return tuple(map(str, titles if is_named else range(width))), to_rows
+    return _names(titles, width), to_rows
 
 
 def is_zero_or_one(targets):
@@ -149,13 +190,6 @@ def _one_hot(targets):
         return part.y.argmax(1).astype("int64")
 
     return tuple(map(str, range(targets.shape[1]))), to_ids
-
-
-def _check_one_each(targets, task):
-    if targets.ndim > 2 or (targets.ndim == 2 and targets.shape[1] != 1):
-        raise checks.InputError(
-            f"A {task} needs one target per example. Received targets of shape {targets.shape}."
-        )
 
 
 def _classes(targets):
@@ -236,9 +270,16 @@ def check_numbers(splits, info):
 
 
 def check_they_differ(splits, info):
-    """Raises `InputError` where all training targets are the same number."""
+    """Raises `InputError` where all training targets are the same number; of several, those of one name."""
     targets = splits["train"].targets if "train" in splits else np.arange(2)
-    if (targets == targets.flat[0]).all():
+    if info.target_names and "train" in splits:
+        same = np.flatnonzero((targets == targets[:1]).all(0))
+        if same.size:
+            raise checks.InputError(
+                f"The target {info.target_names[same[0]]!r} is {targets[0, same[0]]} in all of the train split of {info.name}: there is "
+                "nothing to learn of it. Leave it out."
+            )
+    elif (targets == targets.flat[0]).all():
         raise checks.InputError(
             f"All targets of the train split of {info.name} are {targets.flat[0]}: there is nothing to learn."
         )

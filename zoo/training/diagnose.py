@@ -227,7 +227,9 @@ def _without_noise(model):
 
 
 def _advice(first, last, batch):
-    inputs, targets = (np.asarray(part).reshape(len(part), -1) for part in batch)
+    parts = [np.asarray(part) for part in tf.nest.flatten(batch[:2])]
+    *inputs, targets = (part.reshape(len(part), -1) for part in parts)
+    inputs = np.hstack(inputs)
     alike = len(np.unique(inputs, axis=0)), len(np.unique(np.hstack([inputs, targets]), axis=0))
     if alike[0] < alike[1]:
         return f"{alike[1] - alike[0]} examples have the inputs of another but not its label: look at the data."

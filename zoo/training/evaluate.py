@@ -16,6 +16,8 @@ from zoo.training import report as reports
 from zoo.training import strategy as strategies
 from zoo.training.callbacks import NotFiniteError, check_weights
 
+MOST_SAID = 12  # scores beside the headline in a line; the page has all
+
 
 @dataclasses.dataclass(frozen=True)
 class Report:
@@ -74,7 +76,9 @@ class Report:
     def __str__(self):
         (name, value), *others = self.scores.items()
         headline = f"{name} {value:.4f} (95 % interval {reports.interval_text(self.interval)})"
-        scores = ", ".join([headline, *(f"{name} {value:.4f}" for name, value in others)])
+        shown = [f"{name} {value:.4f}" for name, value in others[:MOST_SAID]]
+        more = [f"{len(others) - MOST_SAID} more"] if len(others) > MOST_SAID else []
+        scores = ", ".join([headline, *shown, *more])
         told = f"test ({self.num_test} examples): {scores}; see {self.folder / 'report.md'}"
         return "\n".join([told, *(f"warning: {line}" for line in self.warnings)])
 
@@ -104,14 +108,18 @@ def evaluate_model(model, splits, run, history=None):
     outputs = plain / temperature
     constant = task.constant(splits, model)
     constant = np.broadcast_to(constant, (len(targets), constant.shape[-1]))
+
+    def score(found):
+        return task.score(targets, found) | dict(task.more_scores(splits.info, targets, found))
+
     report = Report(
-        scores=task.score(targets, outputs),
+        scores=score(outputs),
         num_test=len(targets),
         folder=run.folder,
         interval=task.interval(targets, outputs),
-        constant=task.score(targets, constant),
+        constant=score(constant),
         temperature=temperature,
-        uncalibrated=task.score(targets, plain) if asked.calibrate else None,
+        uncalibrated=score(plain) if asked.calibrate else None,
         baseline=task.linear(splits) if asked.baseline else None,
         constant_name=task.constant_name,
     )

@@ -101,8 +101,9 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     names = [metric.name for metric in (*task.metrics(), *own.metrics_of(model))]
     callbacks.check_monitors(extra_callbacks, names)
     spec = splits.test.element_spec[0]
-    if not isinstance(spec, dict):  # of a decoder, whose task looks at its inputs
-        model_checks.check_inputs(model, tuple(spec.shape[1:]))
+    if splits.info.parts or not isinstance(spec, dict):  # of a decoder its task looks at the inputs
+        shapes = tf.nest.map_structure(lambda one: tuple(one.shape[1:]), spec)
+        model_checks.check_inputs(model, shapes)
     _check_space(model, run)
     _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     with signals.deferring() as asked:

@@ -86,7 +86,7 @@ def _check_inputs(model, arguments):
                 f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
                 "inputs, in training and in the export: remove that layer."
             )
-    model_checks.check_inputs(model, tuple(arguments["input_shape"]))
+    model_checks.check_inputs(model, arguments["input_shape"])
     words = arguments.get("vocabulary_size", 0)
     for layer in layers:
         if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:

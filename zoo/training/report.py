@@ -65,7 +65,7 @@ def _score_table(report, task):
         values = [f"{column[name]:.4f}" if name in column else "" for column in columns.values()]
         if i == 0:
             values[0] += f" (95 % interval {interval_text(report.interval)})"
-        lines.append(f"| {name} | {' | '.join(values)} |")
+        lines.append(f"| {scoring.cell(name)} | {' | '.join(values)} |")
     return lines
 
 

@@ -14,6 +14,7 @@ import keras
 from zoo import api, families, files
 from zoo.config.config import OWN, TrainConfig
 from zoo.data import load as door
+from zoo.data.inspection import check_named
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.training import cluster
@@ -230,6 +231,7 @@ def _search(model, data, parts, config, asked, folder, settings):
     policy = keras.config.dtype_policy()
     try:
         splits = door.load(data, config.data_options, **parts)
+        check_named(model, splits.info)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
         objective = objectives.find(asked.objective, splits.info.task)
         problem = Problem(

@@ -3,7 +3,7 @@
 To add a kind, write `kinds/<name>.py` with its row and add that here.
 """
 
-from zoo.data.kinds import features, image, series, table, text
+from zoo.data.kinds import features, image, series, several, table, text
 from zoo.data.kinds.row import Kind
 from zoo.models import checks
 
@@ -13,6 +13,7 @@ KINDS = {  # those that recognise more inputs come first
     "table": table.KIND,
     "text": text.KIND,
     "image": image.KIND,
+    "several": several.row(lambda name: kind(name), lambda x: recognise(x)),  # asks the others
 }
 
 

@@ -16,12 +16,14 @@ class Prepared:
         steps: The steps in words, for the card.
         arguments: What the inputs say about the model, for its builder, besides `input_shape`.
         input_range: Lowest and highest value in the training split, where other inputs are to be refused.
+        parts: Of several inputs the `Prepared` of each, by its name.
     """
 
     inputs: keras.Model
     steps: list[str]
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
     input_range: tuple[float, float] | None = None
+    parts: dict = dataclasses.field(default_factory=dict)
 
 
 def one_array(examples, info):
@@ -57,7 +59,7 @@ class Kind:
 
     Nobody else asks for a kind's name: code asks for these properties, or calls these functions. In them `info` is a
     `DataInfo`, `card` a model's card, `inputs` the Keras model of `Prepared`, `options` the `DataOptions`, and a part one
-    split of the caller's own data (`data.examples.Part`).
+    split of the caller's own data (`data.part.Part`).
 
     Attributes:
         name: What `DataInfo.kind` and the cards hold.

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.kinds import objects
+from zoo.data.kinds import objects, several
 from zoo.data.user.pairs import Pair, named, pair
 from zoo.models import checks
 
@@ -24,15 +24,16 @@ def of_batches(split, batches, labels=()):
         raise checks.InputError(f"The {split} data are empty.")
     if not any(isinstance(batch, (tuple, list)) for batch in batches):
         return Pair(
-            _joined(split, [objects.plain(f"The {split} data", batch) for batch in batches]), None
+            _joined(split, [several.plain(f"The {split} data", batch) for batch in batches]), None
         )
     if not all(isinstance(batch, (tuple, list)) and len(batch) == 2 for batch in batches):
         count = len(batches[0]) if isinstance(batches[0], (tuple, list)) else "no pairs"
         raise checks.InputError(
             f"The {split} data must give pairs (inputs, targets). They give: {count}"
         )
-    x, y = ([objects.plain(f"The {split} data", part) for part in parts] for parts in zip(*batches))
-    joined = _joined(split, x)
+    x, y = zip(*batches)
+    joined = _joined(split, [several.plain(f"The {split} data", part) for part in x])
+    y = [objects.plain(f"The {split} data", part) for part in y]
     found = pair(split, joined, _joined(split, y))
     return Pair(found.x, named(split, found.y, labels), tuple(labels))
 
@@ -42,6 +43,8 @@ def _joined(split, parts):
 
     if all(map(objects.is_frame, parts)):
         return pd.concat(parts, ignore_index=True)
+    if all(isinstance(part, several.Inputs) for part in parts):
+        return several.joined(f"The {split} inputs", parts, lambda values: _joined(split, values))
     if any(isinstance(part, list) for part in parts):
         return [value for part in parts for value in part]
     try:
@@ -88,27 +91,44 @@ def of_torch(split, data):
     return of_batches(split, [tuple(map(list, zip(*pairs)))] if pairs else [], labels)
 
 
+def of_dicts(split, dataset, plain=objects.plain):
+    """Reads a `tf.data` set of dicts whole: of columns, the targets among them, as a DataFrame; of several inputs by `several.plain`."""
+    flat = _specs_of(split, dataset)
+    batches = _batches(split, dataset, flat)
+    return _joined(split, [plain(f"The {split} data", batch) for batch in batches])
+
+
 def of_dataset(split, dataset, labels=()):
     """Reads a `tf.data` set once, so that a shuffle in it cannot mix train and test."""
+    spec, flat = dataset.element_spec, _specs_of(split, dataset)
+    keys = _keys(split, spec)
+    if isinstance(spec, tuple) and isinstance(spec[1], (tuple, list)):
+        raise checks.InputError(
+            f"The {split} tf.data set gives {len(spec[1])} targets for each example, as of a model of several outputs; the zoo trains one "
+            "output. Several numbers for each example are one tensor: tf.stack(targets, axis=-1) in a map()."
+        )
+    batches = _batches(split, dataset, flat)
+    x, y = ([_part(batch, key) for batch in batches] for key in keys)
+    labels = labels or tuple(map(str, getattr(dataset, "class_names", None) or ()))
+    x = _joined(split, [several.plain(f"The {split} inputs", part) for part in x])
+    if keys[1] is None:
+        return Pair(x, None)
+    found = pair(split, x, _joined(split, y))
+    return Pair(found.x, named(split, found.y, labels), labels)
+
+
+def _specs_of(split, dataset):
+    """What an element of a `tf.data` set holds, in a list; refuses sets without end and what is no tensor."""
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise checks.InputError(f"The {split} tf.data set repeats without end: leave repeat() out.")
-    spec = dataset.element_spec
-    flat = tf.nest.flatten(spec)
+    flat = tf.nest.flatten(dataset.element_spec)
     if not all(isinstance(each, tf.TensorSpec) for each in flat):
         kinds = sorted({type(each).__name__.removesuffix("Spec") for each in flat} - {"Tensor"})
         raise checks.InputError(
             f"The {split} tf.data set gives a {' and a '.join(kinds)}: map it to tensors of one shape, .to_tensor() or "
             "tf.sparse.to_dense()."
         )
-    keys = _keys(split, spec)
-    batches = _batches(split, dataset, flat)
-    x, y = ([_part(batch, key) for batch in batches] for key in keys)
-    labels = labels or tuple(map(str, getattr(dataset, "class_names", None) or ()))
-    x = _joined(split, [objects.plain(f"The {split} inputs", part) for part in x])
-    if keys[1] is None:
-        return Pair(x, None)
-    found = pair(split, x, _joined(split, y))
-    return Pair(found.x, named(split, found.y, labels), labels)
+    return flat
 
 
 def _keys(split, spec):

@@ -5,6 +5,7 @@ import collections
 import numpy as np
 
 from zoo.data import examples, kinds
+from zoo.data.part import Part
 from zoo.data.user import csv_files, layouts
 from zoo.models import checks
 from zoo.tasks import task
@@ -50,7 +51,7 @@ def read(path, options):
 
 def _part(split, pairs, kind):
     paths, names = zip(*pairs)
-    return examples.Part(split, kind.of_files(paths), np.array(names), lambda i: str(paths[i]))
+    return Part(split, kind.of_files(paths), np.array(names), lambda i: str(paths[i]))
 
 
 def files_in(folder, every=True):

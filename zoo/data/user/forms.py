@@ -1,16 +1,19 @@
 """The forms in which people hand over a whole split: a table, a pair, a `tf.data` set, a loader; each is read once."""
 
 import os
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import objects, plain_columns
+from zoo.data.kinds import objects, plain_columns, several
+from zoo.data.part import Part
 from zoo.data.user import batched
 from zoo.data.user.pairs import Pair, pair
 from zoo.models import checks
+from zoo.tasks import model_checks
 
 
 def read(split, data, options):
@@ -24,7 +27,7 @@ def read(split, data, options):
     Raises:
         InputError: It is of no such form; the message names its type, and what to pass.
     """
-    if isinstance(data, (examples.Part, Pair)):
+    if isinstance(data, (Part, Pair)):
         return data
     if isinstance(data, (str, os.PathLike)):
         raise checks.InputError(
@@ -32,7 +35,8 @@ def read(split, data, options):
             "pass what is in memory, too."
         )
     if isinstance(data, tf.data.Dataset):
-        return batched.of_dataset(split, data)
+        is_table = options is not None and options.target and isinstance(data.element_spec, dict)
+        return batched.of_dicts(split, data) if is_table else batched.of_dataset(split, data)
     if isinstance(data, keras.utils.PyDataset):
         return batched.of_py_dataset(split, data)
     if batched.is_of_torch(data):
@@ -62,11 +66,42 @@ def both(data, test):
         or not all(isinstance(p, tuple) and len(p) == 2 for p in data)
     ):
         return data, test
-    is_pair = [
-        all(getattr(values, "ndim", 0) for values in part) and len(part[0]) == len(part[1])
-        for part in data
-    ]
+    counts = [tuple(map(_count, part)) for part in data]
+    is_pair = [None not in pair and pair[0] == pair[1] for pair in counts]
     return data if all(is_pair) else (data, test)
+
+
+def _count(values):
+    """The number of examples in an array, or in a dict of inputs; `None` of another form."""
+    if isinstance(values, Mapping):
+        values = next(iter(values.values()), None)
+    return len(values) if getattr(values, "ndim", 0) else None
+
+
+def by_model(model, data):
+    """Data whose inputs are a list, or a tuple, as a dict by the names of a model's inputs, in its order; others as they are.
+
+    Args:
+        model: As in `zoo.train`.
+        data: A split, or training and test data in one tuple.
+    """
+    names = model_checks.input_names(model) if isinstance(model, keras.Model) else []
+    if len(names) < 2:
+        return data
+    if isinstance(data, tf.data.Dataset):
+        spec = data.element_spec
+        are_several = isinstance(spec, tuple) and len(spec) == 2 and _are_inputs(spec[0], names)
+        return data.map(lambda x, y: (dict(zip(names, x)), y)) if are_several else data
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        return data
+    if all(isinstance(part, tuple) and len(part) == 2 for part in data):
+        return tuple(by_model(model, part) for part in data)
+    x, y = data
+    return (dict(zip(names, x)), y) if _are_inputs(x, names) else data
+
+
+def _are_inputs(x, names):
+    return isinstance(x, (list, tuple)) and len(x) == len(names)
 
 
 def _is_batch(value):
@@ -101,7 +136,7 @@ def _check_splits(split, data):
     elif {"data", "target"} <= data.keys():
         advice = "(d.data, d.target) where it is called d"
     elif any(np.ndim(part) > 1 for part in data.values() if isinstance(part, np.ndarray)):
-        advice = "a pair of arrays (x, y)"
+        advice = "a pair (x, y), in which x may be a dict of inputs for a model of your own"
     if advice:
         raise checks.InputError(
             f"The {split} data are a {type(data).__name__} of {', '.join(map(repr, list(data)[:4]))}: pass {advice}; or pass the "
@@ -116,12 +151,24 @@ def _of_two(split, first, second, options):
         )
     if hasattr(second, "features") and hasattr(second, "splits"):  # (data, info) of TFDS
         return batched.of_tfds(split, first, second)
+    _check_list(split, first, second)
     x = (
-        objects.plain(f"The {split} inputs", first)
+        several.plain(f"The {split} inputs", first)
         if not isinstance(first, tf.data.Dataset)
         else batched.of_dataset(split, first).x
     )
     return pair(split, _unnamed(x), second, options)
+
+
+def _check_list(split, x, y):
+    """Refuses a list of arrays, each with as many examples as there are targets."""
+    if not isinstance(x, (list, tuple)) or not hasattr(y, "__len__") or not 1 < len(x) != len(y):
+        return
+    if all(getattr(part, "ndim", 0) > 0 and len(part) == len(y) for part in x):
+        raise checks.InputError(
+            f"The {split} inputs are a {type(x).__name__} of {len(x)} arrays of {len(y)} examples each, as for a model of several inputs: "
+            "pass a Keras model with so many inputs, whose order is that of the arrays, or a dict of the arrays by their names."
+        )
 
 
 def _unnamed(x):

@@ -14,8 +14,10 @@ from zoo.data.kinds import (
     plain_columns,
     readings,
     series,
+    several,
     units,
 )
+from zoo.data.part import Part
 from zoo.data.user import forms, named_files, oddities, pairs, targets
 from zoo.models import checks
 from zoo.tasks import task
@@ -51,29 +53,33 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     data, test = forms.both(data, test)
     parts, styles, table = _parts(data, validation, test, options, separator)
     train = parts["train"]
+    for part in parts.values():
+        if isinstance(part.x, several.Inputs) != isinstance(train.x, several.Inputs):
+            raise checks.InputError(
+                f"The {part.split} data have one input and the train data several, or the other way round: they must agree."
+            )
     titles = options.target or train.labels
     if options.target_separator:
         titles = targets.split_labels(parts, options.target_separator)
         row = row or task("multilabel")
     if row is None or row.targets == "number":
-        targets.check_numbers(
-            train, f"The target {options.target[0]!r}" if options.target else "The target"
-        )
+        targets.check_numbers(train, titles)
     row = row or task(targets.guess_task(train.y))
-    labels, convert_targets = row.convert(train.y, titles)
+    names, convert_targets = row.convert(train.y, titles)
     if train.labels and row.targets == "class":
-        labels, convert_targets = targets.in_order(train.labels, labels, convert_targets)
+        names, convert_targets = targets.in_order(train.labels, names, convert_targets)
     described, convert = kinds.recognise(train.x).describe(parts, options)
     if options.files:
         described["columns"] = tuple(naming.column_names([options.files]))
-    styles = {
-        column: style for column, style in styles.items() if column in described.get("columns", ())
-    }
     if row.targets == "answer":
         described["target_unit"], why = cleaning.unit_for(list(map(str, train.y)))
         if why:
             examples.log.info("answers: split into characters, as %s", why)
-    info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
+    if described.get("parts") and row.targets in ("answer", "none"):
+        raise checks.InputError(
+            f"A {row.name} learns from one input, and the data have several, {', '.join(described['parts'])}: pass one of them."
+        )
+    info = _described(described | {row.names: names}, name, row.name, styles)
     if train.by is not None:
         told = carving.told(train.by, options.split_by, "test" in parts)
         info = dataclasses.replace(info, split=told)
@@ -87,6 +93,25 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         kind = kinds.kind(info.kind)
         oddities.warn(kind.named(splits["train"].inputs, info), splits["train"].targets)
     return info, splits
+
+
+def _described(fields, name, task_name, styles):
+    """The `DataInfo` of some fields; of several inputs with that of each.
+
+    Args:
+        fields: Those that a kind and a task say.
+        name: What messages and the card call the data.
+        task_name: Of the task.
+        styles: Column → style; of several inputs a dict of these.
+    """
+    parts = {
+        own: _described(of_input, f"{name} ({own})", task_name, styles.get(own, {}))
+        for own, of_input in fields.get("parts", {}).items()
+    }
+    columns = fields.get("columns", ())
+    fields = {key: value for key, value in fields.items() if key != "parts"}
+    fields["styles"] = {column: style for column, style in styles.items() if column in columns}
+    return examples.DataInfo(name=name, task=task_name, parts=parts, **fields)
 
 
 def _read_series(data, options, name, separator):
@@ -134,6 +159,8 @@ def _named_alike(form, train):
     """A later form with the titles of the training table, where they differ in spaces, signs and capitals alone."""
     if isinstance(form, pairs.Pair):
         return dataclasses.replace(form, x=_named_alike(form.x, train))
+    if isinstance(form, several.Inputs) and isinstance(train, several.Inputs):
+        return form.map(lambda name, values: _named_alike(values, train.parts.get(name)))
     if not (objects.is_frame(form) and objects.is_frame(train)):
         return form
     titles = list(map(str, train.columns))
@@ -153,6 +180,17 @@ def _typed(form, options, separator, styles=None, has_dates=True):
     if isinstance(form, pairs.Pair):
         x, used = _typed(form.x, options, separator, styles, has_dates)
         return dataclasses.replace(form, x=x), used
+    if isinstance(form, several.Inputs):
+        known = styles or {}
+        found = {
+            name: _typed(
+                values, options, separator, None if styles is None else known.get(name, {})
+            )
+            for name, values in form.parts.items()
+        }
+        return form.map(lambda name, _: found[name][0]), {
+            name: used for name, (_, used) in found.items()
+        }
     if not objects.is_frame(form):
         return form, {}
     frame = plain_columns.with_dates(form)
@@ -226,11 +264,11 @@ def _part(split, form, options, group=None, like=None):
         group: Title of a column that only tells groups apart.
         like: The training `Part`; `None` for that itself.
     """
-    if isinstance(form, examples.Part):
+    if isinstance(form, Part):
         return form
     if objects.is_frame(form):
         x, y, labels = _read_frame(split, form, options, group)
-        part = examples.Part(split, x, y, _row_of(x), labels)
+        part = Part(split, x, y, _row_of(x), labels)
         if options.files:
             named_files.read(part, options)
         return part
@@ -245,7 +283,9 @@ def _part(split, form, options, group=None, like=None):
         x = x[list(options.columns)]
     if objects.is_frame(x):
         x = x[[title for title in x.columns if title != group]]
-        _check_titles(split, list(x.columns))
+    for values in x.parts.values() if isinstance(x, several.Inputs) else [x]:
+        if objects.is_frame(values):
+            _check_titles(split, list(values.columns))
     if y is None:
         if not options.task or task(options.task).targets != "none":
             raise checks.InputError(
@@ -253,10 +293,18 @@ def _part(split, form, options, group=None, like=None):
                 "with target='column', or a tf.data.Dataset of (x, y)."
             )
         y = np.zeros(len(x), "int64")  # the same class for all
-    x = pixel_arrays.brought(
-        f"The {split} inputs", x, like=like and like.x, size=options.image_size
+    x = _brought(f"The {split} inputs", x, like and like.x, options.image_size)
+    return Part(split, x, y, _row_of(x), form.labels)
+
+
+def _brought(what, x, like, size):
+    """Inputs of a split with pictures as pixels, as `pixel_arrays.brought` says; also those among several."""
+    if not isinstance(x, several.Inputs):
+        return pixel_arrays.brought(what, x, like=like, size=size)
+    known = like.parts if isinstance(like, several.Inputs) else {}
+    return x.map(
+        lambda n, v: pixel_arrays.brought(f"{what}, {n!r},", v, like=known.get(n), size=size)
     )
-    return examples.Part(split, x, y, _row_of(x), form.labels)
 
 
 def _row_of(x):

@@ -1,6 +1,7 @@
 """Inputs and targets of a split, side by side, as they are before anything is known of the task."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Pair:
 
 def pair(split, x, y, options=None):
     """A `Pair` of inputs that are plain already, and of targets as a caller passed them."""
+    _check_one_output(split, y, len(x))
     given, (y, labels) = y, targets(split, y, options)
     if len(x) != len(y):
         raise checks.InputError(
@@ -37,6 +39,22 @@ def pair(split, x, y, options=None):
     if objects.is_frame(x) and hasattr(given, "index") and hasattr(given, "iloc"):
         _check_same_order(split, x.index, given.index)
     return Pair(x, y, labels)
+
+
+def _check_one_output(split, y, count):
+    """Refuses targets of several outputs: a list of arrays for so many examples, or a dict of arrays of several dimensions."""
+    parts = list(y.values()) if isinstance(y, Mapping) else y
+    if isinstance(y, Mapping):
+        are_several = any(getattr(part, "ndim", 1) > 1 for part in parts)
+    else:
+        is_list = isinstance(y, (list, tuple)) and len(y) != count
+        are_several = is_list and all(np.ndim(v) > 0 and len(v) == count for v in parts)
+    if are_several and len(parts) > 0:
+        raise checks.InputError(
+            f"The {split} targets are a {type(y).__name__} of {len(parts)} arrays, as of a model of several outputs; the zoo trains one "
+            "output. Several numbers for each example are one array: np.stack(targets, axis=-1), and a last layer Dense(K); otherwise "
+            "train a model for each."
+        )
 
 
 def _check_same_order(split, ours, theirs):

@@ -10,7 +10,7 @@ from zoo.data import examples
 from zoo.data import labels as spelling
 from zoo.data.kinds import units
 from zoo.models import checks
-from zoo.tasks.targets import is_zero_or_one
+from zoo.tasks.targets import check_rank, is_zero_or_one
 
 
 def guess_task(targets):
@@ -19,13 +19,19 @@ def guess_task(targets):
     Raises:
         InputError: They could be classes or numbers.
     """
+    check_rank(targets)
     if targets.ndim > 1 and targets.shape[1] > 1:
-        if not is_zero_or_one(targets):
+        if is_zero_or_one(targets):
+            return "classification" if (targets.sum(1) == 1).all() else "multilabel"
+        if targets.dtype.kind not in "fiub":
             raise checks.InputError(
-                f"Targets have shape {targets.shape}: expected one per example, or rows of 0 and 1 (one-hot, or several "
-                "labels)."
+                f"Targets have shape {targets.shape} and hold texts: expected one per example, rows of 0 and 1 (one-hot, or several "
+                "labels), or rows of numbers."
             )
-        return "classification" if (targets.sum(1) == 1).all() else "multilabel"
+        examples.log.info(
+            "targets: rows of %d numbers, taken for a regression of several", targets.shape[1]
+        )
+        return "regression"
     if targets.dtype.kind == "f" and (targets != np.round(targets)).any():
         return "regression"
     values = len(np.unique(targets)) if targets.dtype.kind in "fiu" else 0
@@ -42,15 +48,21 @@ def guess_task(targets):
     return "classification"
 
 
-def check_numbers(part, title):
+def check_numbers(part, titles):
     """Refuses targets that are numbers but for a few texts: each number would be a class of its own.
+
+    Of several columns of targets all must be numbers.
 
     Args:
         part: The training `Part`.
-        title: What a message calls the targets.
+        titles: Those of the targets; empty where they have none.
     """
     targets = part.y
-    if targets.dtype != object or targets.ndim != 1:
+    title = f"The target {titles[0]!r}" if titles else "The target"
+    if targets.dtype != object or targets.ndim > 2:
+        return
+    if targets.ndim == 2 and targets.shape[1] > 1:
+        _check_columns(part, titles)
         return
     once = examples.texts_once(targets)
     if once is not None and not any(re.fullmatch(units.PLAIN, text.strip()) for text in once[1]):
@@ -66,6 +78,19 @@ def check_numbers(part, title):
             f"them, or pass missing=({text!r},) with skip_bad (--missing {text} --skip-bad) to leave such rows out; where all are names of "
             "classes pass task='classification' (--task classification)."
         )
+
+
+def _check_columns(part, titles):
+    """Refuses several columns of targets of which one holds texts."""
+    for i, column in enumerate(part.y.T):
+        wrong = [(row, v) for row, v in enumerate(column) if not isinstance(v, numbers.Real)]
+        if wrong:
+            row, value = wrong[0]
+            title = repr(titles[i]) if len(titles) == part.y.shape[1] else i
+            raise checks.InputError(
+                f"Several targets are all numbers, or all 0 and 1 for several labels, but the column {title} of the targets holds "
+                f"{value!r} in {part.row(row)}: learn it alone, as the only target, or mend it."
+            )
 
 
 NONE = "(none)"  # the title that stands for no target, for a table that is only looked at

@@ -74,6 +74,8 @@ def _convert_checked(source, folder, to, quantize, out):
 
 def _refusal(card):
     """Why no runtime takes a model, or `None`."""
+    if card.inputs:
+        return f"{card.name} takes several inputs ({', '.join(card.inputs)}), which are not converted: serve it with TensorFlow."
     if "tensors" not in card.signatures:
         return f"{card.name} has no signature 'tensors': export it again, with zoo renew or by another run."
     if task(card.task).is_looped:
