@@ -71,7 +71,7 @@ class AdaptedMetric(keras.metrics.Metric):
     def _brought(self, y_true, y_pred):
         if self.form == "numbers":
             y_true = _aligned(y_true, y_pred)
-            mean, std = self.scale or (0.0, 1.0)
+            mean, std = (keras.ops.cast(value, "float32") for value in self.scale or (0.0, 1.0))
             return [keras.ops.cast(values, "float32") * std + mean for values in (y_true, y_pred)]
         y_pred = keras.ops.cast(y_pred, "float32")
         if self.squash:

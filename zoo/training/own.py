@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from zoo.config.config import OWN
 from zoo.keras_fixes.compiled_parts import compiled_parts
@@ -48,9 +49,9 @@ class Own:
 
     def in_units_of(self, preparation):
         """The same, with what the preparation of the data standardises numbers by, unless float32 cannot hold them."""
-        mean, std = preparation.target_mean, preparation.target_std
+        scale = [np.asarray(v).tolist() for v in (preparation.target_mean, preparation.target_std)]
         is_precise = getattr(preparation.targets, "is_precise", False)
-        return dataclasses.replace(self, scale=None if is_precise else (mean, std))
+        return dataclasses.replace(self, scale=None if is_precise else tuple(scale))
 
     def described(self):
         """The objects by what they are for, in words that are the same for like objects."""
