@@ -302,7 +302,7 @@ X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
         ((X, np.where(Y, 0.5, 1.0)), {"task": "classification"}, "fractions"),
         ((np.where(np.eye(40, 3), np.nan, X), Y), {}, "first example 0: it holds NaN or infinity"),
         ((X, np.where(Y, np.nan, 1.5)), {"task": "regression"}, "example 1: its target is missing"),
-        ((X, np.eye(2)[Y] * 2), {}, "rows of 0 and 1"),
+        ((X, np.eye(2)[Y] * 2), {"task": "multilabel"}, "rows of 0 and 1"),
         ((X[:, 0], Y), {}, r"x\[:, None\]"),
         ((X.astype(str), Y), {}, "expected numbers"),
         ((X, np.array(["a", "b"])[Y]), {"task": "regression"}, "needs numbers"),

@@ -305,6 +305,20 @@ def test_examples_that_repeat_in_all_inputs_are_repeats():
     assert sum(map(len, door.read((other, classes))[1].values())) == N + 40
 
 
+def test_tables_and_targets_in_another_order_of_their_index_are_refused():
+    person = PEOPLE.iloc[::-1]
+    with pytest.raises(zoo.InputError, match="the same index in another order"):
+        door.read(({"image": IMAGES, "person": person}, pd.Series(CLASSES)))
+    with pytest.raises(zoo.InputError, match="the same index in another order"):
+        door.read(({"image": IMAGES, "person": person, "more": PEOPLE}, CLASSES))
+
+
+def test_images_among_several_inputs_are_brought_to_the_size_that_is_asked_for():
+    info, splits = door.read((BOTH, CLASSES), image_size=(4, 6))
+    assert info.parts["image"].input_shape == (4, 6, 1)
+    assert splits["test"].inputs["image"].shape[1:] == (4, 6, 1)
+
+
 def test_a_dict_of_columns_is_still_one_table():
     columns = {"a": NUMBERS[:, 0], "b": NUMBERS[:, 1], "kind": np.array(["x", "y"])[CLASSES]}
     info, _ = door.read(columns, target=("kind",))

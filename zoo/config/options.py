@@ -56,7 +56,7 @@ class DataConfig:
     """digits, breast_cancer, wine, diabetes, co2, cmudict, cmudict_stress (embedded), a TFDS name (mnist, imdb_reviews, ...), or your own: a folder
     of class-named folders of images or texts, a .csv, a .npz"""
     target: Annotated[tuple[str, ...], Names()] = ()
-    """Your CSV's target column; several columns of 0 and 1 for a multi-label task."""
+    """Your CSV's target column; several columns of 0 and 1 for a multi-label task, of other numbers for a regression of several."""
     columns: Annotated[tuple[str, ...], Names()] = ()
     """Your CSV's columns to learn from; default: all but the target."""
     files: Annotated[str, Text("the title of a column")] | None = None

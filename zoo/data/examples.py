@@ -47,7 +47,6 @@ class DataInfo:
         input_shape: Shape of one raw example without the batch; `()` for a text.
         input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`, and for several inputs.
         labels: The classes' names in the order of their ids; empty for a regression.
-        target_names: The names of the numbers that a regression of several predicts, in the order of its outputs; otherwise empty.
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
@@ -56,7 +55,6 @@ class DataInfo:
         text_unit: For text, what it is split into: `"words"` or `"characters"`.
         text_cleaning: For text, what is brought to plain text, keys of `kinds.cleaning.STEPS`; none for a set that has a name.
         target_unit: For answers that are texts, what they are split into.
-        parts: Of several inputs the `DataInfo` of each, by its name; otherwise empty.
         horizon: For a series, the steps to forecast.
         season: For a series, the steps after which it resembles itself; 1 where it does not.
         split: How examples come into validation and test where a column says it, in words.
@@ -64,6 +62,8 @@ class DataInfo:
         source: Where it comes from.
         limits: What a model trained on it is not for.
         notes: What the log said while the data were read: what was taken for what, what was left out.
+        target_names: The names of the numbers that a regression of several predicts, in the order of its outputs; otherwise empty.
+        parts: Of several inputs the `DataInfo` of each, by its name; otherwise empty.
     """
 
     name: str
@@ -72,7 +72,6 @@ class DataInfo:
     input_shape: tuple[int, ...]
     input_dtype: str
     labels: tuple[str, ...] = ()
-    target_names: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     column_kinds: tuple[str, ...] = ()
     styles: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -80,7 +79,6 @@ class DataInfo:
     text_unit: str = "words"
     text_cleaning: tuple[str, ...] = ()
     target_unit: str = "words"
-    parts: dict[str, "DataInfo"] = dataclasses.field(default_factory=dict)
     horizon: int = 0
     season: int = 1
     licence: str = "unknown"
@@ -88,6 +86,8 @@ class DataInfo:
     source: str = "the caller"
     limits: str = "judged on its own test split only"
     notes: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+    parts: dict[str, "DataInfo"] = dataclasses.field(default_factory=dict)
 
     def with_notes(self, lines):
         """A copy with further notes."""

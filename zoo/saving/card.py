@@ -34,7 +34,7 @@ class Card(Entries, Mapping):
         preprocessing: What the graph does to raw inputs, in words.
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
         labels: The classes' names.
-        target_names: The names of several predicted numbers, in their order; empty for one.
+        target_names: The names of several predicted numbers, in their order; `None` for one.
         inputs: Name → what this card says of a single input, `card_entries.OF_INPUT`, of each of several; `None` of one.
         columns: A table's or a series' columns.
         column_kinds: `"number"`, `"precise"`, `"category"` or `"date"` for each column; empty where all are numbers without gaps.
@@ -62,7 +62,9 @@ class Card(Entries, Mapping):
     preprocessing: tuple[str, ...]
     signatures: Mapping
     labels: tuple[str, ...]
-    target_names: tuple[str, ...] = ()
+    target_names: tuple[str, ...] | None = dataclasses.field(
+        default=None, metadata={"optional": True}
+    )
     inputs: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     columns: tuple[str, ...]
     column_kinds: tuple[str, ...]
@@ -187,7 +189,7 @@ def make(splits, builder, run, signatures):
         preprocessing=(*preparation.steps, *_calibration(score), *_decoding(splits.kind)),
         signatures=signatures,
         labels=tuple(info.labels),
-        target_names=tuple(info.target_names),
+        target_names=tuple(info.target_names) or None,
         taken_for=splits.taken_for[:MOST_LINES],
         runs=(score,),
         protocol=_protocol(splits.task, run.config, info),

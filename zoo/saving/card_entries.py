@@ -25,7 +25,7 @@ OF_INPUT = (
 _LATER = {
     "card": {
         "input_range": None,
-        "target_names": [],
+        "target_names": None,
         "inputs": None,
         "column_kinds": [],
         "readings": None,
@@ -282,7 +282,7 @@ _USABLE = {
     "input_shape": _is_list_of(_or_none(_is_count)),
     "preprocessing": _are_texts,
     "labels": _are_texts,
-    "target_names": _are_texts,
+    "target_names": _or_none(_are_texts),
     "inputs": _or_none(_are_inputs),
     "columns": _are_texts,
     "runs": _is_of_runs,

@@ -75,7 +75,7 @@ class LoadedModel:
         if not as_frame:
             return outputs
         index = inputs.index if hasattr(inputs, "columns") and hasattr(inputs, "iloc") else None
-        return frames.of_outputs(outputs, self.card.labels, index, self.card.target_names)
+        return frames.of_outputs(outputs, self.card.labels, index, self.card.target_names or ())
 
     def embed(self, inputs, *, batch_size=256):
         """The features before the last layer, float32 `[N, D]`, for the same inputs as `predict`."""

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from zoo.data import examples, naming
-from zoo.data.kinds import objects
+from zoo.data.kinds import objects, pixel_arrays
 from zoo.data.kinds.row import Kind, Prepared, one_array
 from zoo.data.part import Part
 from zoo.models import checks
@@ -87,6 +87,18 @@ def _is_more(values):
         is_array = isinstance(first, (list, tuple)) or getattr(first, "ndim", 0) > 0
         return is_array or objects.is_picture(first)
     return len(getattr(values, "shape", ())) > 1
+
+
+def brought(what, x, like, size):
+    """Inputs of a split with pictures as pixels, as `pixel_arrays.brought` says; also those among several."""
+    if not isinstance(x, Inputs):
+        return pixel_arrays.brought(what, x, like=like, size=size)
+    known = like.parts if isinstance(like, Inputs) else {}
+    return x.map(
+        lambda name, values: pixel_arrays.brought(
+            f"{what}, {name!r},", values, like=known.get(name), size=size
+        )
+    )
 
 
 def joined(what, batches, join):

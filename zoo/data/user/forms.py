@@ -90,14 +90,14 @@ def by_model(model, data):
         return data
     if isinstance(data, tf.data.Dataset):
         spec = data.element_spec
-        are_several = isinstance(spec, tuple) and len(spec) == 2 and _are_inputs(spec[0], names)
-        return data.map(lambda x, y: (dict(zip(names, x)), y)) if are_several else data
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        are_several = isinstance(spec, tuple) and len(spec) > 1 and _are_inputs(spec[0], names)
+        return data.map(lambda x, *y: (dict(zip(names, x)), *y)) if are_several else data
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
         return data
     if all(isinstance(part, tuple) and len(part) == 2 for part in data):
         return tuple(by_model(model, part) for part in data)
-    x, y = data
-    return (dict(zip(names, x)), y) if _are_inputs(x, names) else data
+    x, *others = data
+    return (dict(zip(names, x)), *others) if _are_inputs(x, names) else data
 
 
 def _are_inputs(x, names):

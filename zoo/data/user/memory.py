@@ -10,7 +10,6 @@ from zoo.data.kinds import (
     cleaning,
     dates,
     objects,
-    pixel_arrays,
     plain_columns,
     readings,
     series,
@@ -293,18 +292,8 @@ def _part(split, form, options, group=None, like=None):
                 "with target='column', or a tf.data.Dataset of (x, y)."
             )
         y = np.zeros(len(x), "int64")  # the same class for all
-    x = _brought(f"The {split} inputs", x, like and like.x, options.image_size)
+    x = several.brought(f"The {split} inputs", x, like and like.x, options.image_size)
     return Part(split, x, y, _row_of(x), form.labels)
-
-
-def _brought(what, x, like, size):
-    """Inputs of a split with pictures as pixels, as `pixel_arrays.brought` says; also those among several."""
-    if not isinstance(x, several.Inputs):
-        return pixel_arrays.brought(what, x, like=like, size=size)
-    known = like.parts if isinstance(like, several.Inputs) else {}
-    return x.map(
-        lambda n, v: pixel_arrays.brought(f"{what}, {n!r},", v, like=known.get(n), size=size)
-    )
 
 
 def _row_of(x):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from zoo.data.kinds import objects, plain_columns
+from zoo.data.kinds import objects, plain_columns, several
 from zoo.models import checks
 from zoo.tasks import task
 from zoo.tasks.targets import is_zero_or_one
@@ -36,8 +36,12 @@ def pair(split, x, y, options=None):
         )
     if len(x) == 0:
         raise checks.InputError(f"The {split} data are empty.")
-    if objects.is_frame(x) and hasattr(given, "index") and hasattr(given, "iloc"):
-        _check_same_order(split, x.index, given.index)
+    parts = x.parts.values() if isinstance(x, several.Inputs) else [x]
+    indices = [
+        part.index for part in (*parts, given) if hasattr(part, "index") and hasattr(part, "iloc")
+    ]
+    for index in indices[1:]:
+        _check_same_order(split, indices[0], index)
     return Pair(x, y, labels)
 
 
