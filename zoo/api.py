@@ -16,6 +16,7 @@ from zoo.data import notes
 from zoo.data.inspection import check_named, first_model
 from zoo.data.prepare import prepare
 from zoo.data.user import forms
+from zoo.data.user.weights import Weighted
 from zoo.models import checks
 from zoo.saving import store, trained
 from zoo.saving.export import export_model, rehearse
@@ -95,6 +96,7 @@ def train(
     columns=None,
     config=None,
     callbacks=(),
+    sample_weight=None,
     **options,
 ):
     """Trains, evaluates and exports a model with the shared recipe.
@@ -118,6 +120,8 @@ def train(
         columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from; also the path of a run's `config.yaml`, or a dict of options.
         callbacks: More Keras callbacks, or one.
+        sample_weight: What each example counts in the loss and in weighted metrics: numbers `[N]` of at least 0 beside data in memory, or
+            the title of a table's column; also the third of `(x, y, sample_weight)`, in tuples and `tf.data` sets.
         **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`. `optimizer`, `loss`,
             `metrics` and `weighted_metrics` may be Keras's objects, and the last three functions of (y_true, y_pred), too; where one is
             left out, that of a compiled model is used. A run that goes on (`resume`) needs objects again.
@@ -147,6 +151,7 @@ def train(
     data = config.data.dataset if data is None else data
     data = data if targets is None else _paired(data, targets)
     data, validation, test = (forms.by_model(model, part) for part in (data, validation, test))
+    data, options = _weighed(data, sample_weight, options)
     own = {"target": target, "columns": columns, "task": task}
     brought, options = own_parts.taken(options)
     parts, read = (validation, test), None
@@ -204,6 +209,26 @@ def _paired(data, targets):
             f"`targets` belong to inputs in memory, zoo.train(model, x, y). Received: {what}, which brings its own."
         )
     return data, targets
+
+
+def _weighed(data, weights, options):
+    """Data with the weights of their examples beside them, and the options; a column that holds them is an option."""
+    if weights is None:
+        return data, options
+    is_named = isinstance(data, (str, os.PathLike))
+    if is_named and hasattr(weights, "ndim"):
+        raise checks.InputError(
+            f"Weights as an array belong to data in memory. Received: {data!r}, which brings its own rows: pass the title of the column "
+            "that holds them, sample_weight='weight'."
+        )
+    if isinstance(weights, str) or is_named or not hasattr(weights, "__len__"):
+        return data, options | {"sample_weight": weights}
+    if isinstance(data, tf.data.Dataset):
+        raise checks.InputError(
+            "The weights of a tf.data set's examples belong into it, as the third of (x, y, sample_weight): tf.data.Dataset.zip((data, "
+            "tf.data.Dataset.from_tensor_slices(weights))).map(lambda pair, w: (*pair, w)), before it is shuffled and batched."
+        )
+    return Weighted(data, weights), options
 
 
 def settle(model, data, config, own, options, *, parts=()):

@@ -48,7 +48,8 @@ class WordOrWeights(Choice):
         return f"{super().words}, or a mapping from labels to weights"
 
     def stored(self, value):
-        return value if isinstance(value, dict) else plain(value)
+        is_mapping = isinstance(value, dict)  # whose labels a config file has as texts
+        return {str(k): plain(v) for k, v in value.items()} if is_mapping else plain(value)
 
     def accepts(self, value):
         return isinstance(value, dict) or super().accepts(value)

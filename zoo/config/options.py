@@ -71,6 +71,8 @@ class DataConfig:
     static: once. Validation and test images are drawn once either way."""
     skip_bad: bool = False
     """Leave unusable examples of your own files out (counted) in place of an error."""
+    sample_weight: Annotated[str, Text("the title of a column")] | None = None
+    """Your table's column that says how much each example counts in the loss and in weighted metrics; it is not learned from."""
     target_separator: Annotated[str, Text("a text such as |")] | None = None
     """What stands between several labels in one cell of your target column, as in drama|comedy."""
     kinds: ColumnKinds = dataclasses.field(default_factory=dict)

@@ -135,15 +135,31 @@ def check_class_weight(asked, info):
         )
     if asked == "balanced":
         return
-    given = [str(label) for label in asked]
+    given = [_label_of(key, info.labels) for key in asked]
     for label in given:
         checks.one_of("label in class_weight", label, info.labels)
+    if double := sorted({label for label in given if given.count(label) > 1}):
+        raise checks.InputError(f"class_weight names the label {double[0]!r} twice: {list(asked)}")
     missing = [label for label in info.labels if label not in given]
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise checks.InputError(
             f"class_weight lacks a weight for {', '.join(map(repr, missing[:5]))}{more}: give every label one."
         )
+
+
+def _label_of(key, labels):
+    """The label that a key of `class_weight` stands for: `1.0` and `True` for `1`, `0` for `False`; the key as text without one."""
+    text = str(key)
+    if text in labels:
+        return text
+    try:
+        number = float({"true": 1, "false": 0}.get(text.lower(), text))
+    except ValueError:
+        return text
+    others = [f"{number:.0f}", *{0.0: ["False"], 1.0: ["True"]}.get(number, [])]
+    same = [label for label in others if label in labels and number.is_integer()]
+    return same[0] if same else text
 
 
 def class_weights(asked, splits):
@@ -161,7 +177,7 @@ def class_weights(asked, splits):
     if asked == "none":
         return None
     if isinstance(asked, dict):
-        given = {str(label): weight for label, weight in asked.items()}
+        given = {_label_of(key, info.labels): weight for key, weight in asked.items()}
         return np.array([given[label] for label in info.labels], "float32")
     counts = np.bincount(splits.targets("train"), minlength=len(info.labels))
     # A class without examples needs no weight; the mean over the training examples is 1 either way.

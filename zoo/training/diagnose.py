@@ -181,7 +181,8 @@ def overfit_batch(model, splits, run):
     own = own_parts.Own(optimizer=None if optimizer is None else own_parts.copied(optimizer))
     with run.strategy.scope():
         compile_model(model, splits.info, plain, own=own)
-    batch = next(iter(dataclasses.replace(splits, policy="none").train_forever()))
+    # Without weights of examples, of which the loss that is wanted knows nothing.
+    batch = next(iter(dataclasses.replace(splits, policy="none").train_forever()))[:2]
     is_regression = not splits.task.loss_is_in_nats
 
     def is_fitted(steps):

@@ -23,7 +23,7 @@ PROFILED = (10, 20)  # steps; the first few compile
 def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
     """The training batches without end, as (inputs, targets) or (inputs, targets, weights).
 
-    The weights come with the batches because Keras's `fit(class_weight=...)` gives a mixed label the weight of its
+    The weights of examples are multiplied by those of their classes. These come with the batches because Keras's `fit(class_weight=...)` gives a mixed label the weight of its
     largest share. A mixed label's weight here is the mean of its classes' weights by their shares.
 
     Args:
@@ -37,10 +37,10 @@ def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
         return batches
     table = tf.constant(weights)
 
-    def weigh(inputs, targets):
+    def weigh(inputs, targets, *own):
         is_mixed = targets.shape.rank > 1
         weight = tf.linalg.matvec(targets, table) if is_mixed else tf.gather(table, targets)
-        return inputs, targets, weight
+        return inputs, targets, weight * own[0] if own else weight
 
     return batches.map(weigh, num_parallel_calls=2)
 
@@ -48,7 +48,7 @@ def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
 def _draw_augmented(splits, path):
     """Draws the first training examples as the model will see them, before they are prepared."""
     images, captions = [], []
-    for batch, targets in (
+    for batch, targets, *_ in (
         splits.mapped(None).train_forever().take(-(-pictures.AUGMENTED // splits.batch_size))
     ):
         images += list(batch.numpy())
