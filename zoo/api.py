@@ -141,13 +141,7 @@ def train(
     >>> trained.report.num_test
     40
     """
-    if config is None:
-        begun = check_field("resume", options.get("resume")) or AUTO
-        config = TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
-    elif isinstance(config, (str, os.PathLike)):
-        config = TrainConfig.from_yaml(config).replace(out=None)
-    elif isinstance(config, Mapping):
-        config = TrainConfig().replace(**config)
+    config = _begun_with(config, options)
     data = config.data.dataset if data is None else data
     data = data if targets is None else _paired(data, targets)
     data, validation, test = (forms.by_model(model, part) for part in (data, validation, test))
@@ -189,6 +183,16 @@ def train(
                 run.folder,
             )
             raise
+
+
+def _begun_with(config, options):
+    """The config that the options of `train` come on top of: the caller's, that of the run that goes on, or the default."""
+    if config is None:
+        begun = check_field("resume", options.get("resume")) or AUTO
+        return TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
+    if isinstance(config, (str, os.PathLike)):
+        return TrainConfig.from_yaml(config).replace(out=None)
+    return TrainConfig().replace(**config) if isinstance(config, Mapping) else config
 
 
 def _chosen(data, config, own, options, parts):

@@ -108,7 +108,8 @@ class TrainConfig:
         self.diagnose.check()
         if self.freeze and not self.weights:
             raise checks.InputError(
-                "freeze=True would train the last layer of a new model: pass weights=..., or leave it out."
+                "freeze=True would train the last layer of a new model: pass weights=..., or leave it out; in a model of your own set "
+                "layer.trainable = False."
             )
         self._check_data()
         if self.checkpoints.resume == AUTO and self.run.out is None:

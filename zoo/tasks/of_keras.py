@@ -12,6 +12,7 @@ import re
 import keras
 
 from zoo.config import constraints
+from zoo.config.options import LOSSES as LOSS_NAMES
 from zoo.models import checks
 from zoo.tasks.adapted import Adapted, AdaptedMetric
 
@@ -146,13 +147,13 @@ def are_parts(argument, parts):
     return all(isinstance(part, _KINDS) or callable(part) for part in parts)
 
 
-def name_in_config(part):
+def name_in_config(part, argument):
     """What a config holds of a loss or a metric: the name of Keras's by which it can be made again, or `own:<its name>`."""
     if isinstance(part, str):
+        if argument != "loss" or part in LOSS_NAMES:
+            return part  # which the metric is called by
         name = {"crossentropy": "categorical_crossentropy"}.get(part, snake_case(part))
-        return (
-            name if any(name in table for table in (*LOSSES.values(), *METRICS.values())) else part
-        )
+        return name if name in LOSS_NAMES else part
     is_function = _is_of_keras(part) and hasattr(part, "__name__")
     return part.__name__ if is_function else constraints.OWN + name_of(part)
 

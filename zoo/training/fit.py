@@ -133,7 +133,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             drawn = run.folder / "augmented.png"
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
-            _build_variables(model, strategy, weighted(splits.part(0, replicas)).element_spec)
+            build_variables(model, strategy, weighted(splits.part(0, replicas)).element_spec)
             model.fit(
                 strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
                 steps_per_epoch=splits.steps_per_epoch,
@@ -144,9 +144,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
                 ),
                 callbacks=[*chain, kept],
                 shuffle=False,  # the pipeline shuffles
-                verbose=0
-                if options.quiet or not run.is_chief
-                else ("auto" if sys.stdout.isatty() else 2),
+                verbose=_verbosity(run),
             )
         kept.restore_best()
     if run.config.diagnose.profile:
@@ -158,7 +156,14 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     return history
 
 
-def _build_variables(model, strategy, spec):
+def _verbosity(run):
+    """What Keras's loop prints: nothing, a bar, or a line for each epoch."""
+    if run.config.run.quiet or not run.is_chief:
+        return 0
+    return "auto" if sys.stdout.isatty() else 2
+
+
+def build_variables(model, strategy, spec):
     """Makes the optimizer's variables, for which the first step would be traced twice, and metrics that a model's own step may not use.
 
     Those of a scaled loss come in another order then than in the first step, which checkpoints go by.

@@ -58,7 +58,7 @@ class Own:
         parts = {"optimizer": [self.optimizer], "loss": [self.loss]}
         parts |= {"metrics": self.metrics or (), "weighted_metrics": self.weighted_metrics or ()}
         found = {key: [_described(one) for one in several if one is not None] for key, several in parts.items()}  # fmt: skip
-        return {key: texts for key, texts in found.items() if texts}
+        return {key: ", ".join(texts) for key, texts in found.items() if texts}
 
     def in_words(self):
         """The objects in a line for a report."""
@@ -104,7 +104,19 @@ def _described(part):
         settings = part.get_config()
     except NotImplementedError:  # of a class of the caller's
         return _name(part)
+    if not isinstance(
+        part, keras.metrics.Metric
+    ):  # Keras numbers them, and nobody sees the names of others
+        settings.pop("name", None)
+    settings = {
+        key: _rounded(value) for key, value in settings.items() if value not in (None, False)
+    }
     return f"{_name(part)} {json.dumps(settings, sort_keys=True, default=_name)}"
+
+
+def _rounded(value):
+    """A setting as a person writes it: Keras holds a learning rate of 0.01 as float32."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def taken(options):
@@ -132,13 +144,13 @@ def taken(options):
             f"Received: {optimizer!r}"
         )
     if of_keras.are_parts("loss", [loss]):
-        options["loss"] = of_keras.name_in_config(loss)
+        options["loss"] = of_keras.name_in_config(loss, "loss")
         own |= {"loss": loss} if options["loss"].startswith(OWN) else {}
     for key in {"metrics", "weighted_metrics"} & options.keys():
         parts = options[key]
         parts = parts if isinstance(parts, (list, tuple)) else [parts]
         if of_keras.are_parts(key, parts):
-            options[key] = tuple(map(of_keras.name_in_config, parts))
+            options[key] = tuple(of_keras.name_in_config(part, key) for part in parts)
             is_own = any(name.startswith(OWN) for name in options[key])
             own |= {key: tuple(parts)} if is_own else {}
     named = {"optimizer", "loss", "metrics", "weighted_metrics"} & options.keys()

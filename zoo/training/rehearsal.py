@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from zoo.models import checks
 from zoo.training import own, own_models
-from zoo.training.fit import training_batches
+from zoo.training.fit import build_variables, training_batches
 
 # What Keras, TensorFlow and a caller's own functions raise on targets and outputs that do not fit.
 _FAILURES = (TypeError, ValueError, AttributeError, KeyError, IndexError, NotImplementedError, tf.errors.OpError)  # fmt: skip
@@ -28,12 +28,14 @@ def rehearse_step(model, splits, run):
     is_plain = getattr(model, "outputs", None) and not own.of(model).is_of_loss
     if is_plain or run.strategy.num_replicas_in_sync > 1:
         return
-    batch = next(iter(training_batches(splits, run.config.optimizer.class_weight)))
+    batches = training_batches(splits, run.config.optimizer.class_weight)
+    batch = next(iter(batches))
     x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
     with tf.GradientTape() as tape:
         outputs = _tried("model", model.name, None, lambda: model(x, training=False))
+        loss = None
         if own_models.has_own_step(model):
-            loss = None
+            _trace_steps(model, batches.element_spec, splits, run)
         else:
             name = own.of(model).in_words() or model.name
             loss = _tried("loss of", name, (y, outputs), lambda: model.compute_loss(x, y, outputs, weights, training=False))  # fmt: skip
@@ -45,17 +47,30 @@ def rehearse_step(model, splits, run):
         _check_metric(metric, y, outputs)
 
 
+def _trace_steps(model, spec, splits, run):
+    """Traces a model's own `train_step` and `test_step`, which changes nothing."""
+    build_variables(model, run.strategy, spec)
+    for name, given in (("train_step", spec), ("test_step", splits.validation.element_spec)):
+        step = tf.function(getattr(model, name), autograph=False)
+        what = f"a batch of {len(given)} parts, {keras.tree.map_structure(lambda s: s.dtype.name, given)}"
+        logs = _tried(f"{name} of", model.name, what, lambda: step.get_concrete_function(given))  # noqa: B023 - called at once
+        if not isinstance(logs.structured_outputs, dict):
+            raise checks.InputError(
+                f"The {name} of {model.name} must return a dict of what is logged. It returns: {logs.structured_outputs}"
+            )
+
+
 def _tried(what, name, parts, function):
     """What a function returns; an `InputError` with what it was given where it fails."""
     try:
         return function()
     except _FAILURES as error:
-        given = "prepared inputs"
-        if parts is not None:
+        given = parts or "prepared inputs"
+        if isinstance(parts, tuple):
             given = " and ".join(f"{part.dtype.name} {list(part.shape)}" for part in parts)
         reason = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split()[:40])
         raise checks.InputError(
-            f"The {what} {name} fails on a batch of {given}: {type(error).__name__}: {reason}"
+            f"The {what} {name} fails on {given}: {type(error).__name__}: {reason}"
         ) from error
 
 
