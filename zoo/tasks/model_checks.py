@@ -1,7 +1,6 @@
 """Rejects models whose inputs or outputs do not fit the data: Keras would broadcast, or train to nonsense."""
 
 import dataclasses
-import re
 import weakref
 
 import keras
@@ -42,10 +41,8 @@ def build_on(model, inputs):
     # What Keras, TensorFlow and a caller's own `call` raise on inputs that do not fit.
     except (TypeError, ValueError, AttributeError, NotImplementedError, tf.errors.OpError) as error:
         shapes = keras.tree.map_structure(lambda t: (t.shape, t.dtype), inputs)
-        reason = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split()[:40])
         raise checks.InputError(
-            f"The model {model.name!r} cannot be called on the prepared inputs, {shapes} with the batch first: "
-            f"{type(error).__name__}: {reason}"
+            f"The model {model.name!r} cannot be called on the prepared inputs, {shapes} with the batch first: {checks.plainly(error)}"
         ) from error
     _SHAPES[model] = keras.tree.map_structure(lambda t: _Shape(t.shape), outputs)
 

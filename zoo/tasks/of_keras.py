@@ -166,7 +166,7 @@ def _refuse(argument, part, row, table):
         )
     raise checks.InputError(
         f"{argument}={shown!r} does not fit a {row.name} here, whose models give {_GIVEN[row.targets]}: choose "
-        f"{', '.join(table)}, or pass a function of (y_true, y_pred)."
+        f"{', '.join(name for name, kind in table.items() if not _needed(kind))}, or pass a function of (y_true, y_pred)."
     )
 
 

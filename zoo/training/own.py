@@ -77,6 +77,12 @@ def of(model):
     return _COMPILED[model][1] if model in _COMPILED else Own()
 
 
+def loss_name(model):
+    """The name of the loss that the zoo has compiled a model with."""
+    loss = of(model).loss
+    return _name(model.loss if loss is None else loss)
+
+
 def metrics_of(model):
     """The caller's metrics that the zoo has compiled a model with."""
     return _COMPILED[model][2] if model in _COMPILED else ()

@@ -1,7 +1,5 @@
 """A step without an update, before any training: a caller's model, loss and metrics on one batch of the data."""
 
-import re
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -37,8 +35,8 @@ def rehearse_step(model, splits, run):
         if own_models.has_own_step(model):
             _trace_steps(model, batches.element_spec, splits, run)
         else:
-            name = own.of(model).in_words() or model.name
-            loss = _tried("loss of", name, (y, outputs), lambda: model.compute_loss(x, y, outputs, weights, training=False))  # fmt: skip
+            name = own.loss_name(model)
+            loss = _tried("loss", name, (y, outputs), lambda: model.compute_loss(x, y, outputs, weights, training=False))  # fmt: skip
     if loss is not None:
         _check_loss(loss, tape.gradient(loss, [v.value for v in model.trainable_variables]), name)
     if not getattr(model, "outputs", None):
@@ -67,21 +65,21 @@ def _tried(what, name, parts, function):
     except _FAILURES as error:
         given = parts or "prepared inputs"
         if isinstance(parts, tuple):
-            given = " and ".join(f"{part.dtype.name} {list(part.shape)}" for part in parts)
-        reason = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split()[:40])
+            y, outputs = (f"{part.dtype.name} {list(part.shape)}" for part in parts)
+            given = f"targets {y} and outputs {outputs}"
         raise checks.InputError(
-            f"The {what} {name} fails on {given}: {type(error).__name__}: {reason}"
+            f"The {what} {name} fails on {given}: {checks.plainly(error)}"
         ) from error
 
 
 def _check_loss(loss, gradients, name):
     if np.ndim(loss) != 0:
         raise checks.InputError(
-            f"The loss of {name} is of shape {np.shape(loss)}: a loss is one number for a batch, or one for each example."
+            f"The loss {name} is of shape {np.shape(loss)}: a loss is one number for a batch, or one for each example."
         )
     if gradients and all(gradient is None for gradient in gradients):
         raise checks.InputError(
-            f"The loss of {name} has no gradient, so nothing would be learned: it may use only differentiable operations of keras.ops "
+            f"The loss {name} has no gradient, so nothing would be learned: it may use only differentiable operations of keras.ops "
             "or TensorFlow on y_pred, and neither NumPy, argmax nor round."
         )
 
