@@ -44,7 +44,8 @@ def build(model=None, *, size=None, weights=None, **arguments):
         **arguments: Arguments of the family's builder: `input_shape`, `num_classes` and hyperparameters.
 
     Returns:
-        A `keras.Model`. Models with weights take prepared inputs, as their card's `preprocessing` says.
+        A `keras.Model` that returns logits: compile it with `keras.losses.SparseCategoricalCrossentropy(from_logits=True)` where
+        you train it without `zoo.train`. Models with weights take prepared inputs, as their card's `preprocessing` says.
 
     Raises:
         InputError: A name or an argument is unknown (with the nearest ones) or out of range.
