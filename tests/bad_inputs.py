@@ -588,6 +588,9 @@ OWN_PARTS = {
     "a metric by the name of another": lambda: train(metrics=[METRICS.Mean(name="accuracy")]),
     "a metric that fails": lambda: train(metrics=[lambda y_true, y_pred: y_true @ y_pred]),
     "metrics of a translation": lambda: train((TEXTS, TEXTS), "seq2seq:tiny", metrics=["accuracy"]),
+    "a monitor of which nobody knows which way is better": lambda: train(
+        metrics=[flat], callbacks=[keras.callbacks.EarlyStopping("val_flat", mode="auto")]
+    ),
     "a compiled model and a learning rate": lambda: train(model=compiled(), learning_rate=0.1),
     "a model compiled with a loss for probabilities": lambda: train(model=compiled(loss=LOSSES.SparseCategoricalCrossentropy())),
     "a model compiled for several outputs": lambda: train(model=compiled(loss_weights=[0.5])),

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from test_cli import ok
 from tolerances import ORDER, ROUNDING, assert_close
 
 import zoo
@@ -412,3 +413,90 @@ def test_one_batch_is_fitted_with_the_optimizer_of_the_caller(in_tmp, monkeypatc
     zoo.train("dense:tiny", X, NUMBERS, overfit_batch=True, **parts, **QUICK)
     assert int(used[0].iterations.numpy()) > 0
     assert int(parts["optimizer"].iterations.numpy()) == 0
+
+
+def test_names_and_a_column_of_weights_are_options_of_the_command_line(in_tmp):
+    table = pd.DataFrame(X, columns=list("abc")).assign(price=NUMBERS, seen=np.arange(60) % 5)
+    table.to_csv("homes.csv", index=False)
+    ok(
+        *("train", "--model", "dense:tiny", "--dataset", "homes.csv", "--target", "price"),
+        *("--loss", "mae", "--metrics", "mae", "r2_score", "--weighted-metrics", "mse"),
+        *("--sample-weight", "seen", "--epochs", 1, "--batch-size", 16, "--quiet"),
+    )
+    run = zoo.load_run("runs/homes-dense_tiny-1")
+    with open(run.folder / "metrics.csv") as file:
+        (row,) = csv.DictReader(file)
+    assert {"mae", "val_r2_score", "mse"} <= row.keys()
+    card = zoo.load(run.export).card
+    assert card.columns == ("a", "b", "c")
+    assert card.config["optimizer"]["loss"] == "mae"
+    predicted = run.predict(table)["prediction"]  # which leaves the other columns out
+    np.testing.assert_array_equal(predicted, run.predict(table[["a", "b", "c"]])["prediction"])
+
+
+def test_weights_of_several_inputs_and_of_several_numbers_stay_with_their_rows(in_tmp):
+    class Two(Net):
+        def call(self, x, training=None):
+            return super().call(x["left"] + x["right"], training)
+
+    weights = np.linspace(0.1, 2, 60)
+    both = np.stack([NUMBERS, X[:, 1]], 1)
+    data = ({"left": X, "right": X[::-1].copy()}, both, weights)
+    trained = zoo.train(Two(2), data, loss="huber", weighted_metrics=["mae"], **QUICK)
+    assert zoo.load(trained.export).predict(data[0])["prediction"].shape == (60, 2)
+    _, splits = door.read(data)
+    rows_of = [int(np.flatnonzero((row == X).all(1))[0]) for row in splits["test"].inputs["left"]]
+    assert_close(splits["test"].weights, weights[rows_of], ROUNDING)
+
+
+def test_parts_of_keras_s_loaders_may_bring_weights():
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            own = slice(20 * index, 20 * index + 20)
+            return X[own], Y[own], np.full(20, index + 1.0)
+
+    _, splits = door.read(Batches())
+    places = [int(np.flatnonzero((row == X).all(1))[0]) for row in splits["train"].inputs]
+    np.testing.assert_array_equal(splits["train"].weights, np.array(places) // 20 + 1.0)
+
+
+def test_validation_examples_that_join_train_keep_their_weights():
+    weights = np.linspace(0.1, 2, 60)
+    whole = door.make_splits(*door.read((X, Y, weights)), batch_size=8, use_validation=True)
+    train = whole.examples["train"]
+    places = [int(np.flatnonzero((row == X).all(1))[0]) for row in train.inputs]
+    assert_close(train.weights, weights[places], ROUNDING)
+    plain = door.make_splits(
+        *door.read((X[:40], Y[:40], weights[:40]), validation=(X[40:], Y[40:])),
+        batch_size=8,
+        use_validation=True,
+    )
+    assert set(plain.examples["train"].weights[-20:].tolist()) == {1.0}
+
+
+def test_an_unusable_weight_leaves_its_row_out_with_skip_bad():
+    weights = np.ones(60)
+    weights[7] = np.nan
+    _, splits = door.read((X, Y, weights), skip_bad=True)
+    assert sum(map(len, splits.values())) == 59
+    assert not any((X[7] == part.inputs).all(1).any() for part in splits.values())
+
+
+def test_data_without_weights_train_as_before():
+    _, splits = door.read((X, Y))
+    whole = door.make_splits(_, splits, batch_size=8)
+    assert len(next(iter(whole.train))) == len(next(iter(whole.test))) == 2
+
+
+def test_a_model_s_own_loss_function_is_kept_where_a_batch_is_computed_in_parts(in_tmp):
+    class Decayed(keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+            return super().compute_loss(x, y, y_pred, sample_weight) + 100.0
+
+    inputs = keras.Input((3,))
+    model = Decayed(inputs, keras.layers.Dense(3)(inputs))
+    (row,) = rows(zoo.train(model, X, Y, accumulate=2, **QUICK))
+    assert float(row["loss"]) > 100

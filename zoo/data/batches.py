@@ -177,6 +177,7 @@ class Splits:
         """The batches of a data set of epoch numbers; of epoch first[0] only those from number first[1] on."""
         data = self.examples["train"]
         noise = None
+        augment.check_weights(self.policy, data)  # also that of a search
         if self.policy != "none" or self.binarize:
             noise = augment.augmenter(
                 self.policy, self.seed, self.info, share=self.augment_share, binarize=self.binarize

@@ -166,11 +166,7 @@ def make_splits(info, splits, options=None, **changes):
     if options.limit is not None:
         splits = {name: _limited(data, options.limit, info) for name, data in splits.items()}
     _check(splits, info)
-    mixing = {"mixup", "cutmix"} & {*options.augment.split("+")}
-    if mixing and splits["train"].weights is not None:
-        raise checks.InputError(
-            f"The augmentation {options.augment!r} mixes examples, whose weights (sample_weight) cannot be mixed: leave one out."
-        )
+    augment.check_weights(options.augment, splits["train"])
     grey = splits = dict(splits)
     if options.binarize != "none":
         splits = _binarized(splits, info, options.binarize)

@@ -16,8 +16,14 @@ def rising(metric):
 
 def as_in(metric, other):
     """A metric of which more is better where that is so of another."""
-    metric._direction = getattr(other, "_direction", None)
+    if is_known(other):
+        metric._direction = other._direction
     return metric
+
+
+def is_known(metric):
+    """Whether Keras knows if more of a metric is better."""
+    return getattr(metric, "_direction", None) is not None
 
 
 def find_direction(callback):

@@ -178,6 +178,11 @@ _GIVEN = {
 }
 
 
+def smooths(name):
+    """Whether a loss of the config takes `label_smoothing`."""
+    return name in ("auto", "focal", *_OF_CLASSES)
+
+
 def loss_of(part, row, options):
     """The loss that a model is trained with.
 

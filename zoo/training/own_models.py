@@ -35,6 +35,13 @@ def has_own_step(model):
     return type(model).train_step is not keras.Model.train_step
 
 
+def loss_of(model, x, y, outputs, weights, training):
+    """The loss of a batch as the model computes it; a `compute_loss` of the caller's may not take `training`."""
+    takes = "training" in inspect.signature(model.compute_loss).parameters
+    more = {"training": training} if takes else {}
+    return model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=weights, **more)
+
+
 def _check_ready(model, config, strategy):
     """Refuses settings that would have to be known before a model is built."""
     created = strategy.extended.variable_created_in_scope

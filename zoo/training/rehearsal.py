@@ -23,8 +23,9 @@ def rehearse_step(model, splits, run):
     Raises:
         InputError: One of them fails, gives something else than a number, or the loss has no gradient.
     """
-    is_plain = getattr(model, "outputs", None) and not own.of(model).is_of_loss
-    if is_plain or run.strategy.num_replicas_in_sync > 1:
+    has_step = own_models.has_own_step(model)
+    is_own = has_step or own.of(model).is_of_loss or not getattr(model, "outputs", None)
+    if not is_own or run.strategy.num_replicas_in_sync > 1:
         return
     batches = training_batches(splits, run.config.optimizer.class_weight)
     batch = next(iter(batches))
@@ -32,11 +33,11 @@ def rehearse_step(model, splits, run):
     with tf.GradientTape() as tape:
         outputs = _tried("model", model.name, None, lambda: model(x, training=False))
         loss = None
-        if own_models.has_own_step(model):
+        if has_step:
             _trace_steps(model, batches.element_spec, splits, run)
         else:
             name = own.loss_name(model)
-            loss = _tried("loss", name, (y, outputs), lambda: model.compute_loss(x, y, outputs, weights, training=False))  # fmt: skip
+            loss = _tried("loss", name, (y, outputs), lambda: own_models.loss_of(model, x, y, outputs, weights, False))  # fmt: skip
     if loss is not None:
         _check_loss(loss, tape.gradient(loss, [v.value for v in model.trainable_variables]), name)
     if not getattr(model, "outputs", None):
