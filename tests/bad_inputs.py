@@ -52,6 +52,20 @@ def of_two(shape=(3,)):
     return keras.Model([image, numbers], keras.layers.Dense(2)(keras.layers.Concatenate()(both)))
 
 
+def of_unnamed():
+    """A model of two inputs without names."""
+    inputs = [keras.Input((3,)), keras.Input((3,))]
+    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Concatenate()(inputs)))
+
+
+def of_text():
+    """A model of two inputs, of which one takes texts."""
+    columns, text = keras.Input((3,), name="columns"), keras.Input((), name="text", dtype="string")
+    ids = keras.layers.TextVectorization(vocabulary=["word1"], output_sequence_length=3)(text)
+    both = keras.layers.Concatenate()([columns, keras.ops.cast(ids, "float32")])
+    return keras.Model([columns, text], keras.layers.Dense(2)(both))
+
+
 def train_two(inputs=None, model=None, **options):
     inputs = {"image": PIXELS, "columns": X} if inputs is None else inputs
     return train((inputs, Y), of_two() if model is None else model, **options)
@@ -478,12 +492,18 @@ SEVERAL = {
     "columns alone for a model of two inputs": lambda: train_two(
         {"image": X[:, 0], "columns": X[:, 1]}
     ),
+    "several inputs for a model whose inputs have no names": lambda: train_two(
+        [X, X + 1], model=of_unnamed()
+    ),
     "several inputs for a model of one": lambda: train_two(
         model=keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     ),
     "an input whose name the model lacks": lambda: train_two({"image": PIXELS, "numbers": X}),
     "an input of another shape than the model's": lambda: train_two(
         {"image": PIXELS, "columns": X[:, :2]}
+    ),
+    "texts for an input of the model that takes texts": lambda: train_two(
+        {"columns": X, "text": TEXTS}, model=of_text()
     ),
     "several inputs of other lengths": lambda: train_two({"image": PIXELS, "columns": X[:30]}),
     "several inputs and fewer targets": lambda: train(

@@ -327,6 +327,13 @@ def test_a_dict_of_columns_is_still_one_table():
     assert (info.kind, info.parts) == ("table", {})
 
 
+def test_a_model_of_several_inputs_is_not_converted(trained):
+    with pytest.raises(
+        zoo.InputError, match="takes several inputs .image, columns., which are not"
+    ):
+        zoo.convert(trained.export, "onnx")
+
+
 @pytest.mark.parametrize("is_batched", [False, True])
 def test_a_tf_data_set_of_columns_with_a_target_is_a_table(is_batched, in_tmp):
     columns = {"a": NUMBERS[:, 0], "colour": PEOPLE["sex"].to_numpy(), "label": CLASSES}

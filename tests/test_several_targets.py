@@ -157,7 +157,13 @@ def test_a_model_of_ones_own_with_a_last_dense_of_k_is_trained(in_tmp):
         zoo.train(linear(3), X, Y, **OPTIONS)
 
 
-@pytest.mark.parametrize("family", REGRESSORS)
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * (name not in ("dense", "cnn")))
+        for name in REGRESSORS
+    ],
+)
 def test_every_family_that_has_regression_predicts_several_numbers(family, in_tmp):
     inputs = families.FAMILIES[family].samples["regression"]()[0].inputs
     flat = inputs.reshape(len(inputs), -1)

@@ -209,3 +209,36 @@ def _():
 def _():
     windows = np.lib.stride_tricks.sliding_window_view(np.sin(np.arange(100) / 3), 10)[..., None]
     all_of((windows[:-1], windows[1:, -1, 0]))
+
+
+@odd("several inputs in a dict, of an image, numbers and one value each")
+def _():
+    inputs = {"image": PIXELS, "numbers": X, "age": X[:, 0]}
+    info, splits = door.read((inputs, Y))
+    shapes = {name: part.input_shape for name, part in info.parts.items()}
+    assert shapes == {"image": (16, 16, 3), "numbers": (3,), "age": (1,)}
+    part = splits["test"].inputs
+    np.testing.assert_array_equal(part["numbers"][:, :1], part["age"])
+
+
+@odd("several inputs as batches of a tf.data set")
+def _():
+    data = tf.data.Dataset.from_tensor_slices(({"image": PIXELS, "numbers": X}, Y)).batch(7)
+    info, splits = door.read(data)
+    assert [part.kind for part in info.parts.values()] == ["image", "features"]
+    assert sum(map(len, splits.values())) == 60
+
+
+@odd("a tf.data set of dicts of columns, the target among them")
+def _():
+    columns = {name: TABLE[name].to_numpy(str if name == "kind" else float) for name in TABLE}
+    data = tf.data.Dataset.from_tensor_slices(columns).batch(7)
+    info, _, targets = all_of(data, target=("kind",))
+    assert (info.columns, info.labels) == (("a", "b"), ("down", "up"))
+    assert targets.sum() == 30
+
+
+@odd("targets in two columns of numbers")
+def _():
+    info, _, targets = all_of((X, TABLE[["b", "a"]]))
+    assert (info.task, info.target_names, targets.shape) == ("regression", ("b", "a"), (60, 2))

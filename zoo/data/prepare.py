@@ -36,12 +36,12 @@ class Preparation:
 
     @property
     def target_mean(self):
-        """The mean that targets are standardised by; 0 where they are not."""
+        """The mean that targets are standardised by, of several numbers an array; 0 where they are not."""
         return getattr(self.targets, "mean", 0.0)
 
     @property
     def target_std(self):
-        """The standard deviation that targets are standardised by; 1 where they are not."""
+        """The standard deviation that targets are standardised by, of several numbers an array; 1 where they are not."""
         return getattr(self.targets, "std", 1.0)
 
     @property

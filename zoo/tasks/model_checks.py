@@ -92,6 +92,12 @@ def check_several_inputs(model, shapes):
         raise checks.InputError(
             f"The model {model.name!r} takes {_shown(taken)}; the data have {_shown(shapes)}: both need the same names. Give it {wanted}."
         )
+    strings = [tensor.name for tensor in getattr(model, "inputs", ()) if tensor.dtype == "string"]
+    if strings:
+        raise checks.InputError(
+            f"The input {strings[0]!r} of the model {model.name!r} takes texts, but the zoo prepares them, texts to ids and categories of "
+            f"a table to numbers: give it {wanted}."
+        )
     for name, shape in shapes.items():
         if not _fits(taken[name], tuple(shape)):
             raise checks.InputError(

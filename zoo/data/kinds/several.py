@@ -38,7 +38,7 @@ class Inputs:
             raise checks.InputError(f"{what} differ in length: {counts}")
         if wrong := [name for name in counts if naming.column_name(name) != name]:
             raise checks.InputError(
-                f"{what}: the name {wrong[0]!r} does not fit a signature: use letters, digits and underscores."
+                f"{what}: the name {wrong[0]!r} does not fit a signature: call it {naming.column_name(wrong[0]) or 'x'!r}."
             )
 
     def __len__(self):
@@ -185,7 +185,7 @@ class _Several:
         if len(texts) > 1:
             raise checks.InputError(
                 f"Several inputs are texts ({', '.join(texts)}), each with a vocabulary of its own, and one can be learned: join the "
-                "texts of an example to one."
+                "texts of an example to one; categories belong into one table, {'columns': DataFrame}."
             )
         described = {"kind": "several", "input_shape": (), "input_dtype": "mixed", "parts": fields}
         return described, lambda part: {

@@ -89,10 +89,18 @@ def by_model(model, data):
     Args:
         model: As in `zoo.train`.
         data: A split, or training and test data in one tuple.
+
+    Raises:
+        InputError: The model's several inputs have no names.
     """
     names = model_checks.input_names(model) if isinstance(model, keras.Model) else []
     if len(names) < 2:
         return data
+    if any(name.startswith("keras_tensor") for name in names):
+        raise checks.InputError(
+            f"The {len(names)} inputs of the model {model.name!r} have no names, which data and signatures go by: give each its own, "
+            "keras.Input(shape, name='image')."
+        )
     if isinstance(data, tf.data.Dataset):
         spec = data.element_spec
         are_several = isinstance(spec, tuple) and len(spec) > 1 and _are_inputs(spec[0], names)
