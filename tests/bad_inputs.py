@@ -585,7 +585,10 @@ def flat(y_true, y_pred):
 
 
 WEIGHED = tf.data.Dataset.from_tensor_slices((X, Y, np.ones(40)))
+STEPS = RNG.normal(size=(40, 5, 3))
 OWN_PARTS = {
+    "a class for each step": lambda: train((STEPS, RNG.integers(0, 4, (40, 5)))),
+    "0 or 1 for each step": lambda: train((STEPS, RNG.integers(0, 2, (40, 5)))),
     "a loss for probabilities": lambda: train(loss=LOSSES.SparseCategoricalCrossentropy()),
     "a loss of numbers for classes": lambda: train(loss="mae"),
     "a loss of classes for numbers": lambda: train((X, X[:, 0]), loss="categorical_hinge"),

@@ -501,3 +501,15 @@ def test_a_model_s_own_loss_function_is_kept_where_a_batch_is_computed_in_parts(
     model = Decayed(inputs, keras.layers.Dense(3)(inputs))
     (row,) = rows(zoo.train(model, X, Y, accumulate=2, **QUICK))
     assert float(row["loss"]) > 100
+
+
+def test_as_many_labels_or_numbers_as_steps_are_read_where_the_task_is_said():
+    steps = RNG.normal(size=(60, 5, 3))
+    whole, ones = RNG.integers(0, 9, (60, 5)), RNG.integers(0, 2, (60, 5))
+    assert door.read((steps, whole), task="regression")[0].num_outputs == 5
+    assert door.read((steps, ones), task="multilabel")[0].num_outputs == 5
+    info, _ = door.read((steps, np.eye(5, dtype=int)[whole[:, 0] % 5]))
+    assert (info.task, info.num_outputs) == ("classification", 5)
+    for y in (whole, ones):
+        with pytest.raises(zoo.InputError, match="one class for each step"):
+            door.read((steps, y))
