@@ -63,7 +63,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         row = row or task("multilabel")
     if row is None or row.targets == "number":
         targets.check_numbers(train, titles)
-    row = row or task(targets.guess_task(train.y, np.shape(train.x)))
+    row = row or task(targets.guess_task(train.y, getattr(train.x, "shape", ())))
     weights.check(parts, row)
     names, convert_targets = row.convert(train.y, titles)
     if train.labels and row.targets == "class":
