@@ -314,8 +314,6 @@ DATA = {
     "a dict of arrays": lambda: train({"images": PIXELS, "labels": Y}),
     "a dict of splits": lambda: train({"train": tf.data.Dataset.from_tensors((X, Y))}),
     "two tf.data sets": lambda: train((tf.data.Dataset.from_tensors((X, Y)),) * 2),
-    "weights of examples": lambda: train((X, Y, np.ones(40))),
-    "weights of examples in a tf.data set": lambda: train(tf.data.Dataset.from_tensors((X, Y, np.ones(40)))),
     "a tf.data set of several dict entries": lambda: train(tf.data.Dataset.from_tensor_slices({"image": PIXELS, "label": Y, "id": Y})),
     "a tf.data set of ragged tensors": lambda: train(tf.data.Dataset.from_tensor_slices((tf.ragged.constant([[1], [1, 2]]), [0, 1]))),
     "a tf.data set of unknown shapes": lambda: train(tf.data.Dataset.from_generator(lambda: zip(X, Y), output_types=("float32", "int64"))),
@@ -537,6 +535,116 @@ SEVERAL = {
     ),
 }
 
+LOSSES, METRICS = keras.losses, keras.metrics
+
+
+class Net(keras.Model):
+    """A model of a class of its own; `end` makes what it returns of its logits."""
+
+    def __init__(self, outputs=2, end=lambda logits: logits):
+        super().__init__(name="net")
+        self.last, self.end = keras.layers.Dense(outputs), end
+
+    def call(self, inputs):
+        return self.end(self.last(inputs))
+
+
+class Wide(METRICS.Metric):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pass
+
+    def result(self):
+        return keras.ops.zeros(3)
+
+
+class Stepping(Net):
+    def train_step(self, data):
+        x, y = data
+        return {"loss": self.compute_loss(x, y, self(x, training=True))}
+
+
+def compiled(**options):
+    model = model_of(keras.layers.Dense(2))
+    model.compile("sgd", **{"loss": "sparse_categorical_crossentropy", **options})
+    return model
+
+
+def used_optimizer():
+    optimizer = keras.optimizers.Adam()
+    optimizer.build([keras.Variable(np.zeros(3))])
+    return train(optimizer=optimizer)
+
+
+def of_several_outputs():
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, [keras.layers.Dense(2)(inputs) for _ in range(2)], name="mine")
+
+
+def flat(y_true, y_pred):
+    return keras.ops.cast(keras.ops.argmax(y_pred, -1), "float32")
+
+
+WEIGHED = tf.data.Dataset.from_tensor_slices((X, Y, np.ones(40)))
+STEPS = RNG.normal(size=(40, 5, 3))
+OWN_PARTS = {
+    "a class for each step": lambda: train((STEPS, RNG.integers(0, 4, (40, 5)))),
+    "0 or 1 for each step": lambda: train((STEPS, RNG.integers(0, 2, (40, 5)))),
+    "a loss for probabilities": lambda: train(loss=LOSSES.SparseCategoricalCrossentropy()),
+    "a loss of numbers for classes": lambda: train(loss="mae"),
+    "a loss of classes for numbers": lambda: train((X, X[:, 0]), loss="categorical_hinge"),
+    "a loss that standardised numbers do not fit": lambda: train((X, X[:, 0]), loss=LOSSES.Poisson()),
+    "an unknown loss": lambda: train(loss="kl_divergence"),
+    "a loss's class": lambda: train(loss=LOSSES.Huber),
+    "a loss for each of several outputs": lambda: train(loss={"a": LOSSES.Huber(), "b": LOSSES.Huber()}),
+    "a loss without a gradient": lambda: train(loss=flat),
+    "a loss that fails": lambda: train(loss=lambda y_true, y_pred: y_true @ y_pred),
+    "label smoothing beside a loss of one's own": lambda: train(loss="categorical_hinge", label_smoothing=0.1),
+    "a loss of one's own to generate": lambda: train((PIXELS, Y), "vae:tiny", task="generation", loss="mae"),
+    "an optimizer's class": lambda: train(optimizer=keras.optimizers.Adam),
+    "an optimizer and a learning rate": lambda: train(optimizer=keras.optimizers.Adam(), learning_rate=0.1),
+    "an optimizer of another model": used_optimizer,
+    "an unknown metric": lambda: train(metrics=["accuracies"]),
+    "accuracy of numbers": lambda: train((X, X[:, 0]), metrics=["accuracy"]),
+    "a metric that needs a setting": lambda: train(metrics=["precision_at_recall"]),
+    "a metric for each class": lambda: train(metrics=[METRICS.F1Score()]),
+    "a metric that gives an array": lambda: train(metrics=[Wide(name="wide")]),
+    "a metric by the name of another": lambda: train(metrics=[METRICS.Mean(name="accuracy")]),
+    "a metric that fails": lambda: train(metrics=[lambda y_true, y_pred: y_true @ y_pred]),
+    "metrics of a translation": lambda: train((TEXTS, TEXTS), "seq2seq:tiny", metrics=["accuracy"]),
+    "a monitor of which nobody knows which way is better": lambda: train(
+        metrics=[flat], callbacks=[keras.callbacks.EarlyStopping("val_flat", mode="auto")]
+    ),
+    "a compiled model and a learning rate": lambda: train(model=compiled(), learning_rate=0.1),
+    "a model compiled with a loss for probabilities": lambda: train(model=compiled(loss=LOSSES.SparseCategoricalCrossentropy())),
+    "a model compiled for several outputs": lambda: train(model=compiled(loss_weights=[0.5])),
+    "a model whose call fails": lambda: train(model=Net(end=lambda logits: logits["a"])),
+    "a model of a class that ends with softmax": lambda: train(model=Net(end=keras.ops.softmax)),
+    "a model of a class with too few outputs": lambda: train(model=Net(1)),
+    "a model of a class that returns a dict": lambda: train(model=Net(end=lambda logits: {"a": logits, "b": logits})),
+    "a model of a class that returns two": lambda: train(model=Net(end=lambda logits: (logits, logits))),
+    "a model of several outputs": lambda: train(model=of_several_outputs()),
+    "a batch in parts with a training step of one's own": lambda: train(model=Stepping(), accumulate=2),
+    "weights of examples for a training step of two": lambda: train((X, Y, np.ones(40)), model=Stepping()),
+    "fewer weights than examples": lambda: train(sample_weight=np.ones(30)),
+    "weights of two columns": lambda: train(sample_weight=np.ones((40, 2))),
+    "a negative weight": lambda: train(sample_weight=changed(np.ones(40), 7, -1)),
+    "a missing weight": lambda: train(sample_weight=changed(np.ones(40), 7, np.nan)),
+    "an infinite weight": lambda: train((X, Y, changed(np.ones(40), 7, np.inf))),
+    "weights of 0": lambda: train(sample_weight=np.zeros(40)),
+    "weights that are texts": lambda: train(sample_weight=TEXTS),
+    "weights twice": lambda: train((X, Y, np.ones(40)), sample_weight=np.ones(40)),
+    "weights in a column that is not there": lambda: train(TABLE, target="kind", sample_weight="weight"),
+    "weights in a column of arrays": lambda: train(sample_weight="weight"),
+    "weights beside a named data set": lambda: train("wine", sample_weight=np.ones(178)),
+    "weights beside a tf.data set": lambda: train(WEIGHED.map(lambda x, y, w: (x, y)), sample_weight=np.ones(40)),
+    "weights of the validation examples alone": lambda: train(validation=(X + 9, Y, np.ones(40))),
+    "weights of mixed examples": lambda: train((PIXELS, Y, np.ones(40)), "cnn:tiny", augment="mixup"),
+    "weights of examples to generate": lambda: train((PIXELS, Y, np.ones(40)), "vae:tiny", task="generation"),
+    "weights of a series": lambda: forecast(WAVE, sample_weight="weight"),
+    "three splits in a tuple": lambda: train(((X, Y), (X, Y), (X, Y))),
+    "a label of class_weight twice": lambda: train(class_weight={"0": 1.0, "0.0": 2.0, "1": 1.0}),
+}  # fmt: skip
+
 SETTINGS = {
     "zero epochs": lambda: train(epochs=0),
     "a batch of 0": lambda: train(batch_size=0),
@@ -561,7 +669,6 @@ SETTINGS = {
     "a model with too few outputs": lambda: train(model=model_of(keras.layers.Dense(1))),
     "a model for another input": lambda: train(model=model_of(keras.layers.Flatten(), keras.layers.Dense(2), shape=(3, 1))),
     "a model that scales its inputs": lambda: train(model=model_of(keras.layers.Rescaling(0.1, name="scale"), keras.layers.Dense(2))),
-    "a model that is not built": lambda: train(model=keras.Sequential([keras.layers.Dense(2)], name="mine")),
     "a monitor that is never logged": lambda: train(callbacks=[keras.callbacks.EarlyStopping("val_acc")]),
     "a monitor that the task does not log": lambda: train(monitor="acuracy"),
     "a class without a weight": lambda: train(class_weight={"0": 1.0}),
@@ -610,8 +717,8 @@ PREDICT = {
     "an .npy that is none": lambda: predict_file("mnist_cnn", "x.npy", b"none"),
 }  # fmt: skip
 
-CASES = {**DATA, **FILES, **SERIES, **WRITTEN, **SEVERAL, **SETTINGS, **PREDICT}
-GROUPS = {"Data in memory": DATA, "Files": FILES, "Series": SERIES, "Times, splits and units": WRITTEN, "Several inputs": SEVERAL, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
+CASES = {**DATA, **FILES, **SERIES, **WRITTEN, **SEVERAL, **OWN_PARTS, **SETTINGS, **PREDICT}
+GROUPS = {"Data in memory": DATA, "Files": FILES, "Series": SERIES, "Times, splits and units": WRITTEN, "Several inputs": SEVERAL, "Parts of one's own": OWN_PARTS, "Settings and models": SETTINGS, "Prediction": PREDICT}  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -92,7 +92,6 @@ TEXTS = ["a good film", "a dull one"] * 40
         (lambda: zoo.train(keras.layers.Dense(2), X, Y), "`model` must be a name"),
         (lambda: zoo.train((X, Y), "dense:tiny"), "The model comes first"),
         (lambda: zoo.train("dense:tiny", pd.DataFrame(X), target=pd.Series(Y)), "come third"),
-        (lambda: zoo.train("dense:tiny", X, Y, sample_weight=Y), "class_weight weighs"),
         (lambda: zoo.train("dense:tiny", X, Y, units=8), "model_args"),
         (lambda: zoo.train("wine_dense", X, Y), "takes inputs of shape|takes 13 columns|columns"),
     ],

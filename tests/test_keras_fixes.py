@@ -17,7 +17,7 @@ from tolerances import KERNELS, ORDER, assert_close
 
 import zoo
 from zoo.config.config import OptimizerConfig
-from zoo.keras_fixes import masked_loss, scalar_reduction
+from zoo.keras_fixes import compiled_parts, masked_loss, scalar_reduction
 from zoo.models import attention, recurrent
 from zoo.training import compile as compiling
 
@@ -379,3 +379,20 @@ def test_keras_still_lists_variables_twice_in_an_export(tmp_path):
     model.export(tmp_path / "plain", verbose=False)
     written = (tmp_path / "plain/variables/variables.data-00000-of-00001").stat().st_size
     assert written > 1.8 * 4 * model.count_params()
+
+
+def test_keras_still_gives_no_loss_that_a_model_was_compiled_with_but_its_name():
+    """keras_fixes/compiled_parts.py: `compiled_parts`."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+
+    def off(y_true, y_pred):
+        return keras.ops.abs(y_true - y_pred)
+
+    metric = keras.metrics.MeanAbsoluteError()
+    model.compile("sgd", off, metrics=[metric])
+    assert compiled_parts.compiled_parts(model)["loss"] is off
+    assert compiled_parts.compiled_parts(model)["metrics"] == [metric]
+    public = model.get_compile_config()
+    with pytest.raises(TypeError, match="off"):
+        keras.saving.deserialize_keras_object(public["loss"])
+    assert keras.saving.deserialize_keras_object(public["metrics"][0]) is not metric

@@ -16,6 +16,7 @@ from zoo.config import constraints, mappings, options
 from zoo.config.arguments import _show_pairs
 from zoo.config.config import _PARTS, OPTIONS, TrainConfig, check_field, options_of
 from zoo.data import augment
+from zoo.tasks import of_keras
 from zoo.training import compile as training
 from zoo.training.command_line import from_command_line
 
@@ -74,6 +75,10 @@ VALUES = {
         lambda one: [TEXT, "", f"{one.choices[0]}?", *NOT_TEXTS, list(one.choices)],
         lambda one: one.choices,
     ),
+    constraints.ChoiceOrOwn: (
+        lambda one: [TEXT, "", f"{one.choices[0]}?", *NOT_TEXTS, list(one.choices)],
+        lambda one: [*one.choices, "own:Mine"],
+    ),
     constraints.Listed: (
         lambda one: [TEXT, "", one.choices[0].upper(), *NOT_TEXTS, list(one.choices)],
         lambda one: one.choices,
@@ -125,6 +130,7 @@ def arguments(name, value):
         constraints.Text,
         constraints.Names,
         constraints.Listed,
+        constraints.ChoiceOrOwn,
         constraints.Joined,
         mappings.WordOrWeights,
     )
@@ -231,6 +237,8 @@ def test_an_interval_of_texts_is_noticed():
 def test_the_choices_are_the_rows_of_the_tables():
     assert tuple(augment.POLICIES) == options.POLICIES
     assert OPTIONS["optimizer"].constraint.choices == tuple(training.OPTIMIZERS)
+    names = {of_keras.snake_case(name) for name in options.LOSSES} - {"auto", "focal"}
+    assert names == {name for table in of_keras.LOSSES.values() for name in table}
 
 
 @pytest.mark.parametrize(

@@ -223,8 +223,11 @@ def test_outputs_that_do_not_fit_the_task_are_refused(in_tmp):
         quick(model(1))
     with pytest.raises(zoo.InputError, match="take logits"):
         quick(model(2, activation="softmax"))
+    with pytest.raises(zoo.InputError, match="num_classes=2"):
+        quick(keras.Sequential([keras.layers.Dense(1)]))  # which is built on the inputs
+    info = zoo.load_dataset("wine").info
     with pytest.raises(zoo.InputError, match="are not known, as it is subclassed"):
-        quick(keras.Sequential([keras.layers.Dense(2)]))
+        zoo.compile_model(keras.Sequential([keras.layers.Dense(3)]), info)
     with pytest.raises(zoo.InputError, match="must return a keras.Model"):
         quick(lambda input_shape, num_classes: 3)
 

@@ -16,16 +16,18 @@ from zoo.data import notes
 from zoo.data.inspection import check_named, first_model
 from zoo.data.prepare import prepare
 from zoo.data.user import forms
+from zoo.data.user.weights import Weighted
 from zoo.models import checks
-from zoo.models.layers import all_layers
 from zoo.saving import store, trained
 from zoo.saving.export import export_model, rehearse
 from zoo.saving.result import Trained
-from zoo.tasks import model_checks
+from zoo.training import own as own_parts
+from zoo.training import own_models
 from zoo.training.compile import compile_model
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import evaluate_model
 from zoo.training.fit import fit_model
+from zoo.training.rehearsal import rehearse_step
 from zoo.training.run import start_run
 
 log = logging.getLogger("zoo")
@@ -45,7 +47,8 @@ def build(model=None, *, size=None, weights=None, **arguments):
         **arguments: Arguments of the family's builder: `input_shape`, `num_classes` and hyperparameters.
 
     Returns:
-        A `keras.Model`. Models with weights take prepared inputs, as their card's `preprocessing` says.
+        A `keras.Model` that returns logits: compile it with `keras.losses.SparseCategoricalCrossentropy(from_logits=True)` where
+        you train it without `zoo.train`. Models with weights take prepared inputs, as their card's `preprocessing` says.
 
     Raises:
         InputError: A name or an argument is unknown (with the nearest ones) or out of range.
@@ -97,15 +100,15 @@ def train(
     columns=None,
     config=None,
     callbacks=(),
+    sample_weight=None,
     **options,
 ):
     """Trains, evaluates and exports a model with the shared recipe.
 
     Args:
         model: A name such as `"cnn:base"`, the name or path of a trained model to go on from, a builder function
-            `(input_shape, num_classes) → keras.Model`, or an uncompiled Keras model whose output is logits (one number, or several, for a
-            regression).
-            Where it is `None` the inputs decide, as `zoo.inspect` says.
+            `(input_shape, num_classes) → keras.Model`, or a Keras model whose output is logits (one number, or several, for a regression),
+            built or not, subclassed too. Where it is `None` the inputs decide, as `zoo.inspect` says.
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
             arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a
             `tf.data.Dataset` of pairs, which is read into memory once; tables, arrays, tensors and loaders of other libraries, too.
@@ -121,7 +124,11 @@ def train(
         columns: The table's columns to learn from; all but the target where it is `None`.
         config: A `TrainConfig` to start from; also the path of a run's `config.yaml`, or a dict of options.
         callbacks: More Keras callbacks, or one.
-        **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`.
+        sample_weight: What each example counts in the loss and in weighted metrics: numbers `[N]` of at least 0 beside data in memory, or
+            the title of a table's column; also the third of `(x, y, sample_weight)`, in tuples and `tf.data` sets.
+        **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`. `optimizer`, `loss`,
+            `metrics` and `weighted_metrics` may be Keras's objects, and the last three functions of (y_true, y_pred), too; where one is
+            left out, that of a compiled model is used. A run that goes on (`resume`) needs objects again.
 
     Returns:
         A `Trained`: the model, its history, the report and the exported SavedModel.
@@ -138,22 +145,20 @@ def train(
     >>> trained.report.num_test
     40
     """
-    if config is None:
-        begun = check_field("resume", options.get("resume")) or AUTO
-        config = TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
-    elif isinstance(config, (str, os.PathLike)):
-        config = TrainConfig.from_yaml(config).replace(out=None)
-    elif isinstance(config, Mapping):
-        config = TrainConfig().replace(**config)
+    config = _begun_with(config, options)
     data = config.data.dataset if data is None else data
     data = data if targets is None else _paired(data, targets)
     data, validation, test = (forms.by_model(model, part) for part in (data, validation, test))
+    data, options = _weighed(data, sample_weight, options)
     own = {"target": target, "columns": columns, "task": task}
+    brought, options = own_parts.taken(options)
     parts, read = (validation, test), None
     goes_on = config.checkpoints.resume or config.weights or options.get("weights")
     if model is None and not goes_on:
         model, read = _chosen(data, config, own, options, parts)
-    model, config = settle(model or config.model, data, config, own, options, parts=parts)
+    model = config.model if model is None else model
+    model, config = settle(model, data, config, own, options, parts=parts)
+    own_parts.check_given(brought, config)
     with start_run(config) as run:
         for line in read[0].notes if read else ():  # for the log of the run
             log.info("%s", line)
@@ -166,7 +171,8 @@ def train(
             trained.check_columns(run.config.weights, splits.info)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
         with notes.timed("building the model"):
-            built = make_compiled(model, splits, run)
+            built = make_compiled(model, splits, run, brought)
+        rehearse_step(built, splits, run)
         if diagnose(built, splits, run):
             return Trained(built)
         with notes.timed("trying the export before the training"):
@@ -183,6 +189,16 @@ def train(
                 run.folder,
             )
             raise
+
+
+def _begun_with(config, options):
+    """The config that the options of `train` come on top of: the caller's, that of the run that goes on, or the default."""
+    if config is None:
+        begun = check_field("resume", options.get("resume")) or AUTO
+        return TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
+    if isinstance(config, (str, os.PathLike)):
+        return TrainConfig.from_yaml(config).replace(out=None)
+    return TrainConfig().replace(**config) if isinstance(config, Mapping) else config
 
 
 def _chosen(data, config, own, options, parts):
@@ -203,6 +219,26 @@ def _paired(data, targets):
             f"`targets` belong to inputs in memory, zoo.train(model, x, y). Received: {what}, which brings its own."
         )
     return data, targets
+
+
+def _weighed(data, weights, options):
+    """Data with the weights of their examples beside them, and the options; a column that holds them is an option."""
+    if weights is None:
+        return data, options
+    is_named = isinstance(data, (str, os.PathLike))
+    if is_named and hasattr(weights, "ndim"):
+        raise checks.InputError(
+            f"Weights as an array belong to data in memory. Received: {data!r}, which brings its own rows: pass the title of the column "
+            "that holds them, sample_weight='weight'."
+        )
+    if isinstance(weights, str) or is_named or not hasattr(weights, "__len__"):
+        return data, options | {"sample_weight": weights}
+    if isinstance(data, tf.data.Dataset):
+        raise checks.InputError(
+            "The weights of a tf.data set's examples belong into it, as the third of (x, y, sample_weight): tf.data.Dataset.zip((data, "
+            "tf.data.Dataset.from_tensor_slices(weights))).map(lambda pair, w: (*pair, w)), before it is shuffled and batched."
+        )
+    return Weighted(data, weights), options
 
 
 def settle(model, data, config, own, options, *, parts=()):
@@ -246,18 +282,31 @@ def settle(model, data, config, own, options, *, parts=()):
     return model, trained.from_weights(config) if config.weights else config
 
 
-def make_compiled(model, splits, run):
+def make_compiled(model, splits, run, own=None):
     """Builds and compiles the model of a run, inside its strategy's scope.
 
     Args:
         model: As in `train`.
         splits, run: As in a recipe.
+        own: The `Own`: what the caller brings beside the model.
     """
-    teacher = trained.teacher(splits, run) if run.config.distill.teacher else None
+    own = own_parts.Own() if own is None else own
+    preparation, config = splits.preparation, run.config
+    teacher = trained.teacher(splits, run) if config.distill.teacher else None
     with run.strategy.scope():
-        built = _make_model(model, run.config, splits.preparation.builder_arguments)
-        steps = splits.steps_per_epoch
-        compile_model(built, splits.info, run.config, steps_per_epoch=steps, teacher=teacher)
+        if isinstance(model, str):
+            built = _build_for(config, preparation.builder_arguments)
+        else:
+            built = own_models.make(model, config, preparation, run.strategy)
+            own = own_parts.with_compiled(own, built, config)
+        compile_model(
+            built,
+            splits.info,
+            config,
+            steps_per_epoch=splits.steps_per_epoch,
+            teacher=teacher,
+            own=own.in_units_of(preparation),
+        )
     return built
 
 
@@ -278,75 +327,3 @@ def _check_named(model, data):
             "zoo.train(model, data, resume=...)."
         )
     families.split_name(model)
-
-
-def _check_own(model, config):
-    """Refuses settings that would have to be known before a model is built."""
-    strategy = tf.distribute.get_strategy()
-    created = strategy.extended.variable_created_in_scope
-    if strategy.num_replicas_in_sync > 1 and not all(created(v.value) for v in model.variables):
-        raise checks.InputError(
-            "A model for several devices must be built inside of the strategy: pass a builder function in its place."
-        )
-    if config.run.precision != "float32":
-        raise checks.InputError(
-            f"precision={config.run.precision!r} cannot reach a model that is already built: pass a builder function."
-        )
-
-
-def _make_model(model, config, arguments):
-    if isinstance(model, keras.Model):
-        _check_own(model, config)
-        return _check_inputs(model, arguments)
-    if isinstance(model, str):
-        return _build_for(config, arguments)
-    return _check_inputs(_call_builder(model, {**arguments, **config.model_args}), arguments)
-
-
-def _call_builder(builder, arguments):
-    """What a caller's builder function makes of an input shape, a number of classes and further arguments by name."""
-    home = (builder if inspect.isclass(builder) else type(builder)).__module__.partition(".")[0]
-    if not callable(builder) or home in ("keras", "torch"):
-        raise checks.InputError(
-            "`model` must be a name, a Keras model, or a builder function that takes (input_shape, num_classes) and "
-            f"returns a Keras model. Received: {builder!r}"
-        )
-    name, signature = getattr(builder, "__name__", "builder"), inspect.signature(builder)
-    known = signature.parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    shapes = [arguments.pop("input_shape"), arguments.pop("num_classes", None)]
-    for key in () if takes_any else arguments:
-        checks.one_of(f"argument that {name} must take,", key, known)
-    try:
-        signature.bind(*shapes, **arguments)
-    except TypeError as error:
-        raise checks.InputError(
-            f"A builder function takes (input_shape, num_classes), and by name: {', '.join(arguments) or 'nothing'}. "
-            f"Received: {name}{signature}: {error}"
-        ) from None
-    built = builder(*shapes, **arguments)
-    if not isinstance(built, keras.Model):
-        raise checks.InputError(
-            f"The builder {name} must return a keras.Model. It returned: {built!r}"
-        )
-    return built
-
-
-def _check_inputs(model, arguments):
-    """Returns a caller's model, unless it would take prepared inputs for something else without an error."""
-    layers = all_layers(model, include_self=False)  # nested models' too
-    for layer in layers:
-        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
-            raise checks.InputError(
-                f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
-                "inputs, in training and in the export: remove that layer."
-            )
-    model_checks.check_inputs(model, arguments["input_shape"])
-    words = arguments.get("vocabulary_size", 0)
-    for layer in layers:
-        if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:
-            raise checks.InputError(  # an id beyond the table is silent under XLA and on GPUs
-                f"The embedding {layer.name!r} has {layer.input_dim} rows, but the texts have {words} different words: "
-                f"give it {words}, or a smaller vocabulary with text_size."
-            )
-    return model

@@ -26,8 +26,13 @@ from zoo.models import checks
 
 AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
 TASK = "task"  # as `monitor`: what the task had for it before it was an option
-OWN = "own:"  # what a run's config calls a model that is not of the table: own:<its name>
+OWN = constraints.OWN  # also of a model that is not of the table
 OWN_DATA = "own_data"  # what a run's config calls data that came from Python
+
+# Settings of an optimizer that Keras's objects hold themselves.
+OF_OPTIMIZER = (
+    "learning_rate", "schedule", "warmup", "momentum", "nesterov", "weight_decay", "clip_norm", "clip_value", "ema",
+)  # fmt: skip
 
 _PARTS = {
     "data": DataConfig,
@@ -104,7 +109,8 @@ class TrainConfig:
         self.diagnose.check()
         if self.freeze and not self.weights:
             raise checks.InputError(
-                "freeze=True would train the last layer of a new model: pass weights=..., or leave it out."
+                "freeze=True would train the last layer of a new model: pass weights=..., or leave it out; in a model of your own set "
+                "layer.trainable = False."
             )
         self._check_data()
         if self.checkpoints.resume == AUTO and self.run.out is None:
@@ -133,10 +139,27 @@ class TrainConfig:
             raise checks.InputError(
                 "schedule='plateau' sets the learning rate after each epoch, warmup at each step: leave one out."
             )
+        if self.optimizer.name.startswith(OWN):
+            self.check_optimizer_alone("an optimizer of your own")
         if self.optimizer.nesterov and self.optimizer.name != "sgd":
             raise checks.InputError(
                 f"nesterov is for optimizer='sgd'. Received: {self.optimizer.name!r}"
             )
+
+    def check_optimizer_alone(self, what):
+        """Raises `InputError` for a setting that an optimizer object would not see.
+
+        Args:
+            what: What the object is, for the message.
+        """
+        default = OptimizerConfig()
+        for field in dataclasses.fields(OptimizerConfig):
+            value = getattr(self.optimizer, field.name)
+            if field.name in OF_OPTIMIZER and value != getattr(default, field.name):
+                raise checks.InputError(
+                    f"{field.name}={value!r} is for an optimizer by name, but {what} has its own: set it there and leave it out "
+                    "here, or pass optimizer='adam'."
+                )
 
     def smoked(self):
         """The config that is really run: with `smoke`, the family's tiny size on a few examples for one epoch."""

@@ -179,6 +179,17 @@ class Joined(Choice):
         super().refuse(name, value, default)
 
 
+OWN = "own:"  # what a config calls an object of the caller's, which only Python can pass: own:<its name>
+
+
+@dataclasses.dataclass(frozen=True)
+class ChoiceOrOwn(Choice):
+    """One of some words, or what a config calls an object of the caller's."""
+
+    def accepts(self, value):
+        return super().accepts(value) or isinstance(value, str) and value.startswith(OWN)
+
+
 @dataclasses.dataclass(frozen=True)
 class Text(Constraint):
     """A text; a path of `pathlib` counts as the text that it stands for.

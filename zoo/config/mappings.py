@@ -48,7 +48,10 @@ class WordOrWeights(Choice):
         return f"{super().words}, or a mapping from labels to weights"
 
     def stored(self, value):
-        return value if isinstance(value, dict) else plain(value)
+        if not isinstance(value, dict):
+            return plain(value)
+        found = {str(k): plain(v) for k, v in value.items()}  # as a config file has them
+        return found if len(found) == len(value) else value
 
     def accepts(self, value):
         return isinstance(value, dict) or super().accepts(value)

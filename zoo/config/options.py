@@ -13,6 +13,7 @@ import tyro
 
 from zoo.config.arguments import ClassWeight, ColumnKinds
 from zoo.config.constraints import (
+    ChoiceOrOwn,
     Interval,
     Joined,
     Listed,
@@ -38,9 +39,14 @@ TASK_NAMES = [
     "classification", "regression", "multilabel", "forecasting", "generation", "translation",
 ]  # fmt: skip
 # The keys of `zoo.training.compile.OPTIMIZERS`, likewise.
-Optimizer = Literal[
-    "adam", "adamw", "adafactor", "adagrad", "lion", "muon", "nadam", "rmsprop", "sgd"
-]
+OPTIMIZERS = ("adam", "adamw", "adafactor", "adagrad", "lion", "muon", "nadam", "rmsprop", "sgd")
+# The keys of `zoo.tasks.of_keras.LOSSES`, likewise.
+LOSSES = (
+    "auto", "focal",
+    "sparse_categorical_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge",
+    "binary_crossentropy", "binary_focal_crossentropy", "hinge", "squared_hinge",
+    "mean_squared_error", "mse", "mean_absolute_error", "mae", "huber", "log_cosh",
+)  # fmt: skip
 
 
 def descriptions(kind):
@@ -77,6 +83,8 @@ class DataConfig:
     static: once. Validation and test images are drawn once either way."""
     skip_bad: bool = False
     """Leave unusable examples of your own files out (counted) in place of an error."""
+    sample_weight: Annotated[str, Text("the title of a column")] | None = None
+    """Your table's column that says how much each example counts in the loss and in weighted metrics; it is not learned from."""
     target_separator: Annotated[str, Text("a text such as |")] | None = None
     """What stands between several labels in one cell of your target column, as in drama|comedy."""
     kinds: ColumnKinds = dataclasses.field(default_factory=dict)
@@ -157,7 +165,9 @@ class DataOptions(SeriesConfig, DataConfig):
 class OptimizerConfig:
     """How the weights are updated."""
 
-    name: Annotated[Optimizer, tyro.conf.arg(name="optimizer", metavar="STR")] = "adam"
+    name: Annotated[
+        str, ChoiceOrOwn(OPTIMIZERS), tyro.conf.arg(name="optimizer", metavar="STR")
+    ] = "adam"
     """adam, adamw, adafactor, adagrad, lion, muon, nadam, rmsprop or sgd"""
     learning_rate: AboveZero = 1e-3
     """Highest learning rate of the schedule."""
@@ -181,9 +191,15 @@ class OptimizerConfig:
     Batch normalization sees one part at a time."""
     label_smoothing: BelowOne = 0.0
     """Share of each target's probability that is spread over all classes."""
-    loss: Literal["auto", "focal"] = "auto"
+    loss: Annotated[str, ChoiceOrOwn(LOSSES)] = "auto"
     """auto: cross-entropy, or squared error for a regression; focal: cross-entropy in which examples that are
-    right already count little (Lin et al. 2017)."""
+    right already count little (Lin et al. 2017); or a loss of Keras's by name, made for logits: mae, mse, huber or log_cosh for
+    numbers, binary_crossentropy, binary_focal_crossentropy, hinge or squared_hinge for several labels, and for classes
+    categorical_crossentropy, categorical_focal_crossentropy or categorical_hinge."""
+    metrics: Annotated[tuple[str, ...], Names()] = ()
+    """Metrics of Keras's by name that are shown and logged beside the task's own, such as top_k_categorical_accuracy, auc, mae."""
+    weighted_metrics: Annotated[tuple[str, ...], Names()] = ()
+    """Metrics of Keras's by name, likewise, in which each example counts as much as in the loss."""
     class_weight: ClassWeight = "none"
     """What an example of each class counts in the training loss: none; balanced: the rarer the more, so that every
     class has the same sum; or LABEL=WEIGHT for every label. The validation loss stays unweighted."""

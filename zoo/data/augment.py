@@ -155,6 +155,19 @@ def check(policy, info, batch_size):
         )
 
 
+def check_weights(policy, data):
+    """Raises `InputError` where examples are mixed that have weights of their own.
+
+    Args:
+        policy: As in the config.
+        data: The training examples.
+    """
+    if {"mixup", "cutmix"} & {*policy.split("+")} and data.weights is not None:
+        raise checks.InputError(
+            f"The augmentation {policy!r} mixes examples, whose weights (sample_weight) cannot be mixed: leave one out."
+        )
+
+
 def augmenter(policy, seed, info, *, share=1.0, binarize=False):
     """Returns a function `(images, targets, step) → (images, targets)` of batches, or `None` for `"none"`.
 

@@ -19,7 +19,7 @@ SHUFFLE_BUFFER_MB = 64  # of decoded examples, for data that do not fit into the
 
 @dataclasses.dataclass(frozen=True)
 class Splits:
-    """Train, validation and test of one data set, as batches of (inputs, targets).
+    """Train, validation and test of one data set, as batches of (inputs, targets), or (inputs, targets, weights) where examples are weighed.
 
     Iterating `train`, `validation` or `test` gives one epoch. `train` is in another order each time; the last
     examples that do not fill a batch are left out of an epoch (others in each epoch), so that every step is alike.
@@ -132,7 +132,7 @@ class Splits:
     def test_inputs_for(self, divisor):
         """The inputs of the test batches, filled up with first examples until they divide by a number."""
         batches = self._in_order("test", fill=-self.examples["test"].count % divisor)
-        return batches.map(examples.traced_as_written(lambda inputs, _: inputs))
+        return batches.map(examples.traced_as_written(lambda inputs, *_: inputs))
 
     def mapped(self, preparation):
         """The same splits with a `Preparation`, or another function (inputs, targets) → (inputs, targets), applied to every batch."""
@@ -178,6 +178,7 @@ class Splits:
         """The batches of a data set of epoch numbers; of epoch first[0] only those from number first[1] on."""
         data = self.examples["train"]
         noise = None
+        augment.check_weights(self.policy, data)  # also that of a search
         if self.policy != "none" or self.binarize:
             noise = augment.augmenter(
                 self.policy, self.seed, self.info, share=self.augment_share, binarize=self.binarize
@@ -192,9 +193,11 @@ class Splits:
             if noise is None:
                 return ordered
             before, (index, count) = epoch * self.steps_per_epoch, self.share
-            return ordered.enumerate(skip).map(
-                lambda i, pair: noise(*pair, (before + i) * count + index), num_parallel_calls=2
-            )
+
+            def noisy(i, batch):  # the weights of examples, if there are some, stay
+                return *noise(*batch[:2], (before + i) * count + index), *batch[2:]
+
+            return ordered.enumerate(skip).map(noisy, num_parallel_calls=2)
 
         return self._finish(epochs.flat_map(batches), cardinality)
 
@@ -327,9 +330,13 @@ class Splits:
 
         return checked.map(check)
 
+    @examples.traced_as_written
+    def _prepared(self, inputs, targets, *weights):
+        return *self.preparation(inputs, targets), *weights
+
     def _finish(self, batches, cardinality):
         if self.preparation:
-            batches = batches.map(self.preparation, num_parallel_calls=2)
+            batches = batches.map(self._prepared, num_parallel_calls=2)
         options = tf.data.Options()
         # Autotuning delays the end of each epoch by up to seconds; the parallelism is given instead.
         options.autotune.enabled = False

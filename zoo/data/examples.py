@@ -107,11 +107,13 @@ class Arrays:
         inputs: An array; of a table with `column_kinds` a dict of columns; of several inputs a dict of these.
         targets: An array.
         by: What examples are split by, where that is not chance: times or numbers that rise, or texts, one for each group.
+        weights: What each example counts in the loss, float32 `[N]`; `None` where all count alike.
     """
 
     inputs: np.ndarray | dict[str, np.ndarray]
     targets: np.ndarray
     by: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     def __len__(self):
         return len(self.targets)
@@ -123,9 +125,10 @@ class Arrays:
 
     @functools.cached_property
     def tensors(self):
-        """Inputs and targets as eager tensors, also when asked for while TensorFlow traces a function."""
+        """Inputs, targets and weights, if there are some, as eager tensors, also when asked for while TensorFlow traces a function."""
         with tf.init_scope():  # a constant of the traced graph would be copied at every step
-            return tf.nest.map_structure(tf.constant, self.inputs), tf.constant(self.targets)
+            found = tf.nest.map_structure(tf.constant, self.inputs), tf.constant(self.targets)
+            return found if self.weights is None else (*found, tf.constant(self.weights))
 
     def joined(self, others):
         """These examples, then others."""
@@ -133,16 +136,21 @@ class Arrays:
             lambda a, b: np.concatenate([a, b]), self.inputs, others.inputs
         )
         by = None if self.by is None or others.by is None else np.concatenate([self.by, others.by])
-        return Arrays(inputs, np.concatenate([self.targets, others.targets]), by)
+        weights = None
+        if not self.weights is others.weights is None:
+            of_one = lambda one: np.ones(one.count, "float32") if one.weights is None else one.weights  # fmt: skip # noqa: E731
+            weights = np.concatenate([of_one(self), of_one(others)])
+        return Arrays(inputs, np.concatenate([self.targets, others.targets]), by, weights)
 
     def take(self, indices):
         """The examples at these indices."""
         inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
-        return Arrays(inputs, self.targets[indices], None if self.by is None else self.by[indices])
+        by, weights = (v if v is None else v[indices] for v in (self.by, self.weights))
+        return Arrays(inputs, self.targets[indices], by, weights)
 
     def of_input(self, name):
         """The examples with one of several inputs alone."""
-        return Arrays(self.inputs[name], self.targets, self.by)
+        return dataclasses.replace(self, inputs=self.inputs[name])
 
     is_indexed = True  # whether `take` picks any examples
 
@@ -207,7 +215,7 @@ class Stream:
         return Stream(self.records.concatenate(others.records), self.count + len(others), self.read)
 
     is_indexed = False
-    by = None
+    by = weights = None
 
     def take(self, indices):
         """The first examples, as many as there are indices; a stream cannot be picked from."""
@@ -230,13 +238,17 @@ class Stream:
         return in_memory(self, cache_mb)
 
 
-def paired(inputs, targets, by=None):
+def paired(inputs, targets, by=None, weights=None):
     """Inputs and targets of a split as `Arrays`; inputs that are a stream of files get the targets."""
     if not isinstance(inputs, Stream):
-        return Arrays(inputs, targets, by)
+        return Arrays(inputs, targets, by, None if weights is None else weights.astype("float32"))
     if by is not None:
         raise checks.InputError(
             "split_by is for tables whose rows are in memory; these name files: name the splits train.csv and test.csv."
+        )
+    if weights is not None:
+        raise checks.InputError(
+            "sample_weight is for examples in memory; these are files of images: pass the images as an array, or class_weight."
         )
     return inputs.with_targets(targets)
 

@@ -131,6 +131,11 @@ def _read(data, options, validation, test):
         raise checks.InputError(
             f"split_by={options.split_by!r} is for a table's column, and {info.name} {what}: leave it out."
         )
+    if options.sample_weight and splits["train"].weights is None:
+        raise checks.InputError(
+            f"sample_weight={options.sample_weight!r} is for a table's column, and {info.name} has no such column: leave it out. Weights of "
+            "arrays are an array: zoo.train(model, x, y, sample_weight=w)."
+        )
     if "test" not in splits:
         splits = carved(splits, "test", TEST_SHARE, info)
         if not kind.is_ordered:
@@ -172,6 +177,7 @@ def make_splits(info, splits, options=None, **changes):
     if options.limit is not None:
         splits = {name: _limited(data, options.limit, info) for name, data in splits.items()}
     _check(splits, info)
+    augment.check_weights(options.augment, splits["train"])
     grey = splits = dict(splits)
     if options.binarize != "none":
         splits = _binarized(splits, info, options.binarize)

@@ -2,6 +2,8 @@
 
 import keyword
 
+from zoo.models import checks
+
 
 def column_name(text):
     """Turns a column's title into a name that fits a signature: `mean radius` → `mean_radius`, `class` → `class_`.
@@ -34,3 +36,16 @@ def by_name(titles, wanted):
 def column_names(titles):
     """The names of columns by their titles, in order."""
     return [column_name(str(title)) for title in titles]
+
+
+def check_titles(split, titles):
+    """Refuses titles that leave no name for a signature, or the same one twice."""
+    names = column_names(titles)
+    if "" in names:
+        raise checks.InputError(
+            f"The column {titles[names.index('')]!r} of the {split} table has no letter or digit in its title: give it a name."
+        )
+    if double := sorted({title for title, name in zip(titles, names) if names.count(name) > 1}):
+        raise checks.InputError(
+            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
+        )

@@ -21,7 +21,7 @@ class Part:
         y: Its targets.
         row: Says where an example is.
         labels: The classes in the order of their ids, where the data say one.
-        by: As in `Arrays`.
+        by, weights: As in `Arrays`.
     """
 
     split: str
@@ -30,6 +30,7 @@ class Part:
     row: Callable[[int], str]
     labels: tuple[str, ...] = ()
     by: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @property
     def is_frame(self):
@@ -62,4 +63,5 @@ class Part:
             self.x = self.x.iloc[kept] if self.is_frame else self.x[kept]
             self.y = self.y[kept]
             self.by = None if self.by is None else self.by[kept]
+            self.weights = None if self.weights is None else self.weights[kept]
             self.row = lambda i: row(kept[i])

@@ -14,6 +14,18 @@ def rising(metric):
     return metric
 
 
+def as_in(metric, other):
+    """A metric of which more is better where that is so of another."""
+    if is_known(other):
+        metric._direction = other._direction
+    return metric
+
+
+def is_known(metric):
+    """Whether Keras knows if more of a metric is better."""
+    return getattr(metric, "_direction", None) is not None
+
+
 def find_direction(callback):
     """Lets a callback with a model find out which way is better, if it is of those that do and has not yet."""
     if getattr(callback, "monitor_op", callback) is None:

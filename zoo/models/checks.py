@@ -2,6 +2,7 @@
 
 import difflib
 import numbers
+import re
 
 _LISTED = 25  # choices that a message names
 
@@ -143,3 +144,14 @@ def token_shape(value):
     if value[0] is not None:
         positive_int("the size of input_shape", value[0])
     return tuple(value)
+
+
+def plainly(error, words=40):
+    """What an error of Keras or TensorFlow says, in a line: without colours and the names of its nodes.
+
+    Args:
+        error: The exception.
+        words: How many of its words; Keras names the layer first.
+    """
+    text = re.sub(r"\x1b\[\d*m|\{\{.*?\}\}|\[Op:.*", "", str(error))
+    return f"{type(error).__name__}: {' '.join(text.split()[:words])}"

@@ -69,7 +69,8 @@ def make(model, splits, examples, serving=Serving()):  # noqa: B008 - it is froz
     if task.signatures is not None:
         more |= task.signatures(model, preparation, serving, features, answers, specs, raw)
     endpoints |= {name: Endpoint(*parts) for name, parts in more.items()}
-    last = model.layers[-1]
+    # A model of a class of the caller's has layers, but no tensors between them.
+    last = model.layers[-1] if getattr(model, "outputs", None) else None
     if task.signatures is None and isinstance(last, keras.layers.Dense):
         trunk = keras.Model(model.input if info.parts else model.inputs, last.input)
 

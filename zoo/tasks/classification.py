@@ -130,6 +130,7 @@ TASK = Task(
     smooths_labels=True,
     weighs_classes=True,
     distils=True,
+    weighs_examples=True,
     score=scores.classification,
     interval=scores.classification_interval,
     interval_by="Wilson's score interval",

@@ -95,7 +95,7 @@ def _limited(splits, name, limit):
 
 
 def _batches(splits):
-    for inputs, _ in splits.test.as_numpy_iterator():
+    for inputs, *_ in splits.test.as_numpy_iterator():
         parts = [part.reshape(len(part), -1) for part in tf.nest.flatten(inputs)]
         yield parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 

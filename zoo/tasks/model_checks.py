@@ -1,6 +1,10 @@
 """Rejects models whose inputs or outputs do not fit the data: Keras would broadcast, or train to nonsense."""
 
+import dataclasses
+import weakref
+
 import keras
+import tensorflow as tf
 
 from zoo.keras_fixes.tensor_origin import origin
 from zoo.models import checks
@@ -13,13 +17,55 @@ SQUASHING = (
 VALUE_KEEPING = ("identity", "reshape", "flatten", "dropout", "cast")
 
 
+# Model of a class of the caller's → its outputs when it was called on symbolic inputs, as shapes: Keras keeps none.
+_SHAPES = weakref.WeakKeyDictionary()
+
+
+def build_on(model, inputs):
+    """Builds a model on prepared inputs, unless its shapes are known: one of a class of the caller's, or without an input layer.
+
+    Args:
+        model: A Keras model.
+        inputs: What it will be given, as Keras tensors.
+
+    Raises:
+        InputError: It cannot be called on them.
+    """
+    if getattr(model, "outputs", None):
+        return
+    given = keras.tree.map_structure(
+        lambda t: keras.Input(batch_shape=t.shape, dtype=t.dtype), inputs
+    )
+    try:
+        outputs = model(given)
+    # What Keras, TensorFlow and a caller's own `call` raise on inputs that do not fit.
+    except (TypeError, ValueError, AttributeError, NotImplementedError, tf.errors.OpError) as error:
+        shapes = keras.tree.map_structure(lambda t: (t.shape, t.dtype), inputs)
+        raise checks.InputError(
+            f"The model {model.name!r} cannot be called on the prepared inputs, {shapes} with the batch first: {checks.plainly(error)}"
+        ) from error
+    _SHAPES[model] = keras.tree.map_structure(lambda t: _Shape(t.shape), outputs)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shape:
+    """An output of which nothing but its shape is known."""
+
+    shape: tuple
+
+
 def check_built(model):
     """Raises `InputError` unless the shapes of a model are known."""
-    if not getattr(model, "outputs", None):
+    if not getattr(model, "outputs", None) and model not in _SHAPES:
         raise checks.InputError(
-            f"The shapes of the model {model.name!r} are not known, as it is subclassed or has no keras.Input: make it a functional one, "
-            "keras.Model(inputs, outputs), with your model called on a keras.Input."
+            f"The shapes of the model {model.name!r} are not known, as it is subclassed or has no keras.Input: pass it to zoo.train, which "
+            "builds it on the prepared inputs, or make it a functional one, keras.Model(inputs, outputs)."
         )
+
+
+def outputs_of(model):
+    """The outputs of a model in a list: Keras tensors, or nothing but their shapes for one of a class of the caller's."""
+    return keras.tree.flatten(getattr(model, "outputs", None) or _SHAPES[model])
 
 
 def input_names(model):
@@ -36,6 +82,8 @@ def check_several_inputs(model, shapes):
         model: A Keras model.
         shapes: Name → shape of an example.
     """
+    if model in _SHAPES:
+        return  # it was called on them
     struct = getattr(model, "input", None)
     tensors = struct.values() if isinstance(struct, dict) else getattr(model, "inputs", ())
     taken = dict(zip(input_names(model), (tuple(tensor.shape[1:]) for tensor in tensors)))
@@ -98,17 +146,22 @@ def check_logits(model, info):
     named = named_outputs(model)
     if named:
         raise checks.InputError(
-            f"The model {model.name!r} gives {', '.join(named)}; {info.name} is a {info.task}, which takes one "
-            "output. Choose another family, or task='generation' (--task) for a vae."
+            f"The model {model.name!r} gives a dict of outputs, {', '.join(named)}; {info.name} is a {info.task}, which takes one "
+            "output. Return that one, choose another family, or task='generation' (--task) for a vae."
         )
-    shapes = [tuple(output.shape[1:]) for output in keras.tree.flatten(model.outputs)]
+    shapes = [tuple(output.shape[1:]) for output in outputs_of(model)]
+    if len(shapes) > 1:
+        raise checks.InputError(
+            f"The model {model.name!r} gives {len(shapes)} outputs, of shapes {[(None, *s) for s in shapes]}; the zoo trains models of one "
+            f"output, (batch, {info.num_outputs}) for the {info.task} {info.name}: return that one, or train each in a model of its own."
+        )
     if shapes != [(info.num_outputs,)]:
         wanted = f"one output of shape (batch, {info.num_outputs}) for the {info.task} {info.name}"
         raise checks.InputError(
             f"The model {model.name!r} gives outputs of shape {[(None, *s) for s in shapes]}; expected {wanted}. "
             f"Build it with num_classes={info.num_outputs}."
         )
-    applied = _last_function(keras.tree.flatten(model.outputs)[0])
+    applied = _last_function(outputs_of(model)[0])
     if applied in SQUASHING:
         raise checks.InputError(
             f"The last layer of {model.name!r} applies {applied}; the losses here take logits: remove it."
@@ -117,7 +170,7 @@ def check_logits(model, info):
 
 def check_numbers(model, info):
     """Does what `check_logits` does, for outputs that are numbers without bounds."""
-    outputs = keras.tree.flatten(model.outputs)
+    outputs = outputs_of(model)
     applied = _last_function(outputs[0]) if len(outputs) == 1 else None
     if (
         not named_outputs(model)
@@ -133,13 +186,14 @@ def check_numbers(model, info):
 
 def named_outputs(model):
     """The outputs of a model that gives a dict of them; otherwise none. A `Sequential` knows no structure of its own."""
-    output = getattr(model, "output", None)
+    is_known = getattr(model, "outputs", None)
+    output = getattr(model, "output", None) if is_known else _SHAPES.get(model)
     return output if isinstance(output, dict) else {}
 
 
 def _last_function(output):
     """The name of what made a Keras tensor: an activation, or a layer; looks into models and past what keeps values."""
-    while True:
+    while not isinstance(output, _Shape):  # of which only a batch tells
         layer, index, before = origin(output)
         if getattr(layer, "outputs", None):  # a model
             output = keras.tree.flatten(layer.outputs)[index]
@@ -153,3 +207,4 @@ def _last_function(output):
         if name not in VALUE_KEEPING:
             return name
         output = before
+    return ""

@@ -63,6 +63,7 @@ TASK = Task(
     monitor="val_loss",  # the accuracy of rare labels hardly moves
     mixes_labels=True,
     smooths_labels=True,
+    weighs_examples=True,
     score=scores.multilabel,
     interval=scores.multilabel_interval,
     interval_by=scores.BOOTSTRAP,

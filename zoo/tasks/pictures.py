@@ -33,11 +33,13 @@ def curves(history, best_epoch, path):
         best_epoch: Number of the epoch kept, from 0.
         path: PNG file to write.
     """
-    names = [name for name in history if f"val_{name}" in history]
+    # A training step of the caller's may log other names than validation has.
+    names = [name.removeprefix("val_") for name in history if name.startswith("val_")]
     figure = _figure((5 * len(names), 3.6))
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
-        epochs = np.arange(1, len(history[name]) + 1)
-        axes.plot(epochs, history[name], marker=".", label="train")
+        epochs = np.arange(1, len(history[f"val_{name}"]) + 1)
+        if name in history:
+            axes.plot(epochs, history[name], marker=".", label="train")
         axes.plot(epochs, history[f"val_{name}"], marker=".", label="validation")
         axes.axvline(best_epoch + 1, color="grey", linestyle=":", label="kept")
         axes.set(xlabel="epoch", title=name)

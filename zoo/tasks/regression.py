@@ -82,6 +82,7 @@ TASK = Task(
     loss=_loss,
     metrics=lambda: [keras.metrics.MeanAbsoluteError(name="scaled_mae")],
     loss_is_in_nats=False,
+    weighs_examples=True,
     score=scores.regression,
     more_scores=scores.by_target,
     interval=scores.regression_interval,

@@ -52,6 +52,7 @@ class Task:
         mixes_labels: Whether targets can be blended, as mixup does.
         smooths_labels: Whether `label_smoothing` can be searched.
         weighs_classes: Whether `class_weight` can be given.
+        weighs_examples: Whether `sample_weight` can be given.
         distils: Whether a teacher's probabilities can be learned.
         loss_is_in_nats: Whether a loss near 0 means a perfect fit; otherwise only its fall says something.
 
@@ -116,6 +117,7 @@ class Task:
     draw: Callable = _none
     report: Callable = _none
     protocol: Callable = _none
+    weighs_examples: bool = False
     signatures: Callable | None = None
     answer: Callable | None = None
     is_looped: bool = False

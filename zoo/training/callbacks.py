@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.keras_fixes import layer_calls
+from zoo.keras_fixes import layer_calls, monitor_op
 from zoo.models import checks
 from zoo.models.layers import all_layers
 
@@ -44,8 +44,9 @@ class StopAtNotFinite(keras.callbacks.Callback):
         self.epoch, self.steps_before, self.bad = epoch, self._steps(), {}
 
     def on_train_batch_end(self, batch, logs=None):
-        if not np.isfinite(logs["loss"]):
-            self.bad[batch] = logs["loss"]
+        loss = logs.get("loss", 0.0)  # a training step of the caller's may log other names
+        if not np.isfinite(loss):
+            self.bad[batch] = loss
 
     def on_train_batch_begin(self, batch, logs=None):
         if self.bad:
@@ -149,13 +150,15 @@ def _all_finite(tensors):
     )
 
 
-def check_monitors(callbacks, names):
+def check_monitors(callbacks, names, metrics=()):
     """Raises `InputError` for what is no callback, or watches a value which no epoch will log; Keras would only warn.
 
     Args:
         callbacks: The caller's callbacks. What comes after one of a class of his own is not checked: that one may log.
         names: What is logged for the training split, without the `val_` names.
+        metrics: Metrics of the caller's: of some nobody knows whether more is better.
     """
+    unknown = {metric.name for metric in metrics if not monitor_op.is_known(metric)}
     for callback in callbacks:
         if not isinstance(callback, keras.callbacks.Callback):
             raise checks.InputError(
@@ -168,6 +171,11 @@ def check_monitors(callbacks, names):
         monitor = getattr(callback, "monitor", None)
         if isinstance(monitor, str):
             checks.one_of(f"monitor of {type(callback).__name__}", monitor, known)
+            if monitor.removeprefix("val_") in unknown and getattr(callback, "mode", "") == "auto":
+                raise checks.InputError(
+                    f"{type(callback).__name__} watches {monitor!r}, and nothing says whether more of it is better: pass mode='max' or "
+                    "mode='min'."
+                )
         of_keras = type(callback).__module__.startswith("keras.")
         if not of_keras or isinstance(callback, keras.callbacks.LambdaCallback):
             return

@@ -7,9 +7,10 @@ import tensorflow as tf
 from zoo.config import config as configs
 from zoo.keras_fixes import clip_before_reduce, sparse_gradients
 from zoo.models import checks
-from zoo.tasks import model_checks
+from zoo.tasks import model_checks, of_keras
 from zoo.tasks import task as row_of
-from zoo.training import distill, fused, step
+from zoo.training import distill, fused, own_models, step
+from zoo.training import own as own_parts
 from zoo.training import strategy as strategies
 from zoo.training.replicas import prepare_loss, prepare_model
 
@@ -108,7 +109,13 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     )
     # Found anywhere in a weight's name; `scale` is that of RMS normalization.
     optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma", "^scale$"])
-    if replicas > 1 and (config.clip_norm or config.clip_value):
+    return _mended(optimizer, replicas)
+
+
+def _mended(optimizer, replicas):
+    """An optimizer without the faults of Keras's that would train something else."""
+    clips = optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue
+    if replicas > 1 and clips:
         clip_before_reduce.reduce_then_clip(optimizer)
     return sparse_gradients.add_up(optimizer)
 
@@ -128,15 +135,31 @@ def check_class_weight(asked, info):
         )
     if asked == "balanced":
         return
-    given = [str(label) for label in asked]
+    given = [_label_of(key, info.labels) for key in asked]
     for label in given:
         checks.one_of("label in class_weight", label, info.labels)
+    if double := sorted({label for label in given if given.count(label) > 1}):
+        raise checks.InputError(f"class_weight names the label {double[0]!r} twice: {list(asked)}")
     missing = [label for label in info.labels if label not in given]
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         raise checks.InputError(
             f"class_weight lacks a weight for {', '.join(map(repr, missing[:5]))}{more}: give every label one."
         )
+
+
+def _label_of(key, labels):
+    """The label that a key of `class_weight` stands for: `1.0` and `True` for `1`, `0` for `False`; the key as text without one."""
+    text = str(key)
+    if text in labels:
+        return text
+    try:
+        number = float({"true": 1, "false": 0}.get(text.lower(), text))
+    except ValueError:
+        return text
+    others = [f"{number:.0f}", *{0.0: ["False"], 1.0: ["True"]}.get(number, [])]
+    same = [label for label in others if label in labels and number.is_integer()]
+    return same[0] if same else text
 
 
 def class_weights(asked, splits):
@@ -154,7 +177,7 @@ def class_weights(asked, splits):
     if asked == "none":
         return None
     if isinstance(asked, dict):
-        given = {str(label): weight for label, weight in asked.items()}
+        given = {_label_of(key, info.labels): weight for key, weight in asked.items()}
         return np.array([given[label] for label in info.labels], "float32")
     counts = np.bincount(splits.targets("train"), minlength=len(info.labels))
     # A class without examples needs no weight; the mean over the training examples is 1 either way.
@@ -169,17 +192,18 @@ def check_output(model, info):
 
 
 def compile_model(
-    model, info, config=None, *, steps_per_epoch=None, learning_rate=None, teacher=None
+    model, info, config=None, *, steps_per_epoch=None, learning_rate=None, teacher=None, own=None
 ):
     """Compiles a model for its task; call it inside the strategy's scope.
 
     Args:
-        model: An uncompiled Keras model whose output is logits, or one number for a regression.
+        model: A Keras model whose output is logits, or one number for a regression.
         info: The `DataInfo` of the data set: task and width of the output.
         config: The `TrainConfig`; defaults to `TrainConfig()`.
         steps_per_epoch: Training steps in an epoch, `splits.steps_per_epoch`; needed unless the rate is constant.
         learning_rate: A number or a Keras schedule in place of the config's rate and schedule.
         teacher: Where the config names one, the model to distil from: `zoo.teacher(splits, run)`.
+        own: The `zoo.training.own.Own`: optimizer, loss and metrics of the caller's in place of the config's.
 
     Returns:
         The model.
@@ -187,7 +211,7 @@ def compile_model(
     Raises:
         InputError: The output does not fit the task, or options exclude each other.
     """
-    config = config or configs.TrainConfig()
+    config, own = config or configs.TrainConfig(), own or own_parts.Own()
     strategy = tf.distribute.get_strategy()
     strategies.check_together(strategy, config)
     has_schedule = isinstance(
@@ -197,10 +221,62 @@ def compile_model(
         raise checks.InputError(
             f"A {config.optimizer.schedule} schedule needs steps_per_epoch=splits.steps_per_epoch."
         )
-    task = row_of(info.task)
+    own_parts.check_given(own, config)
     check_output(model, info)
-    loss = prepare_loss(task.loss(config.optimizer), strategy)
-    check_class_weight(config.optimizer.class_weight, info)
+    task, options = row_of(info.task), config.optimizer
+    loss = prepare_loss(of_keras.loss_of(own.loss, task, options), strategy)
+    metrics, weighted = _metrics(task, info, options, own)
+    check_class_weight(options.class_weight, info)
+    _check_asked(config, info, model, teacher)
+    prepare_model(model, strategy)
+    (fused.unfuse if config.run.jit == "on" else fused.fuse)(model)  # XLA fuses by itself
+    model.compile(
+        optimizer=_optimizer(model, config, own, steps_per_epoch, learning_rate),
+        loss=loss,
+        metrics=[*task.metrics(), *metrics],
+        weighted_metrics=weighted or None,
+        run_eagerly=bool(own.compiled.get("run_eagerly")),
+        jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
+        steps_per_execution=config.run.steps_per_execution,
+    )
+    own_parts.note(model, own, (*metrics, *weighted))
+    distillation = None if teacher is None else distill.Distillation(teacher, config.distill)
+    if distillation or options.accumulate > 1:
+        step.use(model, parts=options.accumulate, distillation=distillation)
+    return model
+
+
+def _metrics(task, info, options, own):
+    """The caller's metrics, and those of them that weigh examples, as lists of Keras metrics."""
+    given = [
+        options.metrics if own.metrics is None else own.metrics,
+        options.weighted_metrics if own.weighted_metrics is None else own.weighted_metrics,
+    ]
+    metrics = of_keras.metrics_of(given[0], task, info, own.scale)
+    names = [metric.name for metric in metrics]
+    return metrics, of_keras.metrics_of(given[1], task, info, own.scale, taken=names)
+
+
+def _optimizer(model, config, own, steps_per_epoch, learning_rate):
+    """The caller's optimizer, or that of the config."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if own.optimizer is None:
+        return make_optimizer(
+            config.optimizer,
+            (steps_per_epoch or 1) * config.run.epochs,
+            replicas=replicas,
+            learning_rate=learning_rate,
+        )
+    if learning_rate is not None:
+        found = own_parts.copied(own.optimizer, learning_rate=learning_rate)
+    else:
+        found = own_parts.ready_optimizer(own.optimizer, model, replicas)
+    return _mended(found, replicas)
+
+
+def _check_asked(config, info, model, teacher):
+    """Raises `InputError` for settings that the task or the model has no use for."""
+    task = row_of(info.task)
     distill.check(config, info, teacher)
     if config.report.calibrate and task.calibrate is None:
         raise checks.InputError(
@@ -211,21 +287,8 @@ def compile_model(
             "baseline and overfit_batch are for models that predict a class or a number; this is a "
             f"{info.task}. Leave them out."
         )
-    prepare_model(model, strategy)
-    (fused.unfuse if config.run.jit == "on" else fused.fuse)(model)  # XLA fuses by itself
-    model.compile(
-        optimizer=make_optimizer(
-            config.optimizer,
-            (steps_per_epoch or 1) * config.run.epochs,
-            replicas=strategy.num_replicas_in_sync,
-            learning_rate=learning_rate,
-        ),
-        loss=loss,
-        metrics=task.metrics(),
-        jit_compile={"auto": "auto", "on": True, "off": False}[config.run.jit],
-        steps_per_execution=config.run.steps_per_execution,
-    )
-    distillation = None if teacher is None else distill.Distillation(teacher, config.distill)
-    if distillation or config.optimizer.accumulate > 1:
-        step.use(model, parts=config.optimizer.accumulate, distillation=distillation)
-    return model
+    if own_models.has_own_step(model) and (teacher or config.optimizer.accumulate > 1):
+        raise checks.InputError(
+            f"The model {model.name!r} has a train_step of its own, which accumulate and teacher would take the place of: "
+            "leave them out."
+        )

@@ -13,6 +13,7 @@ from zoo.models import checks
 from zoo.models.layers import all_layers
 from zoo.tasks import pictures
 from zoo.training import callbacks
+from zoo.training import own as own_parts
 from zoo.training.compile import compile_model
 from zoo.training.fit import training_batches
 from zoo.training.step import teacher_of
@@ -60,7 +61,7 @@ def diagnose(model, splits, run):
     if not (asked.find_lr or asked.overfit_batch):
         return False
     log.info("run folder: %s", run.folder)
-    teacher, variables = teacher_of(model), model.variables
+    teacher, own, variables = teacher_of(model), own_parts.of(model), model.variables
     before = [keras.ops.convert_to_numpy(variable) for variable in variables]
     try:
         (find_learning_rate if asked.find_lr else overfit_batch)(model, splits, run)
@@ -74,6 +75,7 @@ def diagnose(model, splits, run):
                 run.config,
                 steps_per_epoch=splits.steps_per_epoch,
                 teacher=teacher,
+                own=own,
             )
     return True
 
@@ -121,8 +123,8 @@ def find_learning_rate(model, splits, run):
     lowest, highest = RATES
     rise = keras.optimizers.schedules.ExponentialDecay(lowest, count - 1, highest / lowest)
     with run.strategy.scope():
-        teacher = teacher_of(model)
-        compile_model(model, splits.info, run.config, learning_rate=rise, teacher=teacher)
+        teacher, own = teacher_of(model), own_parts.of(model)
+        compile_model(model, splits.info, run.config, learning_rate=rise, teacher=teacher, own=own)
 
     def is_over(steps):
         values = smoothed([step["loss"] for step in steps])
@@ -174,11 +176,14 @@ def overfit_batch(model, splits, run):
     """Trains on one batch only; writes `overfit_batch.png`, logs that it can be fitted, or raises `InputError`."""
     plain = run.config.replace(
         schedule="constant", warmup=0.0, weight_decay=0.0, ema=None,
-        label_smoothing=0.0, loss="auto", class_weight="none", teacher=None,
+        label_smoothing=0.0, loss="auto", class_weight="none", teacher=None, metrics=(), weighted_metrics=(),
     )  # fmt: skip
+    optimizer = own_parts.of(model).optimizer
+    own = own_parts.Own(optimizer=None if optimizer is None else own_parts.copied(optimizer))
     with run.strategy.scope():
-        compile_model(model, splits.info, plain)
-    batch = next(iter(dataclasses.replace(splits, policy="none").train_forever()))
+        compile_model(model, splits.info, plain, own=own)
+    # Without weights of examples, of which the loss that is wanted knows nothing.
+    batch = next(iter(dataclasses.replace(splits, policy="none").train_forever()))[:2]
     is_regression = not splits.task.loss_is_in_nats
 
     def is_fitted(steps):

@@ -8,9 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from zoo import files
+from zoo.keras_fixes import symbolic_build
 from zoo.models import checks
 from zoo.tasks import model_checks, pictures
-from zoo.training import callbacks, checkpoints, progress, resume, signals
+from zoo.training import callbacks, checkpoints, own, own_models, progress, resume, signals
 from zoo.training import strategy as strategies
 from zoo.training.compile import class_weights
 
@@ -22,7 +23,7 @@ PROFILED = (10, 20)  # steps; the first few compile
 def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
     """The training batches without end, as (inputs, targets) or (inputs, targets, weights).
 
-    The weights come with the batches because Keras's `fit(class_weight=...)` gives a mixed label the weight of its
+    The weights of examples are multiplied by those of their classes. These come with the batches because Keras's `fit(class_weight=...)` gives a mixed label the weight of its
     largest share. A mixed label's weight here is the mean of its classes' weights by their shares.
 
     Args:
@@ -36,10 +37,10 @@ def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
         return batches
     table = tf.constant(weights)
 
-    def weigh(inputs, targets):
+    def weigh(inputs, targets, *own):
         is_mixed = targets.shape.rank > 1
         weight = tf.linalg.matvec(targets, table) if is_mixed else tf.gather(table, targets)
-        return inputs, targets, weight
+        return inputs, targets, weight * own[0] if own else weight
 
     return batches.map(weigh, num_parallel_calls=2)
 
@@ -47,7 +48,7 @@ def training_batches(splits, class_weight="none", first_epoch=0, first_step=0):
 def _draw_augmented(splits, path):
     """Draws the first training examples as the model will see them, before they are prepared."""
     images, captions = [], []
-    for batch, targets in (
+    for batch, targets, *_ in (
         splits.mapped(None).train_forever().take(-(-pictures.AUGMENTED // splits.batch_size))
     ):
         images += list(batch.numpy())
@@ -97,8 +98,9 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             epoch before.
     """
     options, task = run.config.run, splits.task
-    names = [metric.name for metric in task.metrics()]
-    callbacks.check_monitors(extra_callbacks, names)
+    metrics = own.metrics_of(model)
+    names = [metric.name for metric in (*task.metrics(), *metrics)]
+    callbacks.check_monitors(extra_callbacks, names, metrics)
     watched = task.watched(options.monitor)
     spec = splits.test.element_spec[0]
     if splits.info.parts or not isinstance(spec, dict):  # of a decoder its task looks at the inputs
@@ -107,7 +109,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     _check_space(model, run)
     _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     with signals.deferring() as asked:
-        chain = [*_callbacks(splits, run, watched), *extra_callbacks]
+        chain = _callbacks(splits, run, watched, model, extra_callbacks)
         kept = resume.Checkpoints(
             run.folder,
             watched,
@@ -116,6 +118,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             others=chain,
             asked=asked,
             keep_last=run.config.data.use_validation,
+            compiled=own.of(model).described(),
             strategy=run.strategy,
         )
         chain[0].best = kept
@@ -132,7 +135,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
             drawn = run.folder / "augmented.png"
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
-            _build_optimizer(model, strategy)
+            build_variables(model, strategy, weighted(splits.part(0, replicas)).element_spec)
             log.info("run folder: %s", run.folder)
             has_bar = _has_bar(run)
             model.fit(
@@ -162,14 +165,16 @@ def _has_bar(run):
     return not run.config.run.quiet and run.is_chief and sys.stdout.isatty()
 
 
-def _build_optimizer(model, strategy):
-    """Makes the optimizer's variables, for which the first step would be traced twice.
+def build_variables(model, strategy, spec):
+    """Makes the optimizer's variables, for which the first step would be traced twice, and metrics that a model's own step may not use.
 
     Those of a scaled loss come in another order then than in the first step, which checkpoints go by.
     """
     if not isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
         with strategy.scope():
             model.optimizer.build(model.trainable_variables)
+    if own_models.has_own_step(model):  # Keras asks them for their results all the same
+        symbolic_build.build_from_spec(model, spec)
 
 
 def _check_execution(steps, steps_per_epoch):
@@ -190,12 +195,13 @@ def _check_space(model, run):
     files.check_space(run.folder, count * whole + weights + 20 * 2**20 - held)
 
 
-def _callbacks(splits, run, watched):
-    """The recipe's own callbacks, in order: what judges an epoch, what changes weights, what stops."""
+def _callbacks(splits, run, watched, model, others):
+    """The recipe's own callbacks, in order: what judges an epoch, what changes weights, what stops; then the caller's."""
     options, (monitor, mode) = run.config.run, watched
+    swaps = any(isinstance(one, keras.callbacks.SwapEMAWeights) for one in others)
     chain = [callbacks.StopAtNotFinite(batch=lambda: next(iter(splits.train_forever()))[0])]
     chain.append(callbacks.LearningRate())
-    if run.config.optimizer.ema is not None:
+    if own.averages(model.optimizer) and not swaps:
         chain.append(keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     if run.config.optimizer.schedule == "plateau":
         chain.append(keras.callbacks.ReduceLROnPlateau(monitor, mode=mode, factor=0.5, patience=3))
@@ -203,4 +209,4 @@ def _callbacks(splits, run, watched):
         chain.append(keras.callbacks.EarlyStopping(monitor, mode=mode, patience=options.patience))
     if options.tensorboard or run.config.diagnose.profile:
         chain.append(_tensorboard(run, splits.steps_per_epoch * options.epochs))
-    return chain
+    return [*chain, *others]

@@ -5,6 +5,7 @@ import numpy as np
 from zoo.config.config import with_arguments
 from zoo.tasks import scores as scoring
 from zoo.tasks.row import monitor_in_words
+from zoo.training import own as own_parts
 
 MOST_LINES = 100  # of what the data were taken for
 
@@ -107,12 +108,17 @@ def _kept_by(config, watched):
 def _about_run(model, splits, run, history):
     info, config = splits.info, run.config
     counts = ", ".join(f"{name} {data.count:,}" for name, data in splits.examples.items())
+    own = own_parts.of(model)
+    rule = f"{config.optimizer.name}, learning rate {config.optimizer.learning_rate} ({config.optimizer.schedule})"
+    if own.optimizer is not None:
+        rule = f"{type(own.optimizer).__name__} of the caller's"
     lines = [
         f"- data: {info.name} ({counts}); {info.split and info.split + '; '}{info.source}",
         f"- model: {with_arguments(config.model, config.model_args)}, {model.count_params():,} parameters",
-        f"- seed {config.run.seed}, batch size {config.data.batch_size}, {config.optimizer.name}, "
-        f"learning rate {config.optimizer.learning_rate} ({config.optimizer.schedule})",
+        f"- seed {config.run.seed}, batch size {config.data.batch_size}, {rule}",
     ]
+    if own.is_of_loss:
+        lines.append(f"- of the caller's: {own.in_words()}")
     if history is not None:
         lines.append(
             f"- kept epoch {history.best_epoch + 1} of {len(history.epoch)}, {_kept_by(config, splits.task.watched(config.run.monitor))}; "

@@ -35,17 +35,29 @@ class Checkpoints(keras.callbacks.Callback):
         others: The callbacks before this one; their plain values (numbers, texts, arrays) are saved too.
         asked: List of the signals that ask the process to end, from `signals.deferring`.
         keep_last: Whether the last epoch is kept in place of the best.
+        compiled: What the caller's optimizer, loss and metrics are, in words, by what they are for.
         strategy: The strategy. Of several workers the chief's checkpoints count; the others' go with their scratch
             folders.
     """
 
     def __init__(
-        self, folder, watched, config, *, splits, strategy, others=(), asked=(), keep_last=False
+        self,
+        folder,
+        watched,
+        config,
+        *,
+        splits,
+        strategy,
+        others=(),
+        asked=(),
+        keep_last=False,
+        compiled=(),
     ):
         super().__init__()
         self.run, self.folder, self.config = Path(folder), Path(folder) / "checkpoints", config
         self.monitor, self.sign = watched[0], 1 if watched[1] == "max" else -1
         self.splits, self.strategy, self.keep_last = splits, strategy, keep_last
+        self.compiled = dict(compiled)
         self.agreement = workers.Agreement(strategy, asked)
         # What TensorBoard has open ends with the process; it begins another file.
         self.others = [c for c in others if not isinstance(c, keras.callbacks.TensorBoard)]
@@ -101,6 +113,13 @@ class Checkpoints(keras.callbacks.Callback):
             raise checks.InputError(
                 f"{self.run} cannot go on: it began with the callbacks {saved}, and now has {names}."
             )
+        before = state.get("compiled", {})  # none in checkpoints of earlier versions
+        for key in before.keys() | self.compiled.keys():
+            then, found = (str(one.get(key, "the zoo's own")) for one in (before, self.compiled))
+            if then != found:
+                raise checks.InputError(
+                    f"{self.run} cannot go on: its {key} has changed. It began with {then}, and now has {found}."
+                )
         now = [[list(v.shape), v.dtype, v.path] for v in self._variables()]
         for (*then, path), (*found, new_path) in zip(state["variables"], now):
             if then != found:
@@ -144,8 +163,8 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         number = (epoch + 1) * self.splits.steps_per_epoch
         self.rows.append({"epoch": epoch, **_floats(logs)})
+        value = self._monitored(self.rows[-1])
         if self.keep_last or self.best is None or self._is_better():
-            value = self.rows[-1][self.monitor]
             self.best = {"epoch": epoch, "value": value, "number": number}
         self._save(epoch + 1, 0)
         self._write_metrics()
@@ -159,10 +178,18 @@ class Checkpoints(keras.callbacks.Callback):
             return (asked[0] if asked else None), is_due
         return self.agreement.reach(is_due, now=now)
 
+    def _monitored(self, row):
+        if self.monitor not in row:
+            raise checks.InputError(
+                f"An epoch has logged {', '.join(row)}, but {self.monitor} decides which epoch is kept: the model's own train_step and "
+                "test_step must return compute_metrics(x, y, y_pred), or super().test_step(data)."
+            )
+        return row[self.monitor]
+
     def _is_better(self):
         """Whether the epoch that ended last is at least as good as the best so far."""
         last, best = (
-            (self.sign * row[self.monitor], -row["val_loss"])
+            (self.sign * row[self.monitor], -row.get("val_loss", 0.0))
             for row in (self.rows[-1], self.rows[self.best["epoch"]])
         )
         return last >= best
@@ -250,6 +277,7 @@ class Checkpoints(keras.callbacks.Callback):
             "logs": _floats(self.model.get_metrics_result()) if step else {},
             "callbacks": callbacks,
             "data": self._fingerprint,
+            "compiled": self.compiled,
             "variables": [[list(v.shape), v.dtype, v.path] for v in variables],
             "num_model": len(self.model.variables),
         }

@@ -140,12 +140,18 @@ def check_resumable(config, begun):
     free = _FREE | ({"epochs"} if constant else set())
     now = config.flat()
     for key, value in begun.flat().items():
-        if key not in free and now[key] != value:
+        if key not in free and _without_number(now[key]) != _without_number(value):
             why = ": its schedule was made for them" if key == "epochs" else ""
             raise checks.InputError(
                 f"{config.checkpoints.resume} was begun with {key}={value!r} and cannot go on with {now[key]!r}{why}. "
                 f"Leave it out, or begin a new run with other settings: --config {config.checkpoints.resume}/config.yaml."
             )
+
+
+def _without_number(value):
+    """The name of a caller's model without the number that Keras appends to later ones in a process; other values unchanged."""
+    is_own = isinstance(value, str) and value.startswith(OWN)
+    return re.sub(r"_\d+$", "", value) if is_own else value
 
 
 @contextlib.contextmanager

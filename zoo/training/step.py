@@ -18,6 +18,8 @@ Keras's `gradient_accumulation_steps` would do neither: it fails under every str
 import keras
 import tensorflow as tf
 
+from zoo.training import own_models
+
 
 class TrainingStep:
     """One training step of a compiled model.
@@ -66,9 +68,7 @@ class TrainingStep:
         model = self.model
         with tf.GradientTape() as tape:
             outputs = model(x, training=True)
-            loss = model.compute_loss(
-                x=x, y=y, y_pred=outputs, sample_weight=sample_weight, training=True
-            )
+            loss = own_models.loss_of(model, x, y, outputs, sample_weight, training=True)
             if self.distillation is not None:
                 loss = self.distillation(loss, x, outputs, sample_weight)
             scaled = model.optimizer.scale_loss(loss)

@@ -10,7 +10,7 @@ from zoo import families
 from zoo.config.config import TrainConfig
 from zoo.data import kinds
 from zoo.models import checks
-from zoo.tasks import task
+from zoo.tasks import of_keras, task
 
 RATES = {"sgd": (1e-3, 1.0), "lion": (1e-5, 1e-3)}  # learning rates; of the other optimizers:
 USUAL_RATES = (1e-4, 3e-2)
@@ -212,9 +212,8 @@ def training_space(hp, info, config, *, objective, num_train, replicas=1):
         "batch_size": hp.Choice("batch_size", _batch_sizes(num_train, replicas)),
         "weight_decay": hp.Float("weight_decay", 1e-6, 1e-1, sampling="log"),
     }
-    if (
-        task(info.task).smooths_labels and objective != "val_loss"
-    ):  # losses with and without smoothing do not compare
+    smooths = task(info.task).smooths_labels and of_keras.smooths(config.optimizer.loss)
+    if smooths and objective != "val_loss":  # losses with and without smoothing do not compare
         found["label_smoothing"] = hp.Float("label_smoothing", 0.0, 0.2, step=0.05)
     policies_of = kinds.kind(info.kind).policies
     if policies_of and task(info.task).targets != "none":

@@ -154,7 +154,7 @@ def _unknown_share(model, splits):
     """Share of the units of validation texts that the vocabulary lacks."""
     unknown = total = 0
     traced = tf.function(model, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    for texts, _ in splits.mapped(None).validation:
+    for texts, *_ in splits.mapped(None).validation:
         ids = traced(texts).numpy()
         unknown, total = unknown + (ids == 1).sum(), total + (ids > 0).sum()
     return unknown / max(total, 1)

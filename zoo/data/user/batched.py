@@ -18,24 +18,26 @@ TARGETS = (
 )  # names that an entry of targets has by custom
 
 
-def of_batches(split, batches, labels=()):
-    """The inputs and targets of batches, each a pair of arrays, or of dicts of columns and arrays."""
+def of_batches(split, batches, labels=(), has_weights=False):
+    """The inputs and targets of batches, each a pair of arrays, or of dicts of columns and arrays; weights may come third."""
     if not batches:
         raise checks.InputError(f"The {split} data are empty.")
     if not any(isinstance(batch, (tuple, list)) for batch in batches):
         return Pair(
             _joined(split, [several.plain(f"The {split} data", batch) for batch in batches]), None
         )
-    if not all(isinstance(batch, (tuple, list)) and len(batch) == 2 for batch in batches):
+    lengths = {len(batch) if isinstance(batch, (tuple, list)) else 0 for batch in batches}
+    if lengths not in ({2}, {3} if has_weights else {2}):
         count = len(batches[0]) if isinstance(batches[0], (tuple, list)) else "no pairs"
         raise checks.InputError(
             f"The {split} data must give pairs (inputs, targets). They give: {count}"
         )
-    x, y = zip(*batches)
+    x, y, *rest = zip(*batches)
     joined = _joined(split, [several.plain(f"The {split} data", part) for part in x])
     y = [objects.plain(f"The {split} data", part) for part in y]
     found = pair(split, joined, _joined(split, y))
-    return Pair(found.x, named(split, found.y, labels), tuple(labels))
+    weights = _joined(split, list(map(np.asarray, rest[0]))) if rest else None
+    return Pair(found.x, named(split, found.y, labels), tuple(labels), weights)
 
 
 def _joined(split, parts):
@@ -62,7 +64,7 @@ def of_py_dataset(split, data):
         raise checks.InputError(
             f"The {split} data are a {type(data).__name__} without end: give it a length, __len__."
         )
-    return of_batches(split, [data[i] for i in range(count)], _named_classes(data))
+    return of_batches(split, [data[i] for i in range(count)], _named_classes(data), True)
 
 
 def _named_classes(data):
@@ -113,8 +115,12 @@ def of_dataset(split, dataset, labels=()):
     x = _joined(split, [several.plain(f"The {split} inputs", part) for part in x])
     if keys[1] is None:
         return Pair(x, None)
-    found = pair(split, x, _joined(split, y))
-    return Pair(found.x, named(split, found.y, labels), labels)
+    found, has_weights = (
+        pair(split, x, _joined(split, y)),
+        isinstance(spec, tuple) and len(spec) == 3,
+    )
+    weights = _joined(split, [batch[2] for batch in batches]) if has_weights else None
+    return Pair(found.x, named(split, found.y, labels), labels, weights)
 
 
 def _specs_of(split, dataset):
@@ -135,7 +141,7 @@ def _keys(split, spec):
     """Where inputs and targets are in an element of a `tf.data` set: two indices or keys; `None` for targets that it has not."""
     if isinstance(spec, tf.TensorSpec):
         return (), None
-    if isinstance(spec, tuple) and len(spec) == 2:
+    if isinstance(spec, tuple) and len(spec) in (2, 3):
         return 0, 1
     if isinstance(spec, dict):
         of_targets = [key for key in spec if key in TARGETS]
@@ -154,13 +160,9 @@ def _keys(split, spec):
             f"The {split} tf.data set gives dicts of {', '.join(map(repr, spec))}: map them to pairs, for example "
             ".map(lambda e: (e['image'], e['label']))."
         )
-    size = (
-        f"tuples of {len(spec)} (weights of examples are not read)"
-        if isinstance(spec, tuple)
-        else type(spec).__name__
-    )
+    size = f"tuples of {len(spec)}" if isinstance(spec, tuple) else type(spec).__name__
     raise checks.InputError(
-        f"The {split} tf.data set must give pairs (input, target). It gives {size}: {str(spec)[:200]}"
+        f"The {split} tf.data set must give pairs (input, target), or (input, target, sample_weight). It gives {size}: {str(spec)[:200]}"
     )
 
 

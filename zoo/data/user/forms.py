@@ -12,6 +12,7 @@ from zoo.data.kinds import objects, plain_columns, several
 from zoo.data.part import Part
 from zoo.data.user import batched
 from zoo.data.user.pairs import Pair, pair
+from zoo.data.user.weights import Weighted
 from zoo.models import checks
 from zoo.tasks import model_checks
 
@@ -45,11 +46,11 @@ def read(split, data, options):
         return _of_two(split, *data, options)
     if isinstance(data, tuple):
         raise checks.InputError(
-            f"The {split} data are a tuple of {len(data)}: pass a pair (x, y); weights of examples are not read, those of "
-            "classes are class_weight=...."
+            f"The {split} data are a tuple of {len(data)}: pass a pair (x, y), or (x, y, sample_weight) with a number for each example; "
+            "other splits are validation=... and test=...."
         )
     if isinstance(data, list) and data and all(map(_is_batch, data)):
-        return batched.of_batches(split, data)
+        return batched.of_batches(split, data, has_weights=True)
     if isinstance(data, list) and data and all(map(_is_example, data)):
         return batched.of_batches(split, [tuple(map(list, zip(*data)))])
     _check_splits(split, data)
@@ -59,6 +60,10 @@ def read(split, data, options):
 
 def both(data, test):
     """Training and test data where the caller passed ((x, y), (x, y)), as `keras.datasets` give them."""
+    if isinstance(data, Weighted):
+        data, weights = data.data, data.weights
+        data, test = both(data, test)
+        return Weighted(data, weights), test
     is_two = isinstance(data, (tuple, list)) and len(data) == 2
     if (
         test is not None
@@ -114,9 +119,9 @@ def _are_inputs(x, names):
 
 def _is_batch(value):
     """Whether one of a list is a batch: inputs and as many targets, each one number or text."""
-    if type(value) is not tuple or len(value) != 2:
+    if type(value) is not tuple or len(value) not in (2, 3):
         return False
-    x, y = value
+    x, y = value[:2]
     ranks = [getattr(part, "ndim", 0) for part in (x, y)]
     return ranks[0] > 1 and ranks[1] == 1 and len(x) == len(y)
 

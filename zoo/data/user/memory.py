@@ -17,7 +17,7 @@ from zoo.data.kinds import (
     units,
 )
 from zoo.data.part import Part
-from zoo.data.user import forms, named_files, oddities, pairs, targets
+from zoo.data.user import forms, named_files, oddities, pairs, targets, weights
 from zoo.models import checks
 from zoo.tasks import task
 
@@ -63,7 +63,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         row = row or task("multilabel")
     if row is None or row.targets == "number":
         targets.check_numbers(train, titles)
-    row = row or task(targets.guess_task(train.y))
+    row = row or task(targets.guess_task(train.y, getattr(train.x, "shape", ())))
+    weights.check(parts, row)
     names, convert_targets = row.convert(train.y, titles)
     if train.labels and row.targets == "class":
         names, convert_targets = targets.in_order(train.labels, names, convert_targets)
@@ -85,7 +86,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     elif train.is_frame and "test" not in parts:
         carving.warn_of_chance(table.drop(columns=list(options.target), errors="ignore"))
     splits = {
-        split: examples.paired(convert(part), convert_targets(part), part.by)
+        split: examples.paired(convert(part), convert_targets(part), part.by, part.weights)
         for split, part in parts.items()
     }
     if info.columns and row.targets == "class" and isinstance(splits["train"], examples.Arrays):
@@ -130,17 +131,20 @@ def _parts(data, validation, test, options, separator):
     parts, styles, table, group = {}, None, None, None
     for split, part in given.items():
         if part is not None or split == "train":
+            part, beside = weights.apart(part)
             form = _named_alike(forms.read(split, part, options), table)
             form, used = _typed(form, options, separator, styles)
             if split == "train":
                 styles, table = used, form.x if isinstance(form, pairs.Pair) else form
                 is_left = validation is None or test is None
                 by, group = _split_by(table, options, test is not None, is_left)
-            parts[split] = _part(split, form, options, group, like=parts.get("train"))
+            of_rows = weights.of(split, form, beside, options.sample_weight)
+            left_out = {group, options.sample_weight}
+            parts[split] = _part(split, form, options, left_out, of_rows, parts.get("train"))
     parts["train"].by = by
     for part in parts.values():
         part.y = targets.plain(part.y)
-        problems = targets.problems(part.y)
+        problems = targets.problems(part.y) | weights.problems(part.weights)
         if not part.is_frame:
             problems |= kinds.recognise(part.x).problems(part)
         if part.by is not None:
@@ -227,7 +231,7 @@ def _labels(options):
 
 def _unread(frame, options):
     """Titles of columns that are not asked for, and so not read: they may hold anything."""
-    wanted = {*options.columns, *options.target, options.split_by, options.files}
+    wanted = {*options.columns, *options.target, options.split_by, options.files, options.sample_weight}  # fmt: skip
     return [title for title in frame.columns if options.columns and title not in wanted]
 
 
@@ -255,19 +259,20 @@ def _split_by(frame, options, has_test, is_left):
     return by, None if is_learned else title
 
 
-def _part(split, form, options, group=None, like=None):
+def _part(split, form, options, left_out=(), of_rows=None, like=None):
     """A split as a `Part`.
 
     Args:
         split, form, options: Its name, its data as `forms.read` gives them, the `DataOptions`.
-        group: Title of a column that only tells groups apart.
+        left_out: Titles of columns that are not learned from, unless columns name them.
+        of_rows: The weights of the rows, or `None`.
         like: The training `Part`; `None` for that itself.
     """
     if isinstance(form, Part):
-        return form
+        return dataclasses.replace(form, weights=of_rows)
     if objects.is_frame(form):
-        x, y, labels = _read_frame(split, form, options, group)
-        part = Part(split, x, y, _row_of(x), labels)
+        x, y, labels = _read_frame(split, form, options, left_out)
+        part = Part(split, x, y, _row_of(x), labels, weights=of_rows)
         if options.files:
             named_files.read(part, options)
         return part
@@ -281,10 +286,10 @@ def _part(split, form, options, group=None, like=None):
             checks.one_of(f"column of the {split} inputs", column, list(x.columns))
         x = x[list(options.columns)]
     if objects.is_frame(x):
-        x = x[[title for title in x.columns if title != group]]
+        x = x[[t for t in x.columns if t not in {*left_out} - {*options.columns}]]
     for values in x.parts.values() if isinstance(x, several.Inputs) else [x]:
         if objects.is_frame(values):
-            _check_titles(split, list(values.columns))
+            naming.check_titles(split, list(values.columns))
     if y is None:
         if not options.task or task(options.task).targets != "none":
             raise checks.InputError(
@@ -293,7 +298,7 @@ def _part(split, form, options, group=None, like=None):
             )
         y = np.zeros(len(x), "int64")  # the same class for all
     x = several.brought(f"The {split} inputs", x, like and like.x, options.image_size)
-    return Part(split, x, y, _row_of(x), form.labels)
+    return Part(split, x, y, _row_of(x), form.labels, weights=of_rows)
 
 
 def _row_of(x):
@@ -303,20 +308,7 @@ def _row_of(x):
     return lambda i: f"example {i}"
 
 
-def _check_titles(split, titles):
-    """Refuses titles that leave no name for a signature, or the same one twice."""
-    names = naming.column_names(titles)
-    if "" in names:
-        raise checks.InputError(
-            f"The column {titles[names.index('')]!r} of the {split} table has no letter or digit in its title: give it a name."
-        )
-    if double := sorted({title for title, name in zip(titles, names) if names.count(name) > 1}):
-        raise checks.InputError(
-            f"Columns of the {split} table have the same name once spaces and signs are gone: {', '.join(map(repr, double))}"
-        )
-
-
-def _read_frame(split, frame, options, group):
+def _read_frame(split, frame, options, left_out):
     """Returns the columns to learn from, without that of groups, as a DataFrame, the targets as an array, and the order of their classes if they have one."""
     is_alone = options.files and options.task and task(options.task).targets == "none"
     named = [] if is_alone else targets.titles_of(split, frame, options.target)
@@ -325,15 +317,17 @@ def _read_frame(split, frame, options, group):
         checks.one_of(f"column of the {split} table", column, list(frame.columns))
     if len(frame) == 0:
         raise checks.InputError(f"The {split} table has no rows.")
-    others = [title for title in frame.columns if title not in (*columns, *named, group)]
+    others = [title for title in frame.columns if title not in (*columns, *named, *left_out)]
     if options.files and others and split == "train":
         examples.log.info("columns that are not read beside the files: %s", ", ".join(others))
-    wanted = list(columns) if columns else [c for c in frame.columns if c not in (*named, group)]
+    wanted = (
+        list(columns) if columns else [c for c in frame.columns if c not in (*named, *left_out)]
+    )
     if any(t in wanted for t in named):
         raise checks.InputError(
             f"The target {options.target!r} is among the columns to learn from."
         )
-    _check_titles(split, wanted)
+    naming.check_titles(split, wanted)
     if len(named) == 1 and not frame.columns.is_unique:
         raise checks.InputError(
             f"The {split} table has two columns {named[0]!r}: which is the target?"

@@ -19,11 +19,13 @@ class Pair:
         x: An array, a DataFrame, or a list of pictures.
         y: The targets, an array; `None` where there are none.
         labels: Names of the classes in the order of their ids, where the data say them.
+        weights: A number for each example, where the data bring them.
     """
 
     x: object
     y: np.ndarray | None
     labels: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
 
 
 def pair(split, x, y, options=None):

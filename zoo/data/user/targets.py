@@ -13,13 +13,18 @@ from zoo.models import checks
 from zoo.tasks.targets import check_rank, is_zero_or_one
 
 
-def guess_task(targets):
+def guess_task(targets, shape=()):
     """Tells the task from the training targets.
 
+    Args:
+        targets: An array.
+        shape: That of the inputs, where they are one array.
+
     Raises:
-        InputError: They could be classes or numbers.
+        InputError: They could be classes or numbers, or one class for each step of the inputs.
     """
     check_rank(targets)
+    _check_steps(targets, shape)
     if targets.ndim > 1 and targets.shape[1] > 1:
         if is_zero_or_one(targets):
             return "classification" if (targets.sum(1) == 1).all() else "multilabel"
@@ -46,6 +51,21 @@ def guess_task(targets):
             "task='regression' or task='classification' (--task)."
         )
     return "classification"
+
+
+def _check_steps(targets, shape):
+    """Refuses whole numbers that are as many for each example as it has steps: they would be taken for labels or numbers."""
+    is_of_steps = targets.ndim == 2 and 1 < targets.shape[1] == (*shape, 0, 0)[1] and len(shape) > 2
+    if not is_of_steps or targets.dtype.kind not in "iub":
+        return
+    are_labels = is_zero_or_one(targets)
+    if are_labels and (targets.sum(1) == 1).all():
+        return  # one-hot rows, of as many classes
+    what = ("labels", "multilabel") if are_labels else ("numbers", "regression")
+    raise checks.InputError(
+        f"Targets have shape {targets.shape} and inputs {tuple(shape)}, as of one class for each step, which no task here learns: pass one "
+        f"class for each example, (N,). Where each example has {targets.shape[1]} {what[0]} pass task={what[1]!r}."
+    )
 
 
 def check_numbers(part, titles):

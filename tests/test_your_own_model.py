@@ -1,0 +1,515 @@
+"""A newcomer's own parts in the shared recipe: optimizer, loss, metrics, compiled and subclassed models."""
+
+import csv
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from test_cli import ok
+from tolerances import KERNELS, ORDER, ROUNDING, assert_close
+
+import zoo
+from zoo.config.config import OptimizerConfig, TrainConfig
+from zoo.data import load as door
+from zoo.data.examples import DataInfo
+from zoo.tasks import of_keras, task
+from zoo.training import compile as compiling
+from zoo.training import own
+from zoo.training.fit import training_batches
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3)).astype("float32")
+Y = np.digitize(X[:, 0], [-0.5, 0.5])
+NUMBERS = 100 * X[:, 0] + 7
+QUICK = {"epochs": 1, "batch_size": 16, "quiet": True}
+
+
+class Net(keras.Model):
+    """Without shapes before it is called."""
+
+    def __init__(self, outputs=3, name="net"):
+        super().__init__(name=name)
+        self.hidden = keras.layers.Dense(8, activation="relu")
+        self.norm = keras.layers.BatchNormalization()
+        self.out = keras.layers.Dense(outputs)
+
+    def call(self, x, training=None):
+        return self.out(self.norm(self.hidden(x), training=training))
+
+
+def unbuilt(input_shape=None, num_classes=3):
+    return keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(3)], name="unbuilt")
+
+
+def rows(trained):
+    with open(trained.folder / "metrics.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def logged(trained):
+    return (trained.folder / "log.txt").read_text()
+
+
+def test_objects_are_used_logged_reported_exported_and_asked_for_again(in_tmp):
+    def parts():
+        return {
+            "optimizer": keras.optimizers.AdamW(1e-2),
+            "loss": keras.losses.CategoricalFocalCrossentropy(from_logits=True),
+            "metrics": ["top_k_categorical_accuracy", keras.metrics.AUC(name="auc")],
+        }
+
+    trained = zoo.train("dense:tiny", X, Y, **parts(), **QUICK)
+    assert isinstance(trained.model.optimizer, keras.optimizers.AdamW)
+    (row,) = rows(trained)
+    assert {"top_k_categorical_accuracy", "val_auc", "accuracy"} <= row.keys()
+    assert float(row["learning_rate"]) == pytest.approx(1e-2)
+    assert "val_auc" in trained.history.history
+    report = (trained.folder / "report.md").read_text()
+    assert "loss CategoricalFocalCrossentropy, metrics top_k_categorical_accuracy and AUC" in report
+    assert "AdamW of the caller's" in report
+    config = TrainConfig.of_run(trained.folder).optimizer
+    assert (config.name, config.loss) == ("own:AdamW", "own:CategoricalFocalCrossentropy")
+    assert len(zoo.load(trained.export).predict(X[:2])["label"]) == 2
+    more = {"resume": str(trained.folder), "epochs": 2, "quiet": True}
+    with pytest.raises(zoo.InputError, match="was begun from Python with optimizer=AdamW"):
+        zoo.train("dense:tiny", X, Y, **more)
+    other = parts() | {"optimizer": keras.optimizers.AdamW(1e-3)}
+    with pytest.raises(zoo.InputError, match="its optimizer has changed. It began with AdamW"):
+        zoo.train("dense:tiny", X, Y, **other, **more)
+    assert len(rows(zoo.train("dense:tiny", X, Y, **parts(), **more))) == 2
+
+
+def info_of(kind, outputs=3):
+    labels = {} if kind == "regression" else {"labels": tuple("abc"[:outputs])}
+    return DataInfo("data", "features", kind, (3,), "float32", **labels)
+
+
+LOGITS = RNG.normal(size=(40, 3)).astype("float32")
+IDS = RNG.integers(0, 3, 40)
+ROWS = (RNG.random((40, 3)) < 0.5).astype("float32")
+LINE = RNG.normal(size=(40, 1)).astype("float32")
+
+
+def softmax(logits):
+    return np.asarray(keras.ops.softmax(logits))
+
+
+def plain_loss(kind, name):
+    """The value that Keras's own loss gives, with targets and outputs brought to its form by hand."""
+    given = {
+        "classification": (np.eye(3, dtype="float32")[IDS], LOGITS),
+        "multilabel": (ROWS, LOGITS),
+        "regression": (LINE * 0 + 1, LINE),
+    }
+    table = of_keras.LOSSES[task(kind).targets]
+    takes = "from_logits" in table[name]().get_config()
+    loss = table[name](**({"from_logits": True} if takes else {}))
+    y_true, y_pred = given[kind]
+    return loss(IDS if name.startswith("sparse") else y_true, y_pred)
+
+
+@pytest.mark.parametrize("kind", ["classification", "multilabel", "regression"])
+def test_every_loss_of_keras_by_name_or_as_an_object_is_that_of_logits(kind):
+    row, options = task(kind), OptimizerConfig()
+    y_true = {"classification": IDS, "multilabel": ROWS, "regression": np.ones(40, "float32")}[kind]
+    y_pred = LINE if kind == "regression" else LOGITS
+    for name, made in of_keras.LOSSES[row.targets].items():
+        wanted = plain_loss(kind, name)
+        takes = "from_logits" in made().get_config()
+        for part in (name, made.__name__, made(from_logits=True) if takes else made()):
+            loss = of_keras.loss_of(part, row, options)
+            assert_close(loss(y_true, y_pred), wanted, ORDER, scale=1)
+        if takes:
+            with pytest.raises(zoo.InputError, match=rf"pass {made.__name__}\(from_logits=True\)"):
+                of_keras.loss_of(made(), row, options)
+
+
+def test_a_loss_of_a_class_of_the_caller_s_compares_each_number_with_its_own_output():
+    class Absolute(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return keras.ops.abs(y_true - y_pred)
+
+    y = RNG.normal(size=40).astype("float32")
+    wanted = np.abs(y - LINE[:, 0]).mean()  # and not that of all pairs
+    for part in (Absolute(), lambda y_true, y_pred: keras.ops.abs(y_true - y_pred)):
+        loss = of_keras.loss_of(part, task("regression"), OptimizerConfig())
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Identity()])
+        model.compile("sgd", loss)
+        assert_close(model.compute_loss(LINE, y, LINE), wanted, ORDER, scale=1)
+
+
+def measured(part, kind, y_true, y_pred, outputs=3, scale=None):
+    (metric,) = of_keras.metrics_of([part], task(kind), info_of(kind, outputs), scale)
+    metric.update_state(y_true, y_pred)
+    return float(metric.result())
+
+
+def test_metrics_of_keras_get_probabilities_in_the_form_that_they_take():
+    def of(metric, y_true, y_pred):
+        metric.update_state(y_true, y_pred)
+        return float(metric.result())
+
+    metrics, one_hot, shares = keras.metrics, np.eye(3, dtype="float32")[IDS], softmax(LOGITS)
+    wanted = {
+        "top_k_categorical_accuracy": 1.0,  # five of three
+        "sparse_categorical_crossentropy": of(metrics.CategoricalCrossentropy(), one_hot, shares),
+        "categorical_crossentropy": of(metrics.CategoricalCrossentropy(), one_hot, shares),
+        "auc": of(metrics.AUC(), one_hot, shares),
+        "f1_score": of(metrics.F1Score("macro"), one_hot, shares),
+    }
+    for name, value in wanted.items():
+        assert_close(measured(name, "classification", IDS, LOGITS), value, ORDER, scale=1)
+    top = metrics.TopKCategoricalAccuracy(2, name="top2")
+    right = (np.argsort(-LOGITS, 1)[:, :2] == IDS[:, None]).any(1).mean()
+    assert measured(top, "classification", IDS, LOGITS) == pytest.approx(right)
+    mixed = measured("sparse_categorical_accuracy", "classification", one_hot, LOGITS)
+    assert mixed == pytest.approx((LOGITS.argmax(1) == IDS).mean())  # as mixup gives them
+    logits = metrics.SparseCategoricalCrossentropy(from_logits=True, name="nats")
+    value = wanted["categorical_crossentropy"]
+    assert_close(measured(logits, "classification", IDS, LOGITS), value, ORDER, scale=1)
+    sigmoid = np.asarray(keras.ops.sigmoid(LOGITS))
+    for name in ("binary_crossentropy", "auc", "precision"):
+        value = of(of_keras.METRICS["labels"][name](), ROWS, sigmoid)
+        assert_close(measured(name, "multilabel", ROWS, LOGITS), value, ORDER, scale=1)
+
+
+def test_precision_and_recall_of_two_classes_are_those_of_the_second():
+    ids, logits = IDS % 2, LOGITS[:, :2]
+    guessed = logits.argmax(1)
+    for name, among in (("recall", ids == 1), ("precision", guessed == 1)):
+        wanted = (guessed == ids)[among].mean()
+        assert measured(name, "classification", ids, logits, 2) == pytest.approx(wanted)
+
+
+def test_metrics_of_numbers_are_in_the_units_of_the_targets(in_tmp):
+    def off(y_true, y_pred):
+        return keras.ops.abs(y_true - y_pred)
+
+    trained = zoo.train("dense:tiny", X, NUMBERS, loss="mae", metrics=["mae", "r2_score", off], **QUICK)  # fmt: skip
+    (row,) = rows(trained)
+    row = {name: float(value) for name, value in row.items()}
+    std = zoo.prepare(door.make_splits(*door.read((X, NUMBERS)), batch_size=16)).target_std
+    assert row["val_mae"] == pytest.approx(row["val_off"])
+    assert_close(row["val_mae"], std * row["val_scaled_mae"], ORDER)
+    assert row["loss"] == pytest.approx(row["scaled_mae"])  # the loss that was asked for
+    both = np.stack([NUMBERS, X[:, 1]], 1)
+    (row,) = rows(zoo.train("dense:tiny", X, both, metrics="mse", **QUICK))
+    assert float(row["mse"]) > 100 * float(row["loss"])
+
+
+def compiled(
+    optimizer, loss="sparse_categorical_crossentropy", metrics=("accuracy", "auc"), **more
+):
+    model = unbuilt()
+    model.compile(optimizer, loss, metrics=list(metrics), **more)
+    return model
+
+
+def test_what_a_model_is_compiled_with_is_used_unless_an_argument_says_otherwise(in_tmp):
+    optimizer = keras.optimizers.SGD(0.05)
+    model = compiled(optimizer)
+    trained = zoo.train(model, X, Y, **QUICK)
+    assert trained.model.optimizer is optimizer
+    assert "auc" in rows(trained)[0]
+    said = "the model is compiled: of that optimizer SGD, loss sparse_categorical_crossentropy, metrics accuracy and auc are used"
+    assert logged(trained).count(said) == 1
+    again = zoo.train(
+        model, X, Y, loss="categorical_hinge", **QUICK
+    )  # the zoo has compiled it since
+    assert again.model.optimizer is optimizer
+    assert int(optimizer.iterations.numpy()) == 4  # it goes on, as in `fit`
+    assert "of that optimizer SGD, metrics accuracy and auc are used" in logged(again)
+    assert again.model.loss.loss.name == "categorical_hinge"
+    other = zoo.train(compiled("sgd"), X, Y, optimizer="adam", learning_rate=0.01, **QUICK)
+    assert isinstance(other.model.optimizer, keras.optimizers.Adam)
+    with pytest.raises(zoo.InputError, match="learning_rate=0.5 is for an optimizer by name"):
+        zoo.train(compiled("sgd"), X, Y, learning_rate=0.5, **QUICK)
+    with pytest.raises(zoo.InputError, match=r"pass SparseCategoricalCrossentropy\(from_logits"):
+        zoo.train(compiled("sgd", keras.losses.SparseCategoricalCrossentropy()), X, Y, **QUICK)
+
+
+def test_a_builder_may_compile_and_a_run_with_it_goes_on(in_tmp):
+    def build(input_shape, num_classes):
+        return compiled(keras.optimizers.SGD(build.rate), metrics=[])
+
+    build.rate = 0.05
+    trained = zoo.train(build, X, Y, **QUICK)
+    assert isinstance(trained.model.optimizer, keras.optimizers.SGD)
+    more = {"resume": str(trained.folder), "epochs": 2, "quiet": True}
+    assert len(rows(zoo.train(build, X, Y, **more))) == 2
+    build.rate = 0.1
+    with pytest.raises(zoo.InputError, match="its optimizer has changed. It began with SGD"):
+        zoo.train(build, X, Y, **more | {"epochs": 3})
+
+
+def test_the_average_that_an_optimizer_keeps_is_what_is_kept(in_tmp):
+    def train(**options):
+        return zoo.train(unbuilt, X, Y, **QUICK | {"epochs": 2}, **options).model.get_weights()
+
+    mine = train(optimizer=keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.9))
+    for a, b in zip(mine, train(ema=0.9)):
+        assert_close(a, b, ROUNDING)
+
+
+@pytest.mark.parametrize("make", [Net, unbuilt])
+def test_a_model_without_shapes_is_built_trained_exported_and_goes_on(make, in_tmp):
+    def begun():
+        keras.utils.set_random_seed(0)  # layers draw their seeds when they are made
+        return make()
+
+    trained = zoo.train(begun(), X, Y, **QUICK)
+    assert type(trained.model) is (Net if make is Net else keras.Sequential)
+    assert zoo.load(trained.export).predict(X)["probabilities"].shape == (60, 3)
+    goes_on = zoo.train(make(), X, Y, resume=str(trained.folder), epochs=2, quiet=True)
+    whole = zoo.train(begun(), X, Y, **QUICK | {"epochs": 2})
+    assert rows(goes_on) == rows(whole)
+
+
+def test_a_model_with_a_training_step_of_its_own_keeps_it(in_tmp):
+    class Stepping(Net):
+        def train_step(self, data):
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = self.compute_loss(x, y, self(x, training=True))
+            weights = self.trainable_variables
+            self.optimizer.apply(tape.gradient(loss, weights), weights)
+            return {"mine": loss}
+
+    (row,) = rows(zoo.train(Stepping(), X, Y, **QUICK))
+    assert {"mine", "val_accuracy", "val_loss"} <= row.keys()
+    assert "accuracy" not in row
+    with pytest.raises(zoo.InputError, match="train_step of its own, which accumulate"):
+        zoo.train(Stepping(), X, Y, accumulate=2, **QUICK)
+    with pytest.raises(zoo.InputError, match="train_step of stepping fails on a batch of 3 parts"):
+        zoo.train(Stepping(name="stepping"), (X, Y, np.ones(60)), **QUICK)
+
+
+def test_two_devices_train_like_one_with_parts_and_weights_of_the_caller_s(in_tmp):
+    def losses(**where):
+        trained = zoo.train(
+            unbuilt,
+            (X[:50], Y[:50], np.linspace(0.1, 2, 50)),  # 4 of them are validation
+            optimizer=keras.optimizers.SGD(0.5, global_clipnorm=0.1),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            weighted_metrics=[keras.metrics.AUC(name="auc")],
+            **where,
+            **QUICK,
+        )
+        (row,) = rows(trained)
+        return [float(row[name]) for name in ("loss", "val_loss", "auc", "val_auc")]
+
+    one, two = losses(), losses(strategy="mirrored", replicas=2)
+    assert_close(one, two, ORDER, scale=1)
+
+
+def weighed(form):
+    """Sixty examples with their weights in a form, and the options that say where they are."""
+    weights = np.linspace(0.1, 2, 60)
+    table = pd.DataFrame(X, columns=list("abc")).assign(label=Y)
+    whole = tf.data.Dataset.from_tensor_slices((X, Y, weights))
+    return {
+        "beside a pair": (((X, Y),), {"sample_weight": weights}),
+        "beside x and y": ((X, Y), {"sample_weight": weights.tolist()}),
+        "third in a tuple": (((X, Y, weights),), {}),
+        "in a tf.data set": ((whole,), {}),
+        "in batches": ((whole.batch(7),), {}),
+        "in a column": ((table.assign(w=weights),), {"target": "label", "sample_weight": "w"}),
+        "beside a table": ((table,), {"target": "label", "sample_weight": pd.Series(weights)}),
+        "in a column beside y": ((table.drop(columns="label").assign(w=weights), Y), {"sample_weight": "w"}),
+    }[form]  # fmt: skip
+
+
+FORMS = ["beside a pair", "beside x and y", "third in a tuple", "in a tf.data set", "in batches",
+         "in a column", "beside a table", "in a column beside y"]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_of_examples_stay_with_their_rows(form, in_tmp, monkeypatch):
+    """Every way in gives the same three splits, and each row the weight that it had."""
+    seen = {}
+
+    def stop(info, splits, *_):
+        seen.update(splits)
+        raise zoo.InputError("seen")
+
+    monkeypatch.setattr(door, "make_splits", stop)
+    data, options = weighed(form)
+    with pytest.raises(zoo.InputError, match="seen"):
+        zoo.train("dense:tiny", *data, **options, **QUICK)
+    for split in ("train", "test"):
+        part = seen[split]
+        inputs = np.asarray(part.inputs)
+        places = [int(np.flatnonzero((row == X).all(1))[0]) for row in inputs]
+        assert_close(part.weights, np.linspace(0.1, 2, 60)[places], ROUNDING)
+        assert part.weights.dtype == np.float32
+        assert inputs.shape[1] == 3
+
+
+def test_weights_count_in_the_loss_and_in_weighted_metrics_alone(in_tmp):
+    weights = np.where(Y == 1, 3.0, 0.0)
+    trained = zoo.train(
+        "dense:tiny", (X, Y, weights), class_weight={0.0: 1, 1.0: 2, 2.0: 5},
+        metrics=["sparse_categorical_accuracy"], weighted_metrics=["categorical_crossentropy"], **QUICK,
+    )  # fmt: skip
+    model, (row,) = trained.model, rows(trained)
+    info, splits = door.read((X, Y, weights))
+    splits = door.make_splits(info, splits, batch_size=16)
+    splits = splits.mapped(zoo.prepare(splits))
+    held = splits.examples["validation"]
+    logits = model.predict(splits.preparation.inputs(held.inputs), verbose=0)
+    losses = -np.log(softmax(logits)[np.arange(held.count), held.targets])
+    assert_close(float(row["val_loss"]), (losses * held.weights).mean(), KERNELS)
+    mean = (losses * held.weights).sum() / held.weights.sum()
+    assert_close(float(row["val_categorical_crossentropy"]), mean, KERNELS)
+    right = (logits.argmax(1) == held.targets).mean()
+    assert_close(float(row["val_accuracy"]), right, ROUNDING)
+    batch = next(iter(training_batches(splits, {"0": 1, "1": 2, "2": 5})))
+    by_class = np.array([1, 2, 5])[batch[1]]
+    np.testing.assert_array_equal(batch[2], np.where(batch[1] == 1, 3.0, 0.0) * by_class)
+    assert "the test scores each alike" in (trained.folder / "report.md").read_text()
+
+
+def test_large_weights_are_warned_of(caplog):
+    door.read((X, Y, np.full(60, 1000.0)))
+    assert "have the mean 1e+03, and loss and gradients grow with it" in caplog.text
+    caplog.clear()
+    door.read((X, Y, np.full(60, 2.0)))
+    assert "grow with it" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("labels", "weights"),
+    [
+        (X[:, 0] > 0, {True: 2, False: 1}),
+        (X[:, 0] > 0, {1: 2, 0: 1}),
+        ((X[:, 0] > 0).astype(float), {1.0: 2, 0.0: 1}),
+        ((X[:, 0] > 0).astype(int), {True: 2, False: 1}),
+        ((X[:, 0] > 0).astype(int), {np.float64(1): 2, np.int64(0): 1}),
+        ((X[:, 0] > 0).astype(int), {"1": 2, "0": 1}),
+    ],
+)
+def test_labels_in_class_weight_may_be_floats_or_bools(labels, weights):
+    splits = door.make_splits(*door.read((X, labels)), batch_size=8)
+    asked = TrainConfig().replace(class_weight=weights).optimizer.class_weight
+    np.testing.assert_array_equal(compiling.class_weights(asked, splits), [1, 2])
+    for wrong, told in (({0.5: 1}, "Unknown label"), ({"0": 1, "0.0": 1, 1: 2}, "twice")):
+        with pytest.raises(zoo.InputError, match=told):
+            compiling.class_weights(wrong, splits)
+
+
+def test_a_search_for_a_learning_rate_leaves_the_caller_s_parts_as_they_were(in_tmp):
+    optimizer = keras.optimizers.SGD(0.01)
+    parts = {"optimizer": optimizer, "loss": "mae", "metrics": ["mse"]}
+    model = zoo.train("dense:tiny", X, NUMBERS, find_lr=True, **parts, **QUICK).model
+    assert model.optimizer is optimizer
+    assert int(optimizer.iterations.numpy()) == 0
+
+
+def test_one_batch_is_fitted_with_the_optimizer_of_the_caller(in_tmp, monkeypatch):
+    used = []
+    copied = own.copied
+    monkeypatch.setattr(own, "copied", lambda *args: used.append(copied(*args)) or used[0])
+    parts = {"optimizer": keras.optimizers.Adam(0.05), "loss": "mae"}
+    zoo.train("dense:tiny", X, NUMBERS, overfit_batch=True, **parts, **QUICK)
+    assert int(used[0].iterations.numpy()) > 0
+    assert int(parts["optimizer"].iterations.numpy()) == 0
+
+
+def test_names_and_a_column_of_weights_are_options_of_the_command_line(in_tmp):
+    table = pd.DataFrame(X, columns=list("abc")).assign(price=NUMBERS, seen=np.arange(60) % 5)
+    table.to_csv("homes.csv", index=False)
+    ok(
+        *("train", "--model", "dense:tiny", "--dataset", "homes.csv", "--target", "price"),
+        *("--loss", "mae", "--metrics", "mae", "r2_score", "--weighted-metrics", "mse"),
+        *("--sample-weight", "seen", "--epochs", 1, "--batch-size", 16, "--quiet"),
+    )
+    run = zoo.load_run("runs/homes-dense_tiny-1")
+    with open(run.folder / "metrics.csv") as file:
+        (row,) = csv.DictReader(file)
+    assert {"mae", "val_r2_score", "mse"} <= row.keys()
+    card = zoo.load(run.export).card
+    assert card.columns == ("a", "b", "c")
+    assert card.config["optimizer"]["loss"] == "mae"
+    predicted = run.predict(table)["prediction"]  # which leaves the other columns out
+    np.testing.assert_array_equal(predicted, run.predict(table[["a", "b", "c"]])["prediction"])
+
+
+def test_weights_of_several_inputs_and_of_several_numbers_stay_with_their_rows(in_tmp):
+    class Two(Net):
+        def call(self, x, training=None):
+            return super().call(x["left"] + x["right"], training)
+
+    weights = np.linspace(0.1, 2, 60)
+    both = np.stack([NUMBERS, X[:, 1]], 1)
+    data = ({"left": X, "right": X[::-1].copy()}, both, weights)
+    trained = zoo.train(Two(2), data, loss="huber", weighted_metrics=["mae"], **QUICK)
+    assert zoo.load(trained.export).predict(data[0])["prediction"].shape == (60, 2)
+    _, splits = door.read(data)
+    rows_of = [int(np.flatnonzero((row == X).all(1))[0]) for row in splits["test"].inputs["left"]]
+    assert_close(splits["test"].weights, weights[rows_of], ROUNDING)
+
+
+def test_parts_of_keras_s_loaders_may_bring_weights():
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            own = slice(20 * index, 20 * index + 20)
+            return X[own], Y[own], np.full(20, index + 1.0)
+
+    _, splits = door.read(Batches())
+    places = [int(np.flatnonzero((row == X).all(1))[0]) for row in splits["train"].inputs]
+    np.testing.assert_array_equal(splits["train"].weights, np.array(places) // 20 + 1.0)
+
+
+def test_validation_examples_that_join_train_keep_their_weights():
+    weights = np.linspace(0.1, 2, 60)
+    whole = door.make_splits(*door.read((X, Y, weights)), batch_size=8, use_validation=True)
+    train = whole.examples["train"]
+    places = [int(np.flatnonzero((row == X).all(1))[0]) for row in train.inputs]
+    assert_close(train.weights, weights[places], ROUNDING)
+    plain = door.make_splits(
+        *door.read((X[:40], Y[:40], weights[:40]), validation=(X[40:], Y[40:])),
+        batch_size=8,
+        use_validation=True,
+    )
+    assert set(plain.examples["train"].weights[-20:].tolist()) == {1.0}
+
+
+def test_an_unusable_weight_leaves_its_row_out_with_skip_bad():
+    weights = np.ones(60)
+    weights[7] = np.nan
+    _, splits = door.read((X, Y, weights), skip_bad=True)
+    assert sum(map(len, splits.values())) == 59
+    assert not any((X[7] == part.inputs).all(1).any() for part in splits.values())
+
+
+def test_data_without_weights_train_as_before():
+    whole = door.make_splits(*door.read((X, Y)), batch_size=8)
+    assert len(next(iter(whole.train))) == len(next(iter(whole.test))) == 2
+
+
+def test_a_model_s_own_loss_function_is_kept_where_a_batch_is_computed_in_parts(in_tmp):
+    class Decayed(keras.Model):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+            return super().compute_loss(x, y, y_pred, sample_weight) + 100.0
+
+    inputs = keras.Input((3,))
+    model = Decayed(inputs, keras.layers.Dense(3)(inputs))
+    (row,) = rows(zoo.train(model, X, Y, accumulate=2, **QUICK))
+    assert float(row["loss"]) > 100
+
+
+def test_as_many_labels_or_numbers_as_steps_are_read_where_the_task_is_said():
+    steps = RNG.normal(size=(60, 5, 3))
+    whole, ones = RNG.integers(0, 9, (60, 5)), RNG.integers(0, 2, (60, 5))
+    assert door.read((steps, whole), task="regression")[0].num_outputs == 5
+    assert door.read((steps, ones), task="multilabel")[0].num_outputs == 5
+    info, _ = door.read((steps, np.eye(5, dtype=int)[whole[:, 0] % 5]))
+    assert (info.task, info.num_outputs) == ("classification", 5)
+    for y in (whole, ones):
+        with pytest.raises(zoo.InputError, match="one class for each step"):
+            door.read((steps, y))
