@@ -276,6 +276,12 @@ def test_of_epochs_alike_in_the_monitor_and_the_loss_the_last_is_kept(in_tmp):
     assert trained.history.best_epoch == 2
 
 
+def test_a_metric_of_the_caller_s_may_be_the_monitor(in_tmp):
+    metric = keras.metrics.SparseTopKCategoricalAccuracy(2, name="top_2_accuracy")
+    trained = quick(epochs=2, metrics=[metric], monitor="top_2_accuracy")
+    assert "the validation top 2 accuracy" in (trained.folder / "report.md").read_text()
+
+
 def test_a_monitor_that_the_task_has_not_is_refused(in_tmp):
     with pytest.raises(zoo.InputError, match="Unknown monitor of a classification 'acuracy'. Did"):
         quick(monitor="acuracy")

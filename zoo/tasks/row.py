@@ -122,19 +122,21 @@ class Task:
     answer: Callable | None = None
     is_looped: bool = False
 
-    def watched(self, monitor):
+    def watched(self, monitor, metrics=None):
         """The logged value that a run goes by, and whether more (`"max"`) or less (`"min"`) of it is better.
 
         Args:
             monitor: As in the config: `"loss"`, a metric's name, or `"task"`.
+            metrics: The metrics that a training logs besides the task's; `None` where the name is known to be one.
 
         Raises:
-            InputError: The task logs no such value.
+            InputError: No such value is logged.
         """
         if monitor == TASK:
             return self.monitor, self.mode
-        known = ["loss", *(metric.name for metric in self.metrics())]
-        checks.one_of(f"monitor of a {self.name}", monitor, known)
+        if metrics is not None:
+            known = ["loss", *(metric.name for metric in (*self.metrics(), *metrics))]
+            checks.one_of(f"monitor of a {self.name}", monitor, known)
         return f"val_{monitor}", mode_of(monitor)
 
 

@@ -101,7 +101,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
     metrics = own.metrics_of(model)
     names = [metric.name for metric in (*task.metrics(), *metrics)]
     callbacks.check_monitors(extra_callbacks, names, metrics)
-    watched = task.watched(options.monitor)
+    watched = task.watched(options.monitor, metrics)
     spec = splits.test.element_spec[0]
     if splits.info.parts or not isinstance(spec, dict):  # of a decoder its task looks at the inputs
         shapes = tf.nest.map_structure(lambda one: tuple(one.shape[1:]), spec)
