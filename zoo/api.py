@@ -1,5 +1,6 @@
 """The few public calls that join the parts: build (with weights) and train."""
 
+import functools
 import inspect
 import logging
 import os
@@ -17,7 +18,7 @@ from zoo.data.inspection import first_model
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.models.layers import all_layers
-from zoo.saving import store, trained
+from zoo.saving import store, trained, whole
 from zoo.saving.export import export_model, rehearse
 from zoo.saving.result import Trained
 from zoo.tasks import model_checks
@@ -163,7 +164,9 @@ def train(
         history = fit_model(built, splits, run, extra_callbacks=keras.tree.flatten(callbacks or ()))
         report = evaluate_model(built, splits, run, history)
         try:
-            return Trained(built, history, report, export_model(built, splits, run))
+            export = export_model(built, splits, run)
+            make = functools.partial(whole.of_export, built, splits, export)
+            return Trained(built, history, report, export, make)
         except (
             Exception
         ):  # whatever it is: it goes on to the caller, who has to know that no training is lost

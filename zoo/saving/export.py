@@ -17,7 +17,7 @@ from zoo.data.prepare import takes_splits_alone
 from zoo.keras_fixes import export_trace, export_variables
 from zoo.models import checks, lora
 from zoo.saving import card as cards
-from zoo.saving import endpoints, graph_check, manifest
+from zoo.saving import endpoints, graph_check, manifest, whole
 from zoo.tasks import model_checks
 from zoo.tasks.target_vocabulary import TargetVocabulary
 from zoo.training import fused
@@ -77,6 +77,7 @@ def export_model(model, splits, run):
         card = cards.make(splits, builder, run, signatures)
         cards.write(folder, card)
         manifest.write(folder)
+    whole.write(model, splits, run, card)
     return Path(staged["path"])
 
 

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import kinds
 from zoo.data.examples import as_unicode
-from zoo.data.kinds import numbers, pixel_arrays
-from zoo.data.user import forms
+from zoo.data.kinds import numbers
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import frames, gate, manifest, store
 from zoo.saving.foreign import ForeignModel
+from zoo.saving.raw_inputs import check_inputs
 
 log = logging.getLogger("zoo")
 
@@ -49,7 +48,7 @@ class LoadedModel:
 
     def __call__(self, inputs):
         """The outputs of `serving_default` for one batch, as a dict of tensors."""
-        return self._run("serving_default", self._check(inputs))
+        return self._run("serving_default", check_inputs(inputs, self.card, self._vocabulary))
 
     def predict(self, inputs, *, batch_size=256, as_frame=False):
         """Predicts any number of raw examples.
@@ -131,7 +130,7 @@ class LoadedModel:
 
     def _in_batches(self, signature, inputs, batch_size, **settings):
         checks.positive_int("batch_size", batch_size)
-        inputs = self._check(inputs)
+        inputs = check_inputs(inputs, self.card, self._vocabulary)
         count = len(next(iter(inputs.values())))
         parts = []
         for start in range(0, count, batch_size):
@@ -147,18 +146,6 @@ class LoadedModel:
         return self.signatures[signature](
             **{name: tf.constant(values) for name, values in inputs.items()}
         )
-
-    def _check(self, inputs):
-        kind = kinds.kind(self.card.input_kind)
-        what = f"The inputs of {self.card.name}"
-        inputs = frames.one_row(inputs, self.card.columns)
-        if not kind.names_files(inputs):
-            inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
-            inputs = pixel_arrays.for_model(inputs, self.card) if kind.is_drawn else inputs
-        found = kind.check_raw(inputs, self.card, self._vocabulary)
-        if len(next(iter(found.values()))) == 0:
-            raise checks.InputError(f"{self.card.name} received no examples.")
-        return found
 
 
 def _check_32_bits(name, value):

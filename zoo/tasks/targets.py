@@ -60,7 +60,7 @@ class Standardised(Unchanged):
 
     def restored(self, outputs, raw=None):
         if self.is_precise:
-            outputs = tf.cast(outputs, "float64")
+            outputs = keras.ops.cast(outputs, "float64")
         return outputs * self.std + self.mean
 
 
@@ -164,7 +164,7 @@ def _classes(targets):
             "Class labels must be whole numbers or strings; these have fractions. "
             "For a regression pass task='regression'."
         )
-    found, at = _different(targets)
+    found, at = different(targets)
     classes, spelled = labels.spellings(found, np.bincount(at))
     if classes.dtype.kind in "iu" and classes[0] == 0 and classes[-1] < 2 * len(classes):
         # Ids already, as they begin with 0: a class that train happens to miss keeps its number.
@@ -174,7 +174,7 @@ def _classes(targets):
         y = _one_each(part, targets)
         if targets.dtype.kind == "b" and y.dtype.kind in "iuf" and is_zero_or_one(y):
             y = y.astype(bool)
-        y, at = _different(y)
+        y, at = different(y)
         y = spelled(y)
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
@@ -198,7 +198,7 @@ def _one_each(part, train):
     return y.reshape(-1)
 
 
-def _different(targets):
+def different(targets):
     """The different labels, as integers or strings, in order; and which of them each target is, int64 `[N]`."""
     targets, at = targets.reshape(-1), None
     if targets.dtype.kind == "b":

@@ -163,6 +163,13 @@ def _specs(info):  # any height and width
     return {"image": tf.TensorSpec(shape, info.input_dtype, name="image")}
 
 
+def _to_model(raw, info, inputs):
+    size = info.input_shape[:2]
+    if keras.backend.is_keras_tensor(raw["image"]):  # of a model that begins with raw images
+        return inputs(image_files.Resize(size, dtype="uint8", name="resize")(raw["image"]))
+    return inputs(resize(raw["image"], size))
+
+
 def _signatures(info, serve, images):
     """`serving_bytes`: files of images, PNG, JPEG, GIF, BMP or WebP, decoded as those of training.
 
@@ -304,7 +311,7 @@ KIND = Kind(
     prepare=_prepare,
     policies=lambda channels: ["photographs", "erase"] if channels == 3 else ["digits", "erase"],
     specs=_specs,
-    to_model=lambda raw, info, inputs: inputs(resize(raw["image"], info.input_shape[:2])),
+    to_model=_to_model,
     signatures=_signatures,
     check_raw=_check_raw,
     names_files=_names_files,

@@ -6,6 +6,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -147,6 +148,30 @@ def resize(images, size):
     """
     resized = tf.image.resize(tf.cast(images, tf.float32), size, antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Resize(keras.layers.Layer):
+    """`resize` as a layer: uint8 images `[B, H, W, C]` of any height and width → uint8 `[B, *size, C]`.
+
+    Keras's `Resizing` rounds otherwise, so that its pixels are not those of training.
+
+    Args:
+        size: (height, width).
+    """
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+
+    def call(self, images):
+        return resize(images, self.size)
+
+    def compute_output_spec(self, images):
+        return keras.KerasTensor((images.shape[0], *self.size, images.shape[-1]), "uint8")
+
+    def get_config(self):
+        return super().get_config() | {"size": list(self.size)}
 
 
 def _fitted(image, size, channels):

@@ -4,6 +4,7 @@ numbers without gaps.
 
 import logging
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -212,7 +213,7 @@ def _named(rows, info):
 def _to_model(raw, info, inputs):
     if info.column_kinds:
         return inputs(raw)
-    return inputs(tf.stack([raw[column] for column in info.columns], -1))
+    return inputs(keras.ops.stack([raw[column] for column in info.columns], -1))
 
 
 def _as_numbers(rows, info, inputs):

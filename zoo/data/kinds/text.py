@@ -114,21 +114,14 @@ def vectorizer(splits, fixed_length=False):
         texts = data.examples.map(lambda x, _: x)
     layer = keras.layers.TextVectorization(
         max_tokens=most,
-        standardize=lambda x: cleaning.clean(x, unit, steps),
+        standardize=cleaning.Clean(unit, steps),
         split="whitespace" if unit == "words" else "character",
         name="vectorize",
     )
     layer.adapt(texts.batch(1024))
 
-    def cut_and_fill(ids):
-        ids = ids[:, :limit]
-        steps = tf.shape(ids)[1]
-        filled = limit if fixed_length else buckets.padded_length(steps, limit)
-        return tf.pad(ids, [[0, 0], [0, filled - steps]])
-
     raw = keras.Input((), dtype="string", name="raw")
-    shape = (limit if fixed_length else None,)
-    fill = keras.layers.Lambda(cut_and_fill, output_shape=shape, name="fill")
+    fill = buckets.Fill(limit, fixed_length, dtype="int64", name="fill")
     model = keras.Model(raw, fill(layer(raw)), name="prepare")
     unknown = _unknown_share(model, splits)
     padding = None if fixed_length else padding_share(splits, limit)
