@@ -57,7 +57,7 @@ class Trained:
             InputError: The task has no such model, or nothing was trained for good.
         """
         self._check_trained()
-        return whole.read(self._folder) if self._make is None else self._make()
+        return whole.read(self._place.parents[1]) if self._make is None else self._make()
 
     @property
     def labels(self):
@@ -70,9 +70,8 @@ class Trained:
         return None if self.report is None else self.report.folder
 
     def __post_init__(self):
-        for name, given in (("_place", self.export), ("_folder", self.folder)):
-            place = None if given is None else Path(given).absolute()
-            object.__setattr__(self, name, place)  # also after the working directory has changed
+        place = None if self.export is None else Path(self.export).absolute()
+        object.__setattr__(self, "_place", place)  # also after the working directory has changed
 
     def _check_trained(self):
         if self.export is None:
