@@ -30,6 +30,7 @@ _HOMES = {
     "enable_lora": "zoo.models.lora",
     "evaluate_model": "zoo.training.evaluate",
     "export_model": "zoo.saving.export",
+    "finish": "zoo.finishing",
     "fit_model": "zoo.training.fit",
     "from_weights": "zoo.saving.trained",
     "inspect": "zoo.data.inspection",

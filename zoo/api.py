@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from zoo import families
+from zoo import families, own_models
 from zoo.config import constraints
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
@@ -17,11 +17,10 @@ from zoo.data import notes
 from zoo.data.inspection import first_model
 from zoo.data.prepare import prepare
 from zoo.models import checks
-from zoo.models.layers import all_layers
 from zoo.saving import store, trained, whole
 from zoo.saving.export import export_model, rehearse
 from zoo.saving.result import Trained
-from zoo.tasks import model_checks
+from zoo.training import signals
 from zoo.training.compile import compile_model
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import evaluate_model
@@ -118,7 +117,8 @@ def train(
         **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`.
 
     Returns:
-        A `Trained`: the model, its history, the report and the exported SavedModel.
+        A `Trained`: the model, its history, the report and the exported SavedModel. Ctrl-C, or the stop button of a notebook, ends
+        the training after its step, and the best epoch so far is judged, exported and returned.
 
     Raises:
         InputError: Data, model or options cannot be used; raised before training starts.
@@ -140,17 +140,35 @@ def train(
     elif isinstance(config, Mapping):
         config = TrainConfig().replace(**config)
     data = config.data.dataset if data is None else data
-    data = data if targets is None else _paired(data, targets)
+    data = paired(data, targets)
     own = {"target": target, "columns": columns, "task": task}
     parts, read = (validation, test), None
     goes_on = config.checkpoints.resume or config.weights or options.get("weights")
     if model is None and not goes_on:
         model, read = _chosen(data, config, own, options, parts)
     model, config = settle(model or config.model, data, config, own, options, parts=parts)
+    return run_recipe(model, data, config, read, parts, keras.tree.flatten(callbacks or ()))
+
+
+def run_recipe(model, data, config, read=None, parts=(None, None), callbacks=(), *, goes_on=True):
+    """Trains, evaluates and exports, as `train` says, with what `settle` has settled.
+
+    Args:
+        model, data: As `train` takes them.
+        config: The `TrainConfig`.
+        read: What `data.load.read` made of the data; `None` where they are still to be read.
+        parts: Validation and test data of the caller's own.
+        callbacks: A list of more Keras callbacks.
+        goes_on: Whether a run that was stopped is trained further; otherwise its best epoch so far is taken.
+
+    Returns:
+        A `Trained`.
+    """
     with start_run(config) as run:
         for line in read[0].notes if read else ():  # for the log of the run
             log.info("%s", line)
         if read is None:
+            validation, test = parts
             read = door.read(data, run.config.data_options, validation=validation, test=test)
         splits = door.make_splits(*read, run.config.data_options)
         log.info("%s", splits.in_one_line)
@@ -161,7 +179,14 @@ def train(
         if diagnose(built, splits, run):
             return Trained(built)
         rehearse(built, splits, run)
-        history = fit_model(built, splits, run, extra_callbacks=keras.tree.flatten(callbacks or ()))
+        history = fit_model(
+            built,
+            splits,
+            run,
+            extra_callbacks=callbacks,
+            keeps_best=not signals.is_command(),
+            goes_on=goes_on,
+        )
         report = evaluate_model(built, splits, run, history)
         try:
             export = export_model(built, splits, run)
@@ -188,7 +213,10 @@ def _chosen(data, config, own, options, parts):
     return model, (read[0].with_notes([said]), read[1])
 
 
-def _paired(data, targets):
+def paired(data, targets):
+    """The data of `train(model, data, targets)` as a pair; without targets as they are."""
+    if targets is None:
+        return data
     if isinstance(data, (str, os.PathLike, tuple, tf.data.Dataset)):
         what = repr(data) if isinstance(data, (str, os.PathLike)) else f"a {type(data).__name__}"
         raise checks.InputError(
@@ -272,73 +300,12 @@ def _check_named(model, data):
     families.split_name(model)
 
 
-def _check_own(model, config):
-    """Refuses settings that would have to be known before a model is built."""
-    strategy = tf.distribute.get_strategy()
-    created = strategy.extended.variable_created_in_scope
-    if strategy.num_replicas_in_sync > 1 and not all(created(v.value) for v in model.variables):
-        raise checks.InputError(
-            "A model for several devices must be built inside of the strategy: pass a builder function in its place."
-        )
-    if config.run.precision != "float32":
-        raise checks.InputError(
-            f"precision={config.run.precision!r} cannot reach a model that is already built: pass a builder function."
-        )
-
-
 def _make_model(model, config, arguments):
     if isinstance(model, keras.Model):
-        _check_own(model, config)
-        return _check_inputs(model, arguments)
+        own_models.check_built(model, config)
+        return own_models.check_inputs(model, arguments)
     if isinstance(model, str):
         return _build_for(config, arguments)
-    return _check_inputs(_call_builder(model, {**arguments, **config.model_args}), arguments)
-
-
-def _call_builder(builder, arguments):
-    """What a caller's builder function makes of an input shape, a number of classes and further arguments by name."""
-    home = (builder if inspect.isclass(builder) else type(builder)).__module__.partition(".")[0]
-    if not callable(builder) or home in ("keras", "torch"):
-        raise checks.InputError(
-            "`model` must be a name, a Keras model, or a builder function that takes (input_shape, num_classes) and "
-            f"returns a Keras model. Received: {builder!r}"
-        )
-    name, signature = getattr(builder, "__name__", "builder"), inspect.signature(builder)
-    known = signature.parameters
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    shapes = [arguments.pop("input_shape"), arguments.pop("num_classes", None)]
-    for key in () if takes_any else arguments:
-        checks.one_of(f"argument that {name} must take,", key, known)
-    try:
-        signature.bind(*shapes, **arguments)
-    except TypeError as error:
-        raise checks.InputError(
-            f"A builder function takes (input_shape, num_classes), and by name: {', '.join(arguments) or 'nothing'}. "
-            f"Received: {name}{signature}: {error}"
-        ) from None
-    built = builder(*shapes, **arguments)
-    if not isinstance(built, keras.Model):
-        raise checks.InputError(
-            f"The builder {name} must return a keras.Model. It returned: {built!r}"
-        )
-    return built
-
-
-def _check_inputs(model, arguments):
-    """Returns a caller's model, unless it would take prepared inputs for something else without an error."""
-    layers = all_layers(model, include_self=False)  # nested models' too
-    for layer in layers:
-        if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
-            raise checks.InputError(
-                f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
-                "inputs, in training and in the export: remove that layer."
-            )
-    model_checks.check_inputs(model, tuple(arguments["input_shape"]))
-    words = arguments.get("vocabulary_size", 0)
-    for layer in layers:
-        if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:
-            raise checks.InputError(  # an id beyond the table is silent under XLA and on GPUs
-                f"The embedding {layer.name!r} has {layer.input_dim} rows, but the texts have {words} different words: "
-                f"give it {words}, or a smaller vocabulary with text_size."
-            )
-    return model
+    return own_models.check_inputs(
+        own_models.call_builder(model, {**arguments, **config.model_args}), arguments
+    )

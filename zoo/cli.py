@@ -87,6 +87,12 @@ def _add_verbs_of_families(verbs):
     )
     add.set_defaults(run=_train)
 
+    add = verbs.add_parser(
+        "finish", help="evaluate and export the best epoch so far of a run that was stopped"
+    )
+    add.add_argument("folder", metavar="RUN", help="the run's folder")
+    add.set_defaults(run=_finish)
+
     add = verbs.add_parser("runs", help="list the runs of a folder with their scores")
     add.add_argument("folder", nargs="?", default="runs", help="default: runs")
     add.set_defaults(run=_runs)
@@ -239,10 +245,19 @@ def _train(options):
     config = from_command_line(TrainConfig(), description, options.rest)
     says_model = ("--model", "--config", "--resume", "--weights")
     is_named = any(argument.partition("=")[0] in says_model for argument in options.rest)
-    trained = zoo.train(config.model if is_named else None, config.data.dataset, config=config)
+    with zoo.import_quietly("zoo.training.signals").of_a_command():
+        trained = zoo.train(config.model if is_named else None, config.data.dataset, config=config)
     if trained.report is not None:  # otherwise the run was for diagnosis, which says what it found
         print(trained.report)
         print(f"exported {trained.export}")
+
+
+def _finish(options):
+    import zoo
+
+    finished = zoo.finish(options.folder)
+    print(finished.report)
+    print(f"exported {finished.export}")
 
 
 def _runs(options):

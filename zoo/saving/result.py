@@ -171,7 +171,8 @@ def load_run(folder):
         (folder / "export").glob("*/saved_model.pb")
     ):
         raise checks.InputError(
-            f"{folder} has not ended: go on with it, resume={str(folder)!r} (--resume {folder})."
+            f"{folder} has not ended: go on with it, resume={str(folder)!r} (--resume {folder}), or take its best epoch so far: "
+            f"zoo.finish({str(folder)!r})."
         )
     export = store.find(folder)
     is_own = cards.read(export).builder is None

@@ -1,8 +1,10 @@
 """Saving the whole state of a training run, and taking it up again exactly where it was."""
 
+import contextlib
 import csv
 import io
 import logging
+import signal
 import time
 from pathlib import Path
 
@@ -89,14 +91,14 @@ class Checkpoints(keras.callbacks.Callback):
         log.info("%s: going on after %d epochs%s", self.run, state["epoch"], steps)
         return state["epoch"], state["step"], state["stopped"]
 
-    def _check(self, state):
+    def _check(self, state, *, with_callbacks=True):
         if state["data"] != self._fingerprint:
             raise checks.InputError(
                 f"{self.run} cannot go on: the training or validation examples are not those that it began with."
             )
         names = [type(callback).__name__ for callback in self.others]
         saved = [name for name, _ in state["callbacks"]]
-        if saved != names:
+        if with_callbacks and saved != names:
             raise checks.InputError(
                 f"{self.run} cannot go on: it began with the callbacks {saved}, and now has {names}."
             )
@@ -112,6 +114,57 @@ class Checkpoints(keras.callbacks.Callback):
                 f"{self.run} cannot go on: the model or optimizer has changed. It had {len(state['variables'])} "
                 f"variables, and now has {len(now)}."
             )
+
+    def take_best(self, model, element_spec):
+        """Reads the newest checkpoint, so that `restore_best` can follow without any training.
+
+        Args:
+            model, element_spec: As in `take_up`.
+
+        Returns:
+            As `take_up`: training is over.
+
+        Raises:
+            InputError: No epoch has ended, or model or data are not those of the checkpoint.
+        """
+        found = self._newest() if self.folder.exists() else None
+        if found is None or not found[0]["rows"]:
+            raise checks.InputError(
+                f"{self.run} has not ended an epoch, so it has no best one: go on with it, resume={str(self.run)!r} "
+                f"(--resume {self.run})."
+            )
+        state = found[0]
+        self.set_model(model)
+        symbolic_build.build_from_spec(model, element_spec)
+        self._check(state, with_callbacks=False)
+        self.best, self.rows, self.seconds = state["best"], state["rows"], state["seconds"]
+        self._taken_up, self.others = found, []
+        log.info("%s: no further training after %d epochs", self.run, len(self.rows))
+        return state["epoch"], state["step"], True
+
+    @contextlib.contextmanager
+    def stopping(self, *, keeps_best):
+        """Within the block a first Ctrl-C ends the training after its step; what comes then is as after the last epoch.
+
+        Args:
+            keeps_best: Whether that is wanted; otherwise, and before the first epoch has ended, `KeyboardInterrupt` goes on.
+        """
+        asked = self.agreement.asked
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self._may_stop(keeps_best):
+                raise
+        if self._may_stop(keeps_best):
+            asked.clear()
+            log.info(
+                "stopped by Ctrl-C in epoch %d: the best so far is kept, judged and exported; resume=%r (--resume) goes on training",
+                self._epoch + 1, str(self.run),
+            )  # fmt: skip
+
+    def _may_stop(self, keeps_best):
+        by_hand = self.agreement.is_alone and list(self.agreement.asked) == [signal.SIGINT]
+        return keeps_best and by_hand and self.best is not None
 
     def on_train_begin(self, logs=None):
         self._counted_at = self._saved_at = time.monotonic()
