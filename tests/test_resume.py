@@ -16,7 +16,7 @@ from tolerances import TRAINED, assert_close
 import zoo
 from zoo import files
 from zoo.config.config import TrainConfig
-from zoo.training import checkpoints
+from zoo.training import checkpoints, signals
 from zoo.training.command_line import from_command_line
 
 RNG = np.random.default_rng(0)
@@ -341,7 +341,7 @@ class SignalAt(keras.callbacks.Callback):
 )
 def test_a_signal_saves_the_step_and_leaves(number, raised, only_fit):
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    with pytest.raises(raised) as error:
+    with pytest.raises(raised) as error, signals.of_a_command():
         zoo.train("dense:tiny", (X, Y), out="run", callbacks=[SignalAt(number, 12)], **EVERY)
     if raised is SystemExit:
         assert error.value.code == 143
