@@ -16,7 +16,11 @@ def add_verbs_that_use(verbs):
         nargs="+",
         help="images, texts, folders of them, .csv (.tsv, .csv.gz), .npy, or - for standard input",
     )
-    add.add_argument("--out", metavar="CSV", help="write a CSV file instead of printing")
+    add.add_argument(
+        "--out",
+        metavar="CSV",
+        help="write a CSV file instead of printing: the rows of a table with their answers, or files with theirs",
+    )
     add.add_argument("--json", action="store_true", help="print one JSON object per example")
     _add_trust(add)
     add.add_argument(
@@ -129,10 +133,12 @@ def _predict(options):
     if options.sandbox:
         limits = {"seconds": options.seconds, "memory_mb": options.memory_mb}
         rows = zoo.predict_sandboxed(
-            options.model, options.inputs, **_trust(options), **limits, partial=options.partial
-        )
+            options.model, options.inputs, **_trust(options), **limits, partial=options.partial,
+            with_rows=bool(options.out),
+        )  # fmt: skip
     else:
-        rows = inputs.predict_files(zoo.load(options.model, **_trust(options)), options.inputs)
+        model = zoo.load(options.model, **_trust(options))
+        rows = inputs.predict_files(model, options.inputs, with_rows=bool(options.out))
     if options.out:
         count = inputs.write_csv(rows, options.out)
         print(f"{count} predictions in {options.out}")

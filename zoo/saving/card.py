@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from zoo import files
+from zoo.data.examples import Arrays
 from zoo.models import checks
 from zoo.saving import card_page
 from zoo.saving.card_entries import Builder, Data, Entries, RunScores, unusable, up_to_date
@@ -40,6 +41,7 @@ class Card(Entries, Mapping):
         text_unit: What texts are split into.
         taken_for: What the inputs were taken for, and what was said while they were read, in words; `None` for a model of before.
         categories: Column → the categories that it knows; `None` for a model of before.
+        ranges: Column → lowest and highest number of the training split; `None` for a model of before.
         text_cleaning: What of texts is brought to plain text, keys of `kinds.cleaning.STEPS`; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
         decoding: `Kind.decoding` of the export; `None` for a model of before, whose files of images lose what is not 8 bits in RGB.
@@ -65,6 +67,7 @@ class Card(Entries, Mapping):
     text_size: tuple[int, int] | None
     text_unit: str
     categories: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
+    ranges: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     text_cleaning: tuple[str, ...] | None = dataclasses.field(
         default=None, metadata={"optional": True}
     )
@@ -179,6 +182,7 @@ def make(splits, builder, run, signatures):
         text_size=info.text_size,
         text_unit=info.text_unit,
         categories=splits.kind.categories(splits) or None,
+        ranges=_ranges(splits),
         text_cleaning=tuple(info.text_cleaning) or None,
         runs=(score,),
         protocol=_protocol(splits.task, run.config, info),
@@ -186,6 +190,11 @@ def make(splits, builder, run, signatures):
         made_by=made_by,
         limits=info.limits,
     )
+
+
+def _ranges(splits):
+    is_in_memory = isinstance(splits.examples["train"], Arrays)
+    return splits.kind.ranges(splits) if is_in_memory else {}
 
 
 def _protocol(task, config, info):

@@ -14,6 +14,7 @@ _LATER = {
         "readings": None,
         "taken_for": None,
         "categories": None,
+        "ranges": None,
         "text_cleaning": None,
         "decoding": None,
         "text_size": None,
@@ -263,6 +264,9 @@ _USABLE = {
     "text_unit": _is_text,
     "categories": lambda known: (
         known is None or _is_dict(known) and all(map(_are_texts, known.values()))
+    ),
+    "ranges": lambda found: (
+        found is None or _is_dict(found) and all(map(_is_list_of(_is_number, 2), found.values()))
     ),
     "text_cleaning": _or_none(_are_texts),
     "protocol": _is_text,

@@ -1,5 +1,7 @@
 """Targets brought to ids or numbers, checked, and prepared for a model; what tasks share."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -83,14 +85,34 @@ def of_classes(targets, titles=None):
 def of_numbers(targets, titles=None):
     """Numbers, float32 `[N]`; float64 where they are large and differ by little."""
     _check_one_each(targets, "regression")
-    if targets.dtype.kind not in "fiub":
-        raise checks.InputError(f"A regression needs numbers as targets. Received: {targets.dtype}")
+    targets = _read_numbers("train", targets)
     dtype = "float64" if _is_precise(targets) else "float32"
     if dtype == "float64":
         examples.log.info(
             "targets: large numbers that differ by little, learned and answered in float64"
         )
-    return (), lambda part: _one_each(part, targets).astype(dtype)
+
+    def to_numbers(part):
+        own = dataclasses.replace(part, y=_read_numbers(part.split, part.y))
+        return _one_each(own, targets).astype(dtype)
+
+    return (), to_numbers
+
+
+def _read_numbers(split, targets):
+    """Targets that are texts, such as those of a file that was read by hand, as the numbers that they say."""
+    if targets.dtype.kind in "fiub":
+        return targets
+    found = []
+    for i, text in enumerate(targets.reshape(-1)):
+        text = text.decode(errors="replace") if isinstance(text, bytes) else text
+        try:
+            found.append(float(text))
+        except (TypeError, ValueError):
+            raise checks.InputError(
+                f"A regression needs numbers as targets. Received {str(text)[:50]!r} in {split} example {i}."
+            ) from None
+    return np.array(found)
 
 
 def _is_precise(targets):

@@ -14,7 +14,7 @@ import numpy as np
 from zoo import files
 from zoo.keras_fixes import monitor_op, start_within_epoch, symbolic_build
 from zoo.models import checks
-from zoo.training import checkpoints, signals, workers
+from zoo.training import checkpoints, packing, signals, workers
 
 log = logging.getLogger("zoo")
 
@@ -168,7 +168,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._counted_at = self._saved_at = time.monotonic()
-        self._at_first = [_plain(callback, None) for callback in self.others]
+        self._at_first = [packing.plain(callback, None) for callback in self.others]
         if self._taken_up:
             step = self._taken_up[0]["step"]
             if step:
@@ -234,7 +234,9 @@ class Checkpoints(keras.callbacks.Callback):
         held = arrays[len(variables) :]
         for callback, (_, values) in zip(self.others, state["callbacks"]):
             monitor_op.find_direction(callback)  # which would change other values later
-            vars(callback).update({key: _unpacked(value, held) for key, value in values.items()})
+            vars(callback).update(
+                {key: packing.unpacked(value, held) for key, value in values.items()}
+            )
         self._taken_up = None
 
     def history(self):
@@ -283,7 +285,7 @@ class Checkpoints(keras.callbacks.Callback):
             return
         held, callbacks = [], []
         for callback, first in zip(self.others, self._at_first):
-            values = _plain(callback, held)
+            values = packing.plain(callback, held)
             changed = {key: value for key, value in values.items() if first.get(key, self) != value}
             callbacks.append([type(callback).__name__, changed])
         state = {
@@ -316,44 +318,3 @@ class Checkpoints(keras.callbacks.Callback):
 
 def _floats(logs):
     return {name: float(keras.ops.convert_to_numpy(value)) for name, value in logs.items()}
-
-
-def _plain(callback, held):
-    """A callback's attributes that are plain values, as JSON can hold them; arrays go into the list `held`, or nowhere."""
-    values = {}
-    for key, value in vars(callback).items():
-        packed = _packed(value, held)
-        if packed is not None:
-            values[key] = packed
-    values.pop("params", None)
-    return values
-
-
-def _packed(value, held):
-    """A plain value in a form that `_unpacked` turns back; `None` for anything else."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return {"value": value}
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        if held is not None:
-            held.append(value)
-        return {"array": None if held is None else len(held) - 1}
-    if isinstance(value, (list, tuple)):
-        items = [_packed(item, held) for item in value]
-        return None if None in items else {"list": items}
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        items = {key: _packed(item, held) for key, item in value.items()}
-        return None if None in items.values() else {"dict": items}
-    return None
-
-
-def _unpacked(packed, held):
-    ((kind, value),) = packed.items()
-    if kind == "array":
-        return held[value]
-    if kind == "list":
-        return [_unpacked(item, held) for item in value]
-    if kind == "dict":
-        return {key: _unpacked(item, held) for key, item in value.items()}
-    return value

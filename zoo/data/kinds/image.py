@@ -247,7 +247,8 @@ def _of_file(path, content, card):
 
 
 def _names_files(given):
-    is_list = isinstance(given, (list, tuple)) and len(given) > 0
+    is_series = hasattr(given, "iloc") and not hasattr(given, "columns")
+    is_list = (is_series or isinstance(given, (list, tuple))) and len(given) > 0
     return is_list and all(isinstance(item, (str, os.PathLike, bytes)) for item in given)
 
 

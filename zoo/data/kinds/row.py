@@ -106,6 +106,7 @@ class Kind:
         is_one: (array, card) → whether an array of a file is one example, and not a batch.
         other_files: What a message lists besides .csv.
         categories: `Splits` → column → the categories that training knows, for the card.
+        ranges: `Splits` in memory → column → lowest and highest number of training, for the card.
         vocabulary: Prepared inputs → the token of each id; `None` where inputs are no tokens.
     """
 
@@ -147,6 +148,7 @@ class Kind:
     is_one: Callable = _never
     other_files: str = ""
     categories: Callable = _no_more
+    ranges: Callable = _no_more
     vocabulary: Callable | None = None
 
     def fits(self, rank):

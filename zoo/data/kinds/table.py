@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples, naming
-from zoo.data.kinds import categories, cells, image, numbers, pixels, plain_columns, text
+from zoo.data.kinds import categories, cells, doubtful, image, numbers, pixels, plain_columns, text
 from zoo.data.kinds import columns as kinds_of_columns
 from zoo.data.kinds.encoder import encoder
 from zoo.data.kinds.row import Kind, Prepared
@@ -265,17 +265,25 @@ def _check_raw(inputs, card, vocabulary):
     if extra:
         log.warning("columns that the model does not know are not read: %s", ", ".join(extra))
     has_gaps, styles = bool(card.column_kinds), card.readings or {}
+    titles = {column: str(by_name[column]) for column in columns}  # as the caller knows them
     arrays = {
         column: kinds_of_columns.check_raw(
-            column, given[column], kind, has_gaps, styles.get(column)
+            titles[column], given[column], kind, has_gaps, styles.get(column)
         )
         for column, kind in kinds.items()
     }
     lengths = {column: len(values) for column, values in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise checks.InputError(f"The columns differ in length: {lengths}")
-    for column, known in (card.categories or {}).items():
-        categories.warn_of_unknown(column, arrays[column], known)
+    ranges, categories_of = card.ranges or {}, card.categories or {}
+    for column, values in arrays.items():
+        title, known = titles[column], categories_of.get(column)
+        if known is not None:
+            categories.warn_of_unknown(title, values, known)
+        if card.ranges is not None:
+            where = doubtful.places(given[column])
+            bounds = ranges.get(column)
+            doubtful.warn(title, values, where, bounds=bounds, fills_gaps=has_gaps, known=known)
     return arrays
 
 
@@ -292,6 +300,7 @@ KIND = Kind(
     as_numbers=_as_numbers,
     golden=_golden,
     categories=categories.known,
+    ranges=lambda splits: doubtful.ranges(_named(splits.examples["train"].inputs, splits.info)),
     check_raw=_check_raw,
     overview=_overview,
     of_frame=lambda frame, names, path, card: (names, frame),
