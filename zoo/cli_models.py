@@ -22,6 +22,10 @@ def add_verbs_that_use(verbs):
         help="write a CSV file instead of printing: the rows of a table with their answers, or files with theirs",
     )
     add.add_argument("--json", action="store_true", help="print one JSON object per example")
+    add.add_argument(
+        "--novelty", action="store_true",
+        help="say which inputs are unlike any of training, of a model that was trained with --novelty",
+    )  # fmt: skip
     _add_trust(add)
     add.add_argument(
         "--sandbox",
@@ -130,6 +134,11 @@ def _predict(options):
     import zoo
 
     inputs = zoo.import_quietly("zoo.saving.inputs")
+    more = {"novelty": True} if options.novelty else {}
+    if options.novelty and (options.sandbox or options.foreign):
+        raise checks.InputError(
+            "--novelty is for models with a card, and not for --sandbox: leave one out."
+        )
     if options.sandbox:
         limits = {"seconds": options.seconds, "memory_mb": options.memory_mb}
         rows = zoo.predict_sandboxed(
@@ -138,7 +147,7 @@ def _predict(options):
         )  # fmt: skip
     else:
         model = zoo.load(options.model, **_trust(options))
-        rows = inputs.predict_files(model, options.inputs, with_rows=bool(options.out))
+        rows = inputs.predict_files(model, options.inputs, with_rows=bool(options.out), **more)
     if options.out:
         count = inputs.write_csv(rows, options.out)
         print(f"{count} predictions in {options.out}")

@@ -42,6 +42,7 @@ class Card(Entries, Mapping):
         taken_for: What the inputs were taken for, and what was said while they were read, in words; `None` for a model of before.
         categories: Column → the categories that it knows; `None` for a model of before.
         ranges: Column → lowest and highest number of the training split; `None` for a model of before.
+        novelty: What tells inputs unlike any of training, and from which distance on; `None` where the run did not ask for it.
         text_cleaning: What of texts is brought to plain text, keys of `kinds.cleaning.STEPS`; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
         decoding: `Kind.decoding` of the export; `None` for a model of before, whose files of images lose what is not 8 bits in RGB.
@@ -68,6 +69,7 @@ class Card(Entries, Mapping):
     text_unit: str
     categories: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     ranges: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
+    novelty: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     text_cleaning: tuple[str, ...] | None = dataclasses.field(
         default=None, metadata={"optional": True}
     )

@@ -15,6 +15,7 @@ _LATER = {
         "taken_for": None,
         "categories": None,
         "ranges": None,
+        "novelty": None,
         "text_cleaning": None,
         "decoding": None,
         "text_size": None,
@@ -265,6 +266,7 @@ _USABLE = {
     "categories": lambda known: (
         known is None or _is_dict(known) and all(map(_are_texts, known.values()))
     ),
+    "novelty": lambda found: found is None or _has(threshold=_is_number)(found),
     "ranges": lambda found: (
         found is None or _is_dict(found) and all(map(_is_list_of(_is_number, 2), found.values()))
     ),

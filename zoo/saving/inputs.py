@@ -24,13 +24,14 @@ MOST_IMAGES = 1024  # of a table that are in memory at once
 FILES = tuple(ending for kind in kinds.KINDS.values() for ending in kind.file_endings)
 
 
-def predict_files(model, given, *, with_rows=False):
+def predict_files(model, given, *, with_rows=False, **options):
     """Predicts files one after the other.
 
     Args:
         model: A `LoadedModel`, or a `ForeignModel` with `.npz` files of named arrays.
         given: Images, texts, folders of them, `.csv` with a header (whose cells may name images or hold their pixels), `.npy`, or `-` for standard input.
         with_rows: Whether an example that is a row of a table also gets `row`, its cells as they are in the file.
+        **options: More of `LoadedModel.predict`, such as `novelty=True`.
 
     Yields:
         A dict per example: `input` (file, or file and row), then the outputs.
@@ -43,7 +44,7 @@ def predict_files(model, given, *, with_rows=False):
         return
     for path in _expand(given, kinds.kind(model.card.input_kind).file_endings or FILES):
         for names, batch, rows in _read(model, path):
-            outputs = model.predict(batch)
+            outputs = model.predict(batch, **options)
             for i, name in enumerate(names):
                 own = {"row": rows.iloc[i].to_dict()} if with_rows and rows is not None else {}
                 yield {
@@ -57,6 +58,7 @@ def as_text(row):
     """One example's prediction as a line for a person; what would steer a terminal is escaped."""
     row_of = _task(row)
     words = json.dumps(row["outputs"]) if row_of is None else row_of.in_words(row)
+    words += ", unlike anything in training" if row.get("is_novel") else ""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in f"{row['input']}: {words}")
 
 

@@ -15,6 +15,7 @@ from zoo.data.kinds import numbers
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import frames, gate, manifest, store
+from zoo.saving import novelty as novelties
 from zoo.saving.foreign import ForeignModel
 from zoo.saving.raw_inputs import check_inputs
 
@@ -37,6 +38,7 @@ class LoadedModel:
         self.card = cards.read(folder, shown=path)
         self.labels = self.card.labels
         self._vocabulary = _vocabulary(folder)
+        self._novelty = novelties.read(folder, self.card)
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
         self.signatures = dict(self._loaded.signatures)
 
@@ -50,7 +52,7 @@ class LoadedModel:
         """The outputs of `serving_default` for one batch, as a dict of tensors."""
         return self._run("serving_default", check_inputs(inputs, self.card, self._vocabulary))
 
-    def predict(self, inputs, *, batch_size=256, as_frame=False):
+    def predict(self, inputs, *, batch_size=256, as_frame=False, novelty=False):
         """Predicts any number of raw examples.
 
         Args:
@@ -59,6 +61,8 @@ class LoadedModel:
                 DataFrame. Objects of other libraries, and `tf.data` sets, are read as in training.
             batch_size: Examples at a time.
             as_frame: Whether the answers come as a DataFrame, with the index of the inputs where those are one.
+            novelty: Whether the answers say which inputs are unlike any of training: `is_novel` bool `[N]`, and `novelty` float32 `[N]`, the
+                distance of their features to those of training examples. Of models that were trained with `novelty=True`.
 
         Returns:
             A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
@@ -68,7 +72,15 @@ class LoadedModel:
         Raises:
             InputError: The inputs have another dtype, shape or other columns than the model takes.
         """
+        if novelty and self._novelty is None:
+            raise checks.InputError(
+                f"{self.card.name} holds nothing that tells novel inputs: train it with novelty=True (--novelty)."
+            )
         outputs = self._in_batches("serving_default", inputs, batch_size)
+        if novelty:
+            outputs |= self._novelty.answers(
+                self._in_batches("embed", inputs, batch_size)["embedding"]
+            )
         if not as_frame:
             return outputs
         index = inputs.index if hasattr(inputs, "columns") and hasattr(inputs, "iloc") else None

@@ -145,9 +145,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True, keeps_best=F
                     ),
                     callbacks=[*chain, kept],
                     shuffle=False,  # the pipeline shuffles
-                    verbose=0
-                    if options.quiet or not run.is_chief
-                    else ("auto" if sys.stdout.isatty() else 2),
+                    verbose=_verbosity(run),
                 )
         kept.restore_best()
     if run.config.diagnose.profile:
@@ -157,6 +155,12 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True, keeps_best=F
     if draw:
         pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
     return history
+
+
+def _verbosity(run):
+    if run.config.run.quiet or not run.is_chief:
+        return 0
+    return "auto" if sys.stdout.isatty() else 2
 
 
 def _build_optimizer(model, strategy):

@@ -130,7 +130,7 @@ def _or_finish(folder):
 
 # What may change when a run goes on, because nothing that is trained depends on it, or because it is checked elsewhere.
 _FREE = {
-    "out", "resume", "quiet", "data_dir", "dataset", "tensorboard", "profile", "baseline", "calibrate",
+    "out", "resume", "quiet", "data_dir", "dataset", "tensorboard", "profile", "baseline", "calibrate", "novelty",
     "likelihood_samples", "beam_width",
     "checkpoint_minutes", "checkpoint_steps", "keep_checkpoints",
 }  # fmt: skip
