@@ -203,7 +203,7 @@ def _convert(options):
 
     folder = zoo.convert(options.model, options.to, quantize=options.quantize, out=options.out)
     described = runtimes.describe(folder)
-    size = sum(path.stat().st_size for path in folder.iterdir()) / 1024
+    size = sum(path.stat().st_size for path in folder.glob("model.*")) / 1024
     print(
         f"converted to {folder}: {size:,.0f} KiB; golden outputs differ by at most {described['largest_difference']:.1e}, "
         f"{described['same_answers']:.0%} of the answers are the same"

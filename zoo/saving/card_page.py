@@ -27,12 +27,9 @@ def render(card):
         lines.append(
             f"| {name} | {_tensors(signature['inputs'])} | {_tensors(signature['outputs'])} |"
         )
-    shape = card.input_shape
-    sizes = dict(zip(("height", "width", "channels"), shape)) | {"shape": tuple(shape)}
-    sizes |= {"steps": shape[0] if shape else 0, "columns": ", ".join(card.columns)}
     lines += [
         "",
-        f"- input: {kinds.kind(card.input_kind).meaning.format(**sizes)}",
+        f"- input: {kinds.kind(card.input_kind).describe_raw(card)}",
         f"- preprocessing, inside the graph: {'; '.join(card.preprocessing)}",
     ]
     if card.labels and task(card.task).targets != "none":

@@ -297,6 +297,10 @@ def _of_frame(frame, names, path, card):
 
 KIND = Kind(
     name="image",
+    numbers_are=lambda card: (
+        "pixels 0..255, of the shape [height, width, channels], not scaled",
+        (),
+    ),
     meaning="pixels 0..255, any height and width (resized in the graph to {height}x{width}), {channels} channel(s)",
     rank=3,
     is_drawn=True,

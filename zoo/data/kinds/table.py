@@ -222,6 +222,16 @@ def _as_numbers(rows, info, inputs):
     return "features", rows.astype("float32"), False
 
 
+def _numbers_are(card):
+    if not card.column_kinds:
+        return "one number for each column, unscaled, in the order of the columns", card.columns
+    said = (
+        "numbers that the SavedModel makes of the columns, as its preprocessing says: the medians, spreads and categories stand in the SavedModel "
+        "alone, so for raw columns ask that, with TensorFlow"
+    )
+    return said, card.columns
+
+
 def _golden(rows, info):
     """Rows, and three of them again: with spaces and capitals, with gaps, and with a category and a date that are none."""
     if not isinstance(rows, dict):
@@ -298,6 +308,7 @@ KIND = Kind(
     named=_named,
     to_model=_to_model,
     as_numbers=_as_numbers,
+    numbers_are=_numbers_are,
     golden=_golden,
     categories=categories.known,
     ranges=lambda splits: doubtful.ranges(_named(splits.examples["train"].inputs, splits.info)),

@@ -289,6 +289,14 @@ def _of_frame(frame, names, path, card):
     return names, frame[column].fillna("").astype(str).to_numpy(object)
 
 
+def _numbers_are(card):
+    said = (
+        f"ids of {card.text_unit}: their places in `inputs` of vocabulary.json; 1 stands for any other, 0 fills up at the end; up to "
+        f"{card.text_size[0]} are read"
+    )
+    return said, ()
+
+
 def _golden(texts, info):
     """Texts, and some with HTML, of other scripts and widths, and without a known word; those alone for a set that has a name."""
     odd = ["  <P>FISH &amp; Chips</P>\t&#233;", "\u201cＡ１\u201d\u3000好的\u00a0ไทย 😀", "qzxqzx"]
@@ -298,6 +306,7 @@ def _golden(texts, info):
 KIND = Kind(
     name="text",
     meaning="one UTF-8 text each",
+    numbers_are=_numbers_are,
     is_quoted=True,
     recognises=_recognises,
     describe=_describe,
