@@ -42,7 +42,7 @@ _HOMES = {
     "predict_sandboxed": "zoo.saving.sandbox",
     "prepare": "zoo.data.prepare",
     "command": "zoo.cli",
-    "publish": "zoo.saving.store",
+    "publish": "zoo.saving.publishing",
     "renew": "zoo.saving.renew",
     "shrink": "zoo.shrinking",
     "runs": "zoo.training.listing",

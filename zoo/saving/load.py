@@ -2,9 +2,6 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +10,8 @@ import tensorflow as tf
 from zoo.data.examples import as_unicode
 from zoo.data.kinds import numbers
 from zoo.models import checks
+from zoo.saving import alone, frames, gate, manifest, store
 from zoo.saving import card as cards
-from zoo.saving import frames, gate, manifest, store
 from zoo.saving import novelty as novelties
 from zoo.saving.foreign import ForeignModel
 from zoo.saving.raw_inputs import check_inputs
@@ -211,17 +208,6 @@ def open_checked(path, folder):
     return LoadedModel(path, folder) if has_card else ForeignModel(path, folder)
 
 
-def run_alone(script, *arguments):
-    """Runs a Python script in a fresh process; returns a `subprocess.CompletedProcess`."""
-    return subprocess.run(  # -P: the current folder cannot slip another module in
-        [sys.executable, "-P", *map(str, (script, *arguments))],
-        capture_output=True,
-        text=True,
-        env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
-        check=False,
-    )
-
-
 def verify(name_or_path, *, foreign=False, unsafe=False, allow=(), key=None):
     """Proves a SavedModel: its files' hashes, its operations, its signatures and its golden pair, with TensorFlow alone.
 
@@ -242,7 +228,7 @@ def verify(name_or_path, *, foreign=False, unsafe=False, allow=(), key=None):
         is_own = (folder / manifest.PATH).exists()
         if is_own:
             cards.read(folder, shown=path)
-        child = run_alone(Path(__file__).with_name("golden_check.py"), folder)
+        child = alone.run(Path(__file__).with_name("golden_check.py"), folder)
     if child.returncode != 0:
         raise manifest.DamagedModelError(
             f"{path} does not load with TensorFlow alone:\n{child.stderr[-2000:]}"

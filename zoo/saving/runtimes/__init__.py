@@ -33,8 +33,6 @@ class Runtime:
     Attributes:
         title: What help and pages call it.
         packages: The modules that convert to it and run it; the extra `convert` brings all.
-        pip: What is installed to run a converted model alone.
-        example: Lines of Python that define `run`, a function from a dict of arrays to a dict of arrays; `{file}` is the model's.
         file: The file of a converted model's folder that is opened.
         tolerances: Quantization → largest difference of a golden output, as a share of it; `None` stands for the weights as
             they are.
@@ -44,6 +42,9 @@ class Runtime:
             arrays.
         refusal: Function of a card and a quantization or `None`; returns why such a model is known not to convert, or `None`.
         one_by_one: Function of a card; returns whether the model must be converted for one example at a time.
+        pip: What is installed to run a converted model alone.
+        example: Lines of Python that define `run`, a function from a dict of arrays to a dict of arrays; `{file}` is the model's. Empty
+            where no example is written.
         npm: The package that runs it in Node.js; `None` where there is none.
         rebuilt: Function of a card; returns whether the model is to be traced anew, for that one example, because its loop
             keeps the shapes that it was traced with.
@@ -51,13 +52,13 @@ class Runtime:
 
     title: str
     packages: tuple[str, ...]
-    pip: tuple[str, ...]
-    example: str
     file: str
     tolerances: dict
     convert: Callable
     open: Callable
     refusal: Callable = _nothing
+    pip: tuple[str, ...] = ()
+    example: str = ""
     npm: str | None = None
     one_by_one: Callable = _nothing
     rebuilt: Callable = _nothing

@@ -113,9 +113,10 @@ def write(source, card, described, out):
     words["call"] = ", ".join(model["inputs"])
     texts = {
         ABOUT: json.dumps(model, ensure_ascii=False, indent=1) + "\n",
-        "example.py": PYTHON.format(**words),
         README: _page(model, row),
     }
+    if row.example:
+        texts["example.py"] = PYTHON.format(**words)
     if row.npm is not None:
         texts["example.js"] = JAVASCRIPT.format(**words)
     for name, text in texts.items():
