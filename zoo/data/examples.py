@@ -47,6 +47,7 @@ class DataInfo:
         input_shape: Shape of one raw example without the batch; `()` for a text.
         input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
         labels: The classes' names in the order of their ids; empty for a regression.
+        target: Title of the column of the target, where it has one.
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
@@ -70,6 +71,7 @@ class DataInfo:
     input_shape: tuple[int, ...]
     input_dtype: str
     labels: tuple[str, ...] = ()
+    target: str = ""
     columns: tuple[str, ...] = ()
     column_kinds: tuple[str, ...] = ()
     styles: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -103,11 +105,13 @@ class Arrays:
         inputs: An array; of a table with `column_kinds` a dict of columns.
         targets: An array.
         by: What examples are split by, where that is not chance: times or numbers that rise, or texts, one for each group.
+        names: The file that each comes from; `None` where they come from none of their own.
     """
 
     inputs: np.ndarray | dict[str, np.ndarray]
     targets: np.ndarray
     by: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     def __len__(self):
         return len(self.targets)
@@ -128,13 +132,14 @@ class Arrays:
         inputs = tf.nest.map_structure(
             lambda a, b: np.concatenate([a, b]), self.inputs, others.inputs
         )
-        by = None if self.by is None or others.by is None else np.concatenate([self.by, others.by])
-        return Arrays(inputs, np.concatenate([self.targets, others.targets]), by)
+        by, names = (_after(getattr(self, key), getattr(others, key)) for key in ("by", "names"))
+        return Arrays(inputs, np.concatenate([self.targets, others.targets]), by, names)
 
     def take(self, indices):
         """The examples at these indices."""
         inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
-        return Arrays(inputs, self.targets[indices], None if self.by is None else self.by[indices])
+        by, names = (v if v is None else v[indices] for v in (self.by, self.names))
+        return Arrays(inputs, self.targets[indices], by, names)
 
     is_indexed = True  # whether `take` picks any examples
 
@@ -160,6 +165,10 @@ class Arrays:
         return self
 
 
+def _after(first, second):
+    return None if first is None or second is None else np.concatenate([first, second])
+
+
 @dataclasses.dataclass(frozen=True)
 class Stream:
     """Examples read from disk at every pass, in the same order each time."""
@@ -167,6 +176,7 @@ class Stream:
     records: tf.data.Dataset  # what an example is made of: names of files, or undecoded records
     count: int
     read: Callable = lambda *pair: pair  # a record's parts → one pair (input, target)
+    names: np.ndarray | None = None  # as in `Arrays`
 
     def __len__(self):
         return self.count
@@ -194,14 +204,18 @@ class Stream:
                 "use_validation is for data sets whose training and validation examples both fit into memory (cache_mb), "
                 "or are both read from disk in the same way."
             )
-        return Stream(self.records.concatenate(others.records), self.count + len(others), self.read)
+        records = self.records.concatenate(others.records)
+        return Stream(
+            records, self.count + len(others), self.read, _after(self.names, others.names)
+        )
 
     is_indexed = False
     by = None
 
     def take(self, indices):
         """The first examples, as many as there are indices; a stream cannot be picked from."""
-        return Stream(self.records.take(len(indices)), len(indices), self.read)
+        names = None if self.names is None else self.names[: len(indices)]
+        return Stream(self.records.take(len(indices)), len(indices), self.read, names)
 
     def parted(self, count):
         """All but `count` examples, and these: picked from all over, as records may be sorted by class; the same every time."""
@@ -211,7 +225,10 @@ class Stream:
         def those(wanted):
             kept = tf.constant(wanted)
             records = self.records.enumerate().filter(lambda i, _: kept[i])
-            return Stream(records.map(lambda _, record: record), int(wanted.sum()), self.read)
+            names = None if self.names is None else self.names[wanted]
+            return Stream(
+                records.map(lambda _, record: record), int(wanted.sum()), self.read, names
+            )
 
         return those(~is_picked), those(is_picked)
 
@@ -220,10 +237,10 @@ class Stream:
         return in_memory(self, cache_mb)
 
 
-def paired(inputs, targets, by=None):
+def paired(inputs, targets, by=None, names=None):
     """Inputs and targets of a split as `Arrays`; inputs that are a stream of files get the targets."""
     if not isinstance(inputs, Stream):
-        return Arrays(inputs, targets, by)
+        return Arrays(inputs, targets, by, names)
     if by is not None:
         raise checks.InputError(
             "split_by is for tables whose rows are in memory; these name files: name the splits train.csv and test.csv."
@@ -261,7 +278,7 @@ def in_memory(stream, cache_mb):
             f"Read {start} examples, but the data set's description says {count}: the files are damaged or were "
             "cut. Prepare the data set again."
         )
-    return Arrays(*arrays)
+    return Arrays(*arrays, names=stream.names)
 
 
 def check_finite(split, data, info):
@@ -294,57 +311,3 @@ def as_unicode(values):
         return values
     flat = [v.decode(errors="replace") if isinstance(v, bytes) else v for v in values.ravel()]
     return np.array(flat, str).reshape(values.shape)
-
-
-@dataclasses.dataclass
-class Part:
-    """One split as a caller gave it.
-
-    Attributes:
-        split: Its name.
-        x: Its inputs, an array or a DataFrame.
-        y: Its targets.
-        row: Says where an example is.
-        labels: The classes in the order of their ids, where the data say one.
-        by: As in `Arrays`.
-    """
-
-    split: str
-    x: object
-    y: np.ndarray
-    row: Callable[[int], str]
-    labels: tuple[str, ...] = ()
-    by: np.ndarray | None = None
-
-    @property
-    def is_frame(self):
-        return hasattr(self.x, "columns")
-
-    def drop(self, problems, skip_bad):
-        """Leaves out examples that cannot be used, or refuses them with the first one's place.
-
-        Args:
-            problems: Dict from a reason to the examples that it is true of, bool `[N]`.
-            skip_bad: Leave them out.
-        """
-        if not problems:
-            return
-        for why, bad in problems.items():
-            if not bad.any():
-                continue
-            first = self.row(int(np.flatnonzero(bad)[0]))
-            if not skip_bad:
-                raise checks.InputError(
-                    f"{bad.sum()} of the {len(bad)} {self.split} examples cannot be used, first {first}: {why}. "
-                    "Mend or drop them, or pass skip_bad (--skip-bad) to leave them out."
-                )
-            log.warning("%d %s examples left out, first %s: %s", bad.sum(), self.split, first, why)
-        bad = np.any(list(problems.values()), 0)
-        if np.all(bad):
-            raise checks.InputError(f"No {self.split} example is left: all are unusable.")
-        if np.any(bad):
-            kept, row = np.flatnonzero(~bad), self.row
-            self.x = self.x.iloc[kept] if self.is_frame else self.x[kept]
-            self.y = self.y[kept]
-            self.by = None if self.by is None else self.by[kept]
-            self.row = lambda i: row(kept[i])

@@ -23,7 +23,8 @@ def _predict(model, info, preparation, serving):
 
 
 def _draw(model, splits, targets, outputs, folder):
-    pictures.predicted(targets, outputs.reshape(-1), folder / "predicted.png")
+    called = splits.info.target or "target"
+    pictures.predicted(targets, outputs.reshape(-1), called, folder / "predicted.png")
     return ["predicted.png"]
 
 

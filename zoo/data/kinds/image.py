@@ -146,7 +146,7 @@ def _resize(info, splits, size):
     def bring(data):
         batches = np.array_split(data.inputs, -(-len(data) // 1024))
         pixels = [resize(batch, tuple(size)).numpy() for batch in batches]
-        return examples.Arrays(np.concatenate(pixels), data.targets)
+        return dataclasses.replace(data, inputs=np.concatenate(pixels))
 
     info = dataclasses.replace(info, input_shape=(*size, info.input_shape[-1]))
     return info, {split: bring(data) for split, data in splits.items()}

@@ -112,8 +112,9 @@ class Files(examples.Stream):
         paths = [str(file.path) for file in files]
         records = tf.data.Dataset.from_tensor_slices((tf.constant(paths, tf.string), targets))
         return dataclasses.replace(
-            self, records=records, count=len(files), files=files, targets=targets
-        )
+            self, records=records, count=len(files), files=files, targets=targets,
+            names=np.array(paths, object),
+        )  # fmt: skip
 
     def with_targets(self, targets):
         """The files with these targets."""
@@ -138,7 +139,7 @@ class Files(examples.Stream):
     def held(self, cache_mb):
         """The files as `Arrays` or as a plain `Stream`, in an order that mixes the classes: a stream is shuffled within a buffer only."""
         mixed = self.take(np.random.default_rng(0).permutation(len(self)))
-        return examples.Stream(mixed.records, mixed.count, mixed.read).held(cache_mb)
+        return examples.Stream(mixed.records, mixed.count, mixed.read, mixed.names).held(cache_mb)
 
 
 def resize(images, size):

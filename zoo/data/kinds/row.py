@@ -57,7 +57,7 @@ class Kind:
 
     Nobody else asks for a kind's name: code asks for these properties, or calls these functions. In them `info` is a
     `DataInfo`, `card` a model's card, `inputs` the Keras model of `Prepared`, `options` the `DataOptions`, and a part one
-    split of the caller's own data (`data.examples.Part`).
+    split of the caller's own data (`data.parts.Part`).
 
     Attributes:
         name: What `DataInfo.kind` and the cards hold.

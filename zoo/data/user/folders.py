@@ -5,6 +5,7 @@ import collections
 import numpy as np
 
 from zoo.data import examples, kinds
+from zoo.data.parts import Part
 from zoo.data.user import csv_files, layouts
 from zoo.models import checks
 from zoo.tasks import task
@@ -50,7 +51,8 @@ def read(path, options):
 
 def _part(split, pairs, kind):
     paths, names = zip(*pairs)
-    return examples.Part(split, kind.of_files(paths), np.array(names), lambda i: str(paths[i]))
+    inputs, files = kind.of_files(paths), np.array(list(map(str, paths)), object)
+    return Part(split, inputs, np.array(names), lambda i: str(paths[i]), names=files)
 
 
 def files_in(folder, every=True):

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from zoo.data import examples
 from zoo.data.kinds import objects, plain_columns
+from zoo.data.parts import Part
 from zoo.data.user import batched
 from zoo.data.user.pairs import Pair, pair
 from zoo.models import checks
@@ -24,7 +25,7 @@ def read(split, data, options):
     Raises:
         InputError: It is of no such form; the message names its type, and what to pass.
     """
-    if isinstance(data, (examples.Part, Pair)):
+    if isinstance(data, (Part, Pair)):
         return data
     if isinstance(data, (str, os.PathLike)):
         raise checks.InputError(

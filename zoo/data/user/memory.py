@@ -16,6 +16,7 @@ from zoo.data.kinds import (
     series,
     units,
 )
+from zoo.data.parts import Part
 from zoo.data.user import forms, named_files, oddities, pairs, targets
 from zoo.models import checks
 from zoo.tasks import task
@@ -73,14 +74,17 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         described["target_unit"], why = cleaning.unit_for(list(map(str, train.y)))
         if why:
             examples.log.info("answers: split into characters, as %s", why)
-    info = examples.DataInfo(name=name, task=row.name, labels=labels, styles=styles, **described)
+    called = options.target[0] if len(options.target) == 1 else ""
+    info = examples.DataInfo(
+        name=name, task=row.name, labels=labels, target=called, styles=styles, **described
+    )
     if train.by is not None:
         told = carving.told(train.by, options.split_by, "test" in parts)
         info = dataclasses.replace(info, split=told)
     elif train.is_frame and "test" not in parts:
         carving.warn_of_chance(table.drop(columns=list(options.target), errors="ignore"))
     splits = {
-        split: examples.paired(convert(part), convert_targets(part), part.by)
+        split: examples.paired(convert(part), convert_targets(part), part.by, part.names)
         for split, part in parts.items()
     }
     if info.columns and row.targets == "class" and isinstance(splits["train"], examples.Arrays):
@@ -226,11 +230,11 @@ def _part(split, form, options, group=None, like=None):
         group: Title of a column that only tells groups apart.
         like: The training `Part`; `None` for that itself.
     """
-    if isinstance(form, examples.Part):
+    if isinstance(form, Part):
         return form
     if objects.is_frame(form):
         x, y, labels = _read_frame(split, form, options, group)
-        part = examples.Part(split, x, y, _row_of(x), labels)
+        part = Part(split, x, y, _row_of(x), labels)
         if options.files:
             named_files.read(part, options)
         return part
@@ -256,7 +260,7 @@ def _part(split, form, options, group=None, like=None):
     x = pixel_arrays.brought(
         f"The {split} inputs", x, like=like and like.x, size=options.image_size
     )
-    return examples.Part(split, x, y, _row_of(x), form.labels)
+    return Part(split, x, y, _row_of(x), form.labels)
 
 
 def _row_of(x):
