@@ -21,7 +21,9 @@ from zoo.saving import store
 
 ROOT = Path(zoo.__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = README + (ROOT / "docs" / "saved_models.md").read_text()
+PAGES = README + "".join(
+    (ROOT / "docs" / f"{name}.md").read_text() for name in ("saved_models", "novelty")
+)
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGES, re.S)
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")

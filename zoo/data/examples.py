@@ -47,7 +47,6 @@ class DataInfo:
         input_shape: Shape of one raw example without the batch; `()` for a text.
         input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`.
         labels: The classes' names in the order of their ids; empty for a regression.
-        target: Title of the column of the target, where it has one.
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
@@ -62,6 +61,7 @@ class DataInfo:
         licence: Terms of the data.
         source: Where it comes from.
         limits: What a model trained on it is not for.
+        target: Title of the column of the target, where it has one.
         notes: What the log said while the data were read: what was taken for what, what was left out.
     """
 
@@ -71,7 +71,6 @@ class DataInfo:
     input_shape: tuple[int, ...]
     input_dtype: str
     labels: tuple[str, ...] = ()
-    target: str = ""
     columns: tuple[str, ...] = ()
     column_kinds: tuple[str, ...] = ()
     styles: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -85,6 +84,7 @@ class DataInfo:
     split: str = ""
     source: str = "the caller"
     limits: str = "judged on its own test split only"
+    target: str = ""
     notes: tuple[str, ...] = ()
 
     def with_notes(self, lines):

@@ -29,7 +29,7 @@ def save(figure, path):
 def _explain(figure, text):
     """Writes what a picture's words mean below it."""
     lines = textwrap.fill(text, int(15 * figure.get_figwidth()))
-    below = min(0, figure.get_tightbbox().y0 / figure.get_figheight()) - 0.02
+    below = figure.get_tightbbox().y0 / figure.get_figheight() - 0.02
     figure.text(0.5, below, lines, ha="center", va="top", fontsize=8, color="dimgrey")
 
 
