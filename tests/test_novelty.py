@@ -50,7 +50,7 @@ def test_the_threshold_leaves_a_share_of_validation_below():
     assert np.abs(made.distances(validation) - nearest).max() < 2e-3  # float16
 
 
-def test_a_model_without_it_says_how_to_get_it(digits):
+def test_a_model_without_it_says_how_to_get_it(digits, in_tmp):
     with pytest.raises(zoo.InputError, match=r"train it with novelty=True \(--novelty\)"):
         zoo.load("digits_cnn").predict(np.zeros((1, 8, 8, 1), "uint8"), novelty=True)
     with pytest.raises(zoo.InputError, match="no Dense layer as its last"):

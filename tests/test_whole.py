@@ -8,6 +8,7 @@ import runs
 from tolerances import KERNELS, assert_close
 
 import zoo
+from zoo.saving import whole
 
 RNG = np.random.default_rng(0)
 QUICK = {"epochs": 1, "batch_size": 16, "quiet": True}
@@ -69,28 +70,28 @@ def test_it_answers_raw_inputs_as_the_export_does_also_from_a_file(case, trained
 def test_it_goes_on_training_with_labels_or_their_numbers(trained):
     found = trained("features")
     before = found.predict(ROWS)["probabilities"]
-    whole = found.model
+    model = found.model
     assert found.labels == ("down", "up")
-    by_label = whole.evaluate(ROWS, NAMES, verbose=0, return_dict=True)
-    by_number = whole.evaluate(ROWS, (NAMES == "up").astype(int), verbose=0, return_dict=True)
+    by_label = model.evaluate(ROWS, NAMES, verbose=0, return_dict=True)
+    by_number = model.evaluate(ROWS, (NAMES == "up").astype(int), verbose=0, return_dict=True)
     assert by_label == by_number
-    history = whole.fit(ROWS, NAMES, validation_data=(ROWS, NAMES), epochs=8, verbose=0).history
+    history = model.fit(ROWS, NAMES, validation_data=(ROWS, NAMES), epochs=8, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert history["val_accuracy"][-1] >= by_label["accuracy"]
     np.testing.assert_array_equal(found.predict(ROWS)["probabilities"], before)  # of the export
     with pytest.raises(
         zoo.InputError, match="'down', 'up', or their numbers 0..1. Received: 'left'"
     ):
-        whole.fit(ROWS, np.where(NAMES == "up", "up", "left"), verbose=0)
+        model.fit(ROWS, np.where(NAMES == "up", "up", "left"), verbose=0)
 
 
 def test_numbers_are_learned_in_their_own_units(trained):
-    whole, targets = trained("numbers").model, 1000 + 50 * ROWS[:, 0]
-    found = whole.evaluate(ROWS, targets, verbose=0, return_dict=True)
+    model, targets = trained("numbers").model, 1000 + 50 * ROWS[:, 0]
+    found = model.evaluate(ROWS, targets, verbose=0, return_dict=True)
     answers = trained("numbers").predict(ROWS)["prediction"]
     assert_close(found["mae"], np.abs(answers - targets).mean(), KERNELS)
     assert 0.05 < found["loss"] < 5  # as large as that of standardised targets
-    assert whole.fit(ROWS, targets, epochs=20, verbose=0).history["loss"][-1] < found["loss"]
+    assert model.fit(ROWS, targets, epochs=20, verbose=0).history["loss"][-1] < found["loss"]
     other = trained("series").model
     windows = np.lib.stride_tricks.sliding_window_view(STEPS[:-2], 12)
     later = np.lib.stride_tricks.sliding_window_view(STEPS[12:], 2)
@@ -141,10 +142,10 @@ def test_what_has_none_says_so(run, in_tmp):
 
 
 def test_images_that_are_generated_have_one(run):
-    whole = zoo.load_run(run("generation")).model
-    outputs = whole.predict(RNG.integers(0, 256, (3, 8, 8), dtype="uint8"), verbose=0)
+    model = zoo.load_run(run("generation")).model
+    outputs = model.predict(RNG.integers(0, 256, (3, 8, 8), dtype="uint8"), verbose=0)
     assert set(outputs) == {"logits", "mean", "log_variance"}
-    assert whole.fit(RNG.integers(0, 256, (8, 8, 8), dtype="uint8"), verbose=0).history["loss"]
+    assert model.fit(RNG.integers(0, 256, (8, 8, 8), dtype="uint8"), verbose=0).history["loss"]
 
 
 def test_a_file_is_written_once(trained, tmp_path):
@@ -153,3 +154,26 @@ def test_a_file_is_written_once(trained, tmp_path):
         trained("features").save(tmp_path / "m.keras")
     with pytest.raises(zoo.InputError, match="ends in .keras"):
         trained("features").save(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize(
+    ("given", "labels", "ids"),
+    [
+        ([2, 1, 2], ("1", "2"), [1, 0, 1]),  # labels win
+        ([0, 1], ("1", "2"), [0, 1]),
+        ([2.0, 1.0], ("1", "2"), [1, 0]),
+        ([True, False], ("False", "True"), [1, 0]),
+        ([b"b", b"a "], ("a", "b"), [1, 0]),
+        (np.array([[1], [0]]), ("a", "b"), [1, 0]),
+    ],
+)
+def test_labels_in_any_form_become_class_ids(given, labels, ids):
+    assert whole.class_ids(given, labels).tolist() == ids
+
+
+@pytest.mark.parametrize("given", [[0, 2], [-1, 0], ["a", "c"]])
+def test_what_is_neither_a_label_nor_a_number_is_refused(given):
+    with pytest.raises(
+        zoo.InputError, match=r"Targets are the labels 'a', 'b', or their numbers 0..1"
+    ):
+        whole.class_ids(given, ("a", "b"))
