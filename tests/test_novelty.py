@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from tolerances import FLOAT16, assert_close
 
 import zoo
 from zoo import cli
@@ -47,7 +48,7 @@ def test_the_threshold_leaves_a_share_of_validation_below():
     assert np.mean(made.answers(validation)["is_novel"]) == pytest.approx(1 - novelty.SHARE)
     whole = np.linalg.norm(validation[:, None] / np.linalg.norm(validation, axis=1)[:, None, None] - train / np.linalg.norm(train, axis=1)[:, None], axis=-1)  # fmt: skip
     nearest = np.sort(whole, axis=1)[:, novelty.NEIGHBOURS - 1]
-    assert np.abs(made.distances(validation) - nearest).max() < 2e-3  # float16
+    assert_close(made.distances(validation), nearest, FLOAT16)
 
 
 def test_a_model_without_it_says_how_to_get_it(digits, in_tmp):
