@@ -51,6 +51,44 @@ def winners(found):
     return "\n".join(lines) + "\n"
 
 
+WITHOUT = """## Without this project
+
+`zoo convert` writes beside the model what is needed to run it with its runtime alone: `README.md`, `about.json` (names, dtypes and shapes of inputs and
+outputs, labels, columns with their range in training, an example with the SavedModel's answer), `example.py` and, for ONNX,
+`example.js`. In short, with `pip install numpy ai-edge-litert`:
+
+```python
+import json
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+about = json.load(open("converted/wine_dense-litert/about.json"))
+runner = Interpreter("converted/wine_dense-litert/model.tflite").get_signature_runner("tensors")
+rows = np.array(about["example"]["inputs"]["features"], "float32")  # unscaled, in the order of about["columns"]
+print(about["labels"][int(runner(features=rows)["class_id"][0])])
+```
+
+and with `pip install numpy onnxruntime`:
+
+```python
+import json
+
+import numpy as np
+import onnxruntime
+
+about = json.load(open("converted/wine_dense-onnx/about.json"))
+session = onnxruntime.InferenceSession("converted/wine_dense-onnx/model.onnx")
+rows = np.array(about["example"]["inputs"]["features"], "float32")
+probabilities, class_id = session.run(["probabilities", "class_id"], {"features": rows})
+print(about["labels"][int(class_id[0])])
+```
+
+Images are `image` float32 `[N, height, width, channels]` of the trained size, pixels 0..255; texts are `ids`, by `vocabulary.json`. A table with
+categories, dates or gaps is prepared by the SavedModel alone: ask that with TensorFlow.
+"""
+
+
 def page():
     """The text of docs/runtimes.md."""
     found = results()
@@ -63,6 +101,7 @@ def page():
         "answer of a fresh process includes all imports. LiteRT takes texts and recurrent models one example at a time.",
         shipped.missing(found),
         "",
+        WITHOUT,
         "## The fastest, unquantized",
         "",
         winners(found),

@@ -85,7 +85,7 @@ def child(name, batch, fixed):
         )  # fmt: skip
     found = {
         "rate": clock.steps * batch / clock.seconds,
-        "parameters": trained.model.count_params(),
+        "parameters": trained.network.count_params(),
     }
     print("found", json.dumps(found), file=sys.stderr, flush=True)
 

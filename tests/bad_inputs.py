@@ -709,6 +709,7 @@ PREDICT = {
     "a text of spaces": lambda: trained_text(["good", " \t"]),
     "bytes that are no UTF-8": lambda: trained_text(["good", "schön".encode("latin-1")]),
     "numbers for a text": lambda: trained_text([1, 2]),
+    "no inputs for a model in a process of its own": lambda: zoo.predict_sandboxed("wine_dense", None),
     "a file that is no image": lambda: predict_file("mnist_cnn", "x.png", b"no image"),
     "a text file for a table": lambda: predict_file("wine_dense", "x.txt", b"12.0"),
     "a file that is missing in a list": lambda: shipped("mnist_cnn", ["none.png"]),

@@ -114,10 +114,10 @@ def plain(tmp_path_factory):
 @pytest.fixture(autouse=True, scope="session")
 def warm_checks():
     """`zoo.verify` in the tests' own process forks where it would start a process, as `warm` says."""
-    from zoo.saving import load
+    from zoo.saving import alone
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(load, "run_alone", functools.partial(warm.run, imports="tensorflow"))
+        patch.setattr(alone, "run", functools.partial(warm.run, imports="tensorflow"))
         yield
 
 

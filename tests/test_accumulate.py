@@ -40,7 +40,7 @@ def test_parts_give_the_update_of_the_whole_batch(options, in_tmp):
     whole = trained("dense:tiny", (X, Y), **options)
     parts = trained("dense:tiny", (X, Y), accumulate=4, **options)
     exact = options.get("precision") is None
-    for a, b in zip(whole.model.get_weights(), parts.model.get_weights(), strict=True):
+    for a, b in zip(whole.network.get_weights(), parts.network.get_weights(), strict=True):
         assert_close(a, b, TRAINED if exact else FLOAT16)
     for name, values in whole.history.history.items():
         found = parts.history.history[name]
@@ -59,7 +59,7 @@ def test_a_run_in_parts_goes_on_exactly(in_tmp):
     whole = zoo.train("dense:tiny", (X, Y), **{**PLAIN, **options, "epochs": 4}, out="whole")
     zoo.train("dense:tiny", (X, Y), **PLAIN, **options, out="run")
     ended = zoo.train("dense:tiny", (X, Y), resume="run", epochs=4)
-    for a, b in zip(ended.model.get_weights(), whole.model.get_weights(), strict=True):
+    for a, b in zip(ended.network.get_weights(), whole.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 

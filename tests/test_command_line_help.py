@@ -98,6 +98,7 @@ def test_the_help_of_the_command_lists_every_verb_and_ends_with_an_example():
         ("models --familly cnn", "Did you mean '--family'"),
         ("info cnn --num-class 3", "Did you mean '--num-classes'"),
         ("runs --lr 3", "Unknown option --lr. zoo runs --help lists every one"),
+        ("finish run --lr 3", "Unknown option --lr"),
         ("predict mnist_cnn x.png --jsn", "Did you mean '--json'"),
         ("verify --al", "Did you mean '--all' or '--allow'"),
         ("sign wine_dense --kye x", "Did you mean '--key'"),

@@ -4,16 +4,18 @@ import configparser
 import contextlib
 import io
 import json
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import runs
 import tensorflow as tf
 from test_signatures import assert_same_answers
 
+import runs
 import zoo
 from zoo import cli
 from zoo.saving import runtimes
@@ -265,3 +267,104 @@ def test_a_runtime_is_one_row(in_tmp, monkeypatch, capsys):
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "litert, onnx, openvino or toy" in shown
     assert "float16 or int2" in shown
+
+
+ALONE = """
+import runpy, sys
+class Refused:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("zoo", "tensorflow", "keras"):
+            raise ImportError(f"{name} is not to be imported here")
+sys.meta_path.insert(0, Refused())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def wines(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wines")
+    return {to: zoo.convert("wine_dense", to, out=folder / to) for to in RUNTIMES}
+
+
+@pytest.mark.parametrize("to", RUNTIMES)
+def test_the_example_beside_a_model_runs_without_zoo_and_without_tensorflow(to, wines):
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", ALONE, wines[to] / "example.py"],
+        capture_output=True, text=True, check=False, cwd="/",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    about = json.loads((wines[to] / "about.json").read_text())
+    label = about["labels"][about["example"]["outputs"]["class_id"][0]]
+    assert f"label: {label}\n" in done.stdout
+    differences = re.findall(r"difference of \w+ from the SavedModel's answer: (\S+)", done.stdout)
+    assert len(differences) == 2
+    assert max(map(float, differences)) < 1e-4
+
+
+def test_labels_columns_ranges_and_shapes_stand_beside_a_model(run, in_tmp):
+    folder = zoo.convert(run("table"), "onnx")
+    about = json.loads((folder / "about.json").read_text())
+    card = zoo.load(run("table")).card
+    assert about["labels"] == list(card.labels)
+    assert [one["name"] for one in about["columns"]] == list(card.columns)
+    assert about["columns"][0]["range_in_training"] == list(card.ranges[card.columns[0]])
+    assert about["inputs"]["features"]["shape"] == [None, 13]
+    page = (folder / "README.md").read_text()
+    for said in ("class_0, class_1, class_2", "`alcohol`: 11", "unscaled", "python example.py"):
+        assert said in page
+
+
+def test_free_dimensions_of_onnx_have_names(run, in_tmp):
+    import onnxruntime
+
+    for kind, wanted in (("table", ["batch", 13]), ("text", ["batch", "length"])):
+        folder = zoo.convert(run(kind), "onnx", out=kind)
+        session = onnxruntime.InferenceSession(folder / "model.onnx")
+        assert session.get_inputs()[0].shape == wanted
+        assert all(output.shape[0] == "batch" for output in session.get_outputs())
+
+
+STUB = """
+exports.Tensor = class { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } };
+exports.InferenceSession = { create: async (file) => ({ run: async (inputs) => {
+  const [given] = Object.values(inputs);
+  if (!require("fs").existsSync(file) || given.dims.join() !== "1,13" || given.data.constructor !== Float32Array) throw file;
+  return { class_id: { data: BigInt64Array.from([2n]) }, probabilities: { data: Float32Array.from([0, 0, 1]) } };
+} }) };
+"""
+
+
+def test_the_example_in_javascript_reads_what_stands_beside_it(wines, tmp_path):
+    """The runtime is a stand-in: packages of Node.js are not among those of the tests."""
+    text = (wines["onnx"] / "example.js").read_text()
+    assert 'require("onnxruntime-node")' in text
+    assert not (wines["litert"] / "example.js").exists()
+    assert "--to onnx" in (wines["litert"] / "README.md").read_text()
+    if shutil.which("node") is None:
+        return
+    place = shutil.copytree(wines["onnx"], tmp_path / "js")
+    (place / "node_modules/onnxruntime-node").mkdir(parents=True)
+    (place / "node_modules/onnxruntime-node/index.js").write_text(STUB)
+    done = subprocess.run(
+        ["node", place / "example.js"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "label: class_2" in done.stdout
+
+
+def test_the_lines_on_the_page_of_runtimes_run_without_zoo(wines, tmp_path):
+    blocks = re.findall(
+        r"```python\n(.*?)```", (SHIPPED.parent / "docs/runtimes.md").read_text(), re.DOTALL
+    )
+    assert len(blocks) == 2
+    (tmp_path / "converted").mkdir()
+    for to in ("litert", "onnx"):
+        (tmp_path / f"converted/wine_dense-{to}").symlink_to(wines[to])
+    for i, block in enumerate(blocks):
+        path = tmp_path / f"{i}.py"
+        path.write_text(block)
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", ALONE, path],
+            capture_output=True, text=True, check=False, cwd=tmp_path,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout[:6]) == (0, "class_"), done.stderr

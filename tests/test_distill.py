@@ -75,11 +75,11 @@ def test_parts_and_devices_give_the_update_of_the_whole_batch(options, teacher, 
     )
     parts = zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, **options)
     plain = zoo.train("dense:tiny", (X, Y), **OPTIONS, optimizer="sgd", learning_rate=0.1)
-    for a, b in zip(whole.model.get_weights(), parts.model.get_weights(), strict=True):
+    for a, b in zip(whole.network.get_weights(), parts.network.get_weights(), strict=True):
         assert_close(a, b, TRAINED)
     differ = [
         np.abs(a - b).max()
-        for a, b in zip(whole.model.get_weights(), plain.model.get_weights(), strict=True)
+        for a, b in zip(whole.network.get_weights(), plain.network.get_weights(), strict=True)
     ]
     assert max(differ) > 1e-3  # the teacher is heard
 
@@ -89,7 +89,7 @@ def test_a_distilled_run_goes_on_exactly(teacher, in_tmp):
     whole = zoo.train("dense:tiny", (X, Y), **{**OPTIONS, "epochs": 4}, teacher=teacher, out="a")
     zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, out="b")
     ended = zoo.train("dense:tiny", (X, Y), resume="b", epochs=4)
-    for a, b in zip(ended.model.get_weights(), whole.model.get_weights(), strict=True):
+    for a, b in zip(ended.network.get_weights(), whole.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -106,7 +106,7 @@ def test_a_shipped_model_teaches(in_tmp):
 def test_a_student_can_be_diagnosed(asked, teacher, in_tmp):
     trained = zoo.train("dense:tiny", (X, Y), **OPTIONS, teacher=teacher, **{asked: True})
     assert trained.report is None
-    assert step.teacher_of(trained.model).count_params() > trained.model.count_params()
+    assert step.teacher_of(trained.network).count_params() > trained.network.count_params()
 
 
 @pytest.mark.parametrize(

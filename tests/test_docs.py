@@ -23,7 +23,8 @@ from zoo.saving import store
 ROOT = Path(zoo.__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = README + "".join(
-    (ROOT / f"docs/{name}.md").read_text() for name in ("saved_models", "several", "your_own_model")
+    (ROOT / f"docs/{name}.md").read_text()
+    for name in ("saved_models", "several", "your_own_model", "novelty")
 )
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGES, re.S)
 MODULES = sorted(

@@ -134,7 +134,7 @@ def test_last_batches_that_do_not_divide_by_the_replicas(count, in_tmp):
         replicas=2,
         quiet=True,
     )
-    assert trained.model.distribute_strategy is strategy
+    assert trained.network.distribute_strategy is strategy
     assert np.isfinite(trained.history.history["val_loss"]).all()
     served = zoo.load(trained.export).predict(x)  # on one device
     assert trained.report.num_test == count

@@ -17,13 +17,13 @@ def images(count=60, size=8):
 
 def test_a_trained_model_goes_on_with_other_classes_and_sizes(in_tmp):
     trained = zoo.train("digits_cnn", images(size=11), epochs=1, batch_size=16, quiet=True)
-    assert trained.model.input_shape == (None, 8, 8, 1)
-    assert trained.model.output_shape == (None, 3)
+    assert trained.network.input_shape == (None, 8, 8, 1)
+    assert trained.network.output_shape == (None, 3)
     card = zoo.load(trained.export).card
     assert (card.builder.family, card.builder.size) == ("cnn", "base")
     assert card.builder.arguments["num_classes"] == 3
     again = zoo.build(weights=trained.export)
-    for a, b in zip(again.get_weights(), trained.model.get_weights()):
+    for a, b in zip(again.get_weights(), trained.network.get_weights()):
         np.testing.assert_array_equal(a, b)
 
 
@@ -33,7 +33,7 @@ def test_without_a_step_the_weights_are_the_trained_ones(in_tmp):
     data = (zoo.load_dataset("digits").examples["train"].inputs[:200], np.arange(200) % 10)
     trained = zoo.train("digits_cnn", data, learning_rate=1e-30, epochs=1, quiet=True)
     loaded = zoo.build(weights="digits_cnn")
-    for weight, other in zip(loaded.trainable_weights, trained.model.trainable_weights):
+    for weight, other in zip(loaded.trainable_weights, trained.network.trainable_weights):
         np.testing.assert_array_equal(weight, other, err_msg=weight.path)
 
 
@@ -42,7 +42,7 @@ def test_freeze_trains_the_last_layer_only(in_tmp):
     before = {
         w.path: keras.ops.convert_to_numpy(w) for w in zoo.build(weights="digits_cnn").weights
     }
-    for weight in trained.model.weights:
+    for weight in trained.network.weights:
         same = weight.path in before and np.array_equal(weight, before[weight.path])
         assert same != weight.path.startswith("logits/"), weight.path
 
@@ -63,7 +63,7 @@ def test_a_fine_tuned_run_goes_on_after_a_stop(in_tmp):
         zoo.train("digits_cnn", images(), epochs=3, out="run", callbacks=[Stop()], **options)
     Stop.last = None
     ended = zoo.train("digits_cnn", images(), resume="run", quiet=True, callbacks=[Stop()])
-    for a, b in zip(ended.model.get_weights(), whole.model.get_weights()):
+    for a, b in zip(ended.network.get_weights(), whole.network.get_weights()):
         np.testing.assert_array_equal(a, b)
 
 

@@ -133,7 +133,7 @@ def test_a_run_of_an_earlier_version_goes_on_to_the_same_end(version, name, in_t
     went_on = f"going on after {state['epoch']} epochs and {state['step']} of"
     assert went_on in Path("run/log.txt").read_text()  # and did not begin anew
     wanted = np.load("weights.npz")
-    for found, key in zip(trained.model.get_weights(), wanted, strict=True):
+    for found, key in zip(trained.network.get_weights(), wanted, strict=True):
         assert_same(found, wanted[key], version, TRAINED, scale=1)
     scores = json.loads(Path("score.json").read_text())["scores"]
     assert list(trained.report.scores) == list(scores)

@@ -61,7 +61,7 @@ def test_the_saved_model_encodes_decodes_reconstructs_and_samples(trained):
 def test_weights_come_back_for_more_training(trained):
     model = zoo.build(weights=trained.export)
     x = stripes()[:4, ..., None] / 255
-    expected = trained.model.predict(x, verbose=0)
+    expected = trained.network.predict(x, verbose=0)
     assert_close(model.predict(x, verbose=0)["mean"], expected["mean"], KERNELS)
 
 
@@ -69,7 +69,7 @@ def test_the_constant_guess_is_that_of_independent_pixels(trained):
     info, examples = door.read(stripes(), task="generation")
     splits = door.make_splits(info, examples, batch_size=20)
     splits = splits.mapped(zoo.prepare(splits))
-    found = generation.constant(splits, trained.model)[:, 0]
+    found = generation.constant(splits, trained.network)[:, 0]
     used = splits.examples["train"].inputs.reshape(-1, 36) / 255
     p = np.clip(used.mean(0), 1e-4, 1 - 1e-4)
     x = np.concatenate([x.numpy() for x, _ in splits.test]).reshape(-1, 36)

@@ -84,7 +84,7 @@ def in_fresh_process(export, raw):
 
 def in_memory(trained, preparation, raw):
     """The same from the trained model itself."""
-    logits = trained.model.predict(preparation.inputs(raw), verbose=0)
+    logits = trained.network.predict(preparation.inputs(raw), verbose=0)
     return tf.nn.softmax(logits).numpy()
 
 

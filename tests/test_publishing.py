@@ -10,8 +10,8 @@ from tolerances import KERNELS, assert_close
 
 import zoo
 from zoo import cli, files
+from zoo.saving import alone, card_example, card_page, store
 from zoo.saving import card as cards
-from zoo.saving import load, store
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
 NAMES = [path.name for path in sorted(SHIPPED.iterdir()) if path.is_dir()]
@@ -131,7 +131,7 @@ def test_an_atomic_write_keeps_the_old_content_when_it_fails(tmp_path):
 
 @pytest.mark.slow
 def test_the_command_verifies_all_of_them_in_processes_of_their_own():
-    child = load.run_alone(cli.__file__, "verify", "--all")
+    child = alone.run(cli.__file__, "verify", "--all")
     assert child.returncode == 0, child.stderr
     assert child.stdout.count("ok ") == len(NAMES)
 
@@ -139,3 +139,37 @@ def test_the_command_verifies_all_of_them_in_processes_of_their_own():
 def test_the_table_of_shipped_models_is_up_to_date():
     assert (SHIPPED / "README.md").read_text() == store.render_table(SHIPPED)
     assert {"digits_cnn", "digits_dense", "wine_dense", "mnist_cnn", "mnist_dense"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_lines_on_the_card_of_a_model_that_ships_run_with_tensorflow_alone(name):
+    folder = store.find(SHIPPED / name)
+    text = (folder / "assets.extra/card.md").read_text()
+    assert text == card_page.render(cards.read(folder))
+    child = alone.run(card_example.__file__, folder)
+    assert child.returncode == 0, child.stderr
+    assert "array(" in child.stdout
+
+
+@pytest.mark.parametrize("kind", ["mixed table", "text", "series", "generation", "translation"])
+def test_the_lines_on_a_new_card_run_with_tensorflow_alone(kind, run):
+    child = alone.run(card_example.__file__, run(kind) / "export/1")
+    assert child.returncode == 0, child.stderr
+
+
+def test_many_columns_are_not_written_out_on_a_card(wine_run, monkeypatch):
+    monkeypatch.setattr(card_page, "MOST_INPUTS", 5)
+    text = card_page.render(cards.read(store.find(wine_run)))
+    assert "tf.zeros([1], spec.dtype) for name, spec" in text
+    assert "'hue'" not in text
+
+
+def test_a_card_whose_lines_fail_is_not_published(wine_run, in_tmp, monkeypatch):
+    def broken(card):
+        return card_page_render(card).replace('load(".")', 'load("nowhere")')
+
+    card_page_render = card_page.render
+    monkeypatch.setattr(card_page, "render", broken)
+    with pytest.raises(zoo.InputError, match="lines of Python on the card do not run"):
+        zoo.publish(wine_run, "wines")
+    assert not list((in_tmp / "saved_models/wines").iterdir())

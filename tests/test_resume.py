@@ -16,7 +16,7 @@ from tolerances import TRAINED, assert_close
 import zoo
 from zoo import files
 from zoo.config.config import TrainConfig
-from zoo.training import checkpoints
+from zoo.training import checkpoints, signals
 from zoo.training.command_line import from_command_line
 
 RNG = np.random.default_rng(0)
@@ -61,7 +61,7 @@ def stopped_and_resumed(step, model, data, extra=list, **options):
                 trained = zoo.train(
                     model, data, callbacks=[StopAt(stop), *extra()], **place, **{**EVERY, **options}
                 )
-        weights = [v.numpy() for v in trained.model.variables]
+        weights = [v.numpy() for v in trained.network.variables]
         with open(f"{folder}/metrics.csv") as file:
             ends.append((weights, file.read(), trained))
     return ends
@@ -108,7 +108,7 @@ def test_several_steps_in_a_call_are_the_same_steps(options, only_fit):
     assert "after 1 epochs and 3 of 9 steps" in Path("pieces/log.txt").read_text()
     assert_alike(whole, pieces)
     single = zoo.train("dense:tiny", (X, Y), **{**EVERY, **options})
-    for variable, weight in zip(single.model.variables, whole[0], strict=True):
+    for variable, weight in zip(single.network.variables, whole[0], strict=True):
         assert_close(variable, weight, TRAINED, scale=1)  # another program
 
 
@@ -187,7 +187,7 @@ def test_more_epochs_at_a_constant_rate_are_those_of_a_longer_run(in_tmp):
     zoo.train("dense:tiny", (X, Y), out="short", **{**EVERY, "epochs": 2})
     longer = zoo.train("dense:tiny", (X, Y), resume="short", epochs=4)
     whole = zoo.train("dense:tiny", (X, Y), out="whole", **{**EVERY, "epochs": 4})
-    for a, b in zip(longer.model.get_weights(), whole.model.get_weights(), strict=True):
+    for a, b in zip(longer.network.get_weights(), whole.network.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert longer.export.name == "2"
     assert TrainConfig.of_run("short").run.epochs == 4
@@ -341,7 +341,7 @@ class SignalAt(keras.callbacks.Callback):
 )
 def test_a_signal_saves_the_step_and_leaves(number, raised, only_fit):
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    with pytest.raises(raised) as error:
+    with pytest.raises(raised) as error, signals.of_a_command():
         zoo.train("dense:tiny", (X, Y), out="run", callbacks=[SignalAt(number, 12)], **EVERY)
     if raised is SystemExit:
         assert error.value.code == 143

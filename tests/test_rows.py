@@ -16,7 +16,7 @@ from zoo.data import kinds
 from zoo.data import load as door
 from zoo.data.kinds import numbers
 from zoo.data.kinds.row import Kind, Prepared
-from zoo.tasks import model_checks, targets
+from zoo.tasks import model_checks, target_checks
 from zoo.tasks.row import Task
 from zoo.tasks.scores import of_training_targets
 
@@ -48,7 +48,7 @@ COUNTS = Task(
     name="counts",
     targets="number",
     convert=_of_counts,
-    check_targets=targets.check_they_differ,
+    check_targets=target_checks.check_they_differ,
     check_model=model_checks.check_numbers,
     loss=lambda options: keras.losses.MeanSquaredError(),
     metrics=list,
@@ -126,7 +126,7 @@ def test_a_new_task_is_one_object(rows, in_tmp):
     model = zoo.load(trained.export)
     rates = model.predict(x[:5])["rate"]
     preparation = zoo.prepare(door.make_splits(*door.read((x, counts), task="counts")))
-    logits = trained.model.predict(preparation.inputs(x[:5]), verbose=0)
+    logits = trained.network.predict(preparation.inputs(x[:5]), verbose=0)
     assert_close(rates, np.exp(logits[:, 0]), KERNELS)
     assert "deviance of a Poisson distribution" in model.card.protocol
     np.save("x.npy", x[:2].astype("float32"))
@@ -146,7 +146,7 @@ def test_a_new_kind_of_input_is_one_object(rows, in_tmp):
     assert model.card.input_kind == "waveform"
     assert "samples divided by 32768" in model.card.preprocessing
     probabilities = model.predict(x[:5])["probabilities"]
-    logits = trained.model.predict(x[:5, :, None] / 32768, verbose=0)
+    logits = trained.network.predict(x[:5, :, None] / 32768, verbose=0)
     assert_close(probabilities, keras.ops.softmax(logits), KERNELS)
     with pytest.raises(zoo.InputError, match="takes int16 samples"):
         model.predict(x[:5] / 32768)

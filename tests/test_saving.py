@@ -22,8 +22,8 @@ from zoo.config.config import TrainConfig
 from zoo.data import examples as sources
 from zoo.data import load as door
 from zoo.data.prepare import prepare
+from zoo.saving import alone, card_page, endpoints, golden_check, manifest, store
 from zoo.saving import card as cards
-from zoo.saving import card_page, endpoints, golden_check, load, manifest, store
 
 SHIPPED = Path(__file__).parents[1] / "saved_models"
 NAMES = [path.name for path in sorted(SHIPPED.iterdir()) if path.is_dir()]
@@ -415,7 +415,7 @@ def test_a_changed_weight_shows_in_small_outputs_too(tmp_path):
     np.savez(tmp_path / "assets.extra" / "golden.npz", **golden)
     model.layers[0].kernel.assign([[1e-5], [1.001e-5], [1e-5]])
     tf.saved_model.save(model, tmp_path, {"serving_default": signature})
-    found = json.loads(load.run_alone(golden_check.__file__, tmp_path).stdout)
+    found = json.loads(alone.run(golden_check.__file__, tmp_path).stdout)
     assert re.fullmatch(
         "serving_default: y differs from .* by a share of 0.001", *found["problems"]
     )

@@ -47,7 +47,7 @@ def test_the_log_of_a_training_and_a_look_at_the_data_have_it(in_tmp):
 
 
 def test_numbers_with_a_place_for_the_channels_are_learned_as_pictures():
-    from zoo.api import build
+    from zoo.building import build
 
     splits = loaded(FLOATS[..., None])
     model = build("cnn:tiny", **prepare(splits).builder_arguments)

@@ -125,7 +125,7 @@ def test_models_of_ones_own_get_texts_of_one_length(in_tmp):
     trained = zoo.train(
         average, (words_of(counts), counts % 2), skip_bad=True, epochs=1, quiet=True
     )
-    assert trained.model.input_shape[1] == counts.max()
+    assert trained.network.input_shape[1] == counts.max()
     model, few = zoo.load(trained.export), words_of([1, 50])
     together = model.predict(few)["probabilities"]
     assert_close(model.predict(few[:1])["probabilities"][0], together[0], KERNELS, scale=1)

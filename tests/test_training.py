@@ -163,10 +163,10 @@ def test_the_config_of_a_run_repeats_it_to_the_last_bit(in_tmp):
     first = quick("dense:tiny", "wine", model_args={"dropout": 0.3})
     config = TrainConfig.from_yaml(first.report.folder / "config.yaml")
     second = zoo.train(config.model, config.data.dataset, config=config)
-    for a, b in zip(first.model.get_weights(), second.model.get_weights()):
+    for a, b in zip(first.network.get_weights(), second.network.get_weights()):
         np.testing.assert_array_equal(a, b)
     other = quick("dense:tiny", "wine", model_args={"dropout": 0.3}, seed=1)
-    assert not np.array_equal(first.model.get_weights()[0], other.model.get_weights()[0])
+    assert not np.array_equal(first.network.get_weights()[0], other.network.get_weights()[0])
 
 
 def test_the_score_is_that_of_the_exported_model(in_tmp):
@@ -199,9 +199,9 @@ def test_a_users_own_keras_model_and_builder_train(in_tmp):
         x = keras.layers.Dense(width, "relu")(inputs)
         return keras.Model(inputs, keras.layers.Dense(num_classes)(x))
 
-    assert quick(own).model is own
+    assert quick(own).network is own
     trained = quick(builder, model_args={"width": 6})
-    assert trained.model.count_params() == 5 * 6 + 6 + 6 * 2 + 2
+    assert trained.network.count_params() == 5 * 6 + 6 + 6 * 2 + 2
     zoo.verify(trained.export)
     with pytest.raises(zoo.InputError, match="'width'"):
         quick(builder, model_args={"widht": 6})
@@ -244,7 +244,7 @@ def test_the_best_epoch_is_kept_and_early_stopping_stops(in_tmp):
     trained = quick(epochs=20, patience=3, learning_rate=0.02, callbacks=[Spoil()])
     assert trained.history.best_epoch == 1
     assert len(trained.history.epoch) == 5
-    assert any(np.abs(w).max() > 0 for w in trained.model.get_weights())
+    assert any(np.abs(w).max() > 0 for w in trained.network.get_weights())
 
 
 @pytest.mark.parametrize(("monitor", "kept"), [("loss", 2), ("accuracy", 1), ("task", 1)])
@@ -302,20 +302,23 @@ def test_ema_weights_are_what_is_judged_and_exported(in_tmp):
     plain = quick(epochs=3, ema=None)
     averaged = quick(epochs=3, ema=0.999)
     drift = [
-        np.abs(a - b).max() for a, b in zip(plain.model.get_weights(), averaged.model.get_weights())
+        np.abs(a - b).max()
+        for a, b in zip(plain.network.get_weights(), averaged.network.get_weights())
     ]
     assert max(drift) > 1e-3
     # With a momentum near 1 the average stays by the first weights, and so does the exported model.
     keras.utils.set_random_seed(0)
     first = zoo.build("dense:tiny", input_shape=(5,), num_classes=2)
-    moved = [np.abs(a - b).max() for a, b in zip(first.get_weights(), averaged.model.get_weights())]
+    moved = [
+        np.abs(a - b).max() for a, b in zip(first.get_weights(), averaged.network.get_weights())
+    ]
     assert max(moved) < max(
-        np.abs(a - b).max() for a, b in zip(first.get_weights(), plain.model.get_weights())
+        np.abs(a - b).max() for a, b in zip(first.get_weights(), plain.network.get_weights())
     )
     saved = tf.saved_model.load(str(averaged.export))
     kernels = {v.name.partition(":")[0]: v.numpy() for v in saved.variables}
     np.testing.assert_array_equal(
-        kernels["logits/kernel"], averaged.model.get_layer("logits").get_weights()[0]
+        kernels["logits/kernel"], averaged.network.get_layer("logits").get_weights()[0]
     )
 
 
@@ -336,7 +339,7 @@ def test_scores_by_hand():
 @pytest.mark.slow
 def test_mirrored_trains_a_whole_recipe(in_tmp):
     trained = quick("cnn:tiny", "digits", limit=64, strategy="mirrored", replicas=2, batch_size=16)
-    assert trained.model.distribute_strategy.num_replicas_in_sync == 2
+    assert trained.network.distribute_strategy.num_replicas_in_sync == 2
     zoo.verify(trained.export)
 
 
@@ -344,7 +347,7 @@ def test_precision_is_restored_after_a_run(in_tmp):
     before = keras.config.dtype_policy()
     trained = quick(precision="mixed_bfloat16")
     assert keras.config.dtype_policy() is before
-    assert trained.model.get_layer("dense_1").compute_dtype == "bfloat16"
+    assert trained.network.get_layer("dense_1").compute_dtype == "bfloat16"
     assert json.loads((trained.export / "assets.extra/card.json").read_text())["signatures"][
         "embed"
     ]["outputs"] == {"embedding": ["float32", [None, 16]]}

@@ -50,7 +50,7 @@ def test_pairs_of_texts_train_a_translator(trained):
     assert model.predict(texts)["answer"].tolist() == [row["answer"] for row in rows]
     assert model.predict(texts[:1])["answer"][0] == rows[0]["answer"]
     assert zoo.verify(trained.export)["largest_difference"] <= golden_check.TOLERANCE
-    assert zoo.build(weights=trained.export).count_params() == trained.model.count_params()
+    assert zoo.build(weights=trained.export).count_params() == trained.network.count_params()
 
 
 def split_pairs(texts, answers, **options):

@@ -1,6 +1,6 @@
-"""The few public calls that join the parts: build (with weights) and train."""
+"""The shared recipe in one call: load, prepare, build, compile, fit, evaluate, export."""
 
-import inspect
+import functools
 import logging
 import os
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from zoo import families
+from zoo.building import make_compiled
 from zoo.config import constraints
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
@@ -18,12 +19,11 @@ from zoo.data.prepare import prepare
 from zoo.data.user import forms
 from zoo.data.user.weights import Weighted
 from zoo.models import checks
-from zoo.saving import store, trained
+from zoo.saving import store, trained, whole
 from zoo.saving.export import export_model, rehearse
 from zoo.saving.result import Trained
 from zoo.training import own as own_parts
-from zoo.training import own_models
-from zoo.training.compile import compile_model
+from zoo.training import signals
 from zoo.training.diagnose import diagnose
 from zoo.training.evaluate import evaluate_model
 from zoo.training.fit import fit_model
@@ -31,61 +31,6 @@ from zoo.training.rehearsal import rehearse_step
 from zoo.training.run import start_run
 
 log = logging.getLogger("zoo")
-
-
-def build(model=None, *, size=None, weights=None, **arguments):
-    """Builds an uncompiled Keras model by name, or from a trained model's card and weights.
-
-    A name is an architecture with random weights, also one of a paper such as `"resnet:50"` or `"transformer:bert_base"`:
-    nothing is downloaded. Trained weights come with `weights=` alone.
-
-    Args:
-        model: Family and perhaps size: `"cnn"`, `"cnn:small"`. Leave it out with `weights`.
-        size: The size, where the name has none; `"base"` by default.
-        weights: Name or path of a SavedModel of this project. Size and arguments come from its card; only
-            `num_classes` and `name` may differ. With another `num_classes` the last layer starts anew.
-        **arguments: Arguments of the family's builder: `input_shape`, `num_classes` and hyperparameters.
-
-    Returns:
-        A `keras.Model` that returns logits: compile it with `keras.losses.SparseCategoricalCrossentropy(from_logits=True)` where
-        you train it without `zoo.train`. Models with weights take prepared inputs, as their card's `preprocessing` says.
-
-    Raises:
-        InputError: A name or an argument is unknown (with the nearest ones) or out of range.
-
-    Example:
-
-    >>> model = build("cnn", size="small", input_shape=(28, 28, 1), num_classes=10)
-    >>> model.count_params()
-    421642
-    """
-    if weights is not None:
-        return trained.build_trained(model, size, weights, arguments)
-    if model is None:
-        raise checks.InputError(
-            "Pass a family, for example zoo.build('cnn', ...), or weights='mnist_cnn'."
-        )
-    name = model if size is None else f"{model}:{size}"
-    row = families.family(families.split_name(name)[0])
-    parameters = inspect.signature(row.build).parameters.values()
-    wanted = [p.name for p in parameters if p.default is p.empty and p.name not in arguments]
-    if wanted:
-        raise checks.InputError(
-            f"Building {name} needs {' and '.join(wanted)}, for example input_shape=(28, 28, 1), num_classes=10."
-        )
-    arguments = keras.tree.map_structure(constraints.plain, arguments)  # of NumPy
-    return row.build(**families.arguments(name, arguments))
-
-
-def _build_for(config, arguments):
-    """The model of a config, for data that the arguments of a `Preparation` describe."""
-    if config.weights is None:
-        return build(config.model, **{**arguments, **config.model_args})
-    classes = arguments.get("num_classes")
-    model = build(weights=config.weights, num_classes=classes)
-    for layer in model.layers[:-1]:
-        layer.trainable = not config.freeze
-    return model
 
 
 def train(
@@ -131,7 +76,8 @@ def train(
             left out, that of a compiled model is used. A run that goes on (`resume`) needs objects again.
 
     Returns:
-        A `Trained`: the model, its history, the report and the exported SavedModel.
+        A `Trained`: the model, its history, the report and the exported SavedModel. Ctrl-C, or the stop button of a notebook, ends
+        the training after its step, and the best epoch so far is judged, exported and returned.
 
     Raises:
         InputError: Data, model or options cannot be used; raised before training starts.
@@ -147,7 +93,7 @@ def train(
     """
     config = _begun_with(config, options)
     data = config.data.dataset if data is None else data
-    data = data if targets is None else _paired(data, targets)
+    data = paired(data, targets)
     data, validation, test = (forms.by_model(model, part) for part in (data, validation, test))
     data, options = _weighed(data, sample_weight, options)
     own = {"target": target, "columns": columns, "task": task}
@@ -159,10 +105,32 @@ def train(
     model = config.model if model is None else model
     model, config = settle(model, data, config, own, options, parts=parts)
     own_parts.check_given(brought, config)
+    callbacks = keras.tree.flatten(callbacks or ())
+    return run_recipe(model, data, config, read, parts, callbacks, own=brought)
+
+
+def run_recipe(
+    model, data, config, read=None, parts=(None, None), callbacks=(), *, own=None, goes_on=True
+):
+    """Trains, evaluates and exports, as `train` says, with what `settle` has settled.
+
+    Args:
+        model, data: As `train` takes them.
+        config: The `TrainConfig`.
+        read: What `data.load.read` made of the data; `None` where they are still to be read.
+        parts: Validation and test data of the caller's own.
+        callbacks: A list of more Keras callbacks.
+        own: The `Own`: what the caller brings beside the model.
+        goes_on: Whether a run that was stopped is trained further; otherwise its best epoch so far is taken.
+
+    Returns:
+        A `Trained`.
+    """
     with start_run(config) as run:
         for line in read[0].notes if read else ():  # for the log of the run
             log.info("%s", line)
         if read is None:
+            validation, test = parts
             read = door.read(data, run.config.data_options, validation=validation, test=test)
         check_named(model, read[0])
         splits = door.make_splits(*read, run.config.data_options)
@@ -171,16 +139,25 @@ def train(
             trained.check_columns(run.config.weights, splits.info)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
         with notes.timed("building the model"):
-            built = make_compiled(model, splits, run, brought)
+            built = make_compiled(model, splits, run, own)
         rehearse_step(built, splits, run)
         if diagnose(built, splits, run):
             return Trained(built)
         with notes.timed("trying the export before the training"):
             rehearse(built, splits, run)
-        history = fit_model(built, splits, run, extra_callbacks=keras.tree.flatten(callbacks or ()))
+        history = fit_model(
+            built,
+            splits,
+            run,
+            extra_callbacks=callbacks,
+            keeps_best=not signals.is_command(),
+            goes_on=goes_on,
+        )
         report = evaluate_model(built, splits, run, history)
         try:
-            return Trained(built, history, report, export_model(built, splits, run))
+            export = export_model(built, splits, run)
+            make = functools.partial(whole.of_export, built, splits, export)
+            return Trained(built, history, report, export, make)
         except (
             Exception
         ):  # whatever it is: it goes on to the caller, who has to know that no training is lost
@@ -212,7 +189,10 @@ def _chosen(data, config, own, options, parts):
     return model, (read[0].with_notes([said]), read[1])
 
 
-def _paired(data, targets):
+def paired(data, targets):
+    """The data of `train(model, data, targets)` as a pair; without targets as they are."""
+    if targets is None:
+        return data
     if isinstance(data, (str, os.PathLike, tuple, tf.data.Dataset)):
         what = repr(data) if isinstance(data, (str, os.PathLike)) else f"a {type(data).__name__}"
         raise checks.InputError(
@@ -280,34 +260,6 @@ def settle(model, data, config, own, options, *, parts=()):
     dataset = os.fspath(data) if is_named_data else OWN_DATA
     config = config.replace(**{"dataset": dataset, **options, "model": model_name}).check()
     return model, trained.from_weights(config) if config.weights else config
-
-
-def make_compiled(model, splits, run, own=None):
-    """Builds and compiles the model of a run, inside its strategy's scope.
-
-    Args:
-        model: As in `train`.
-        splits, run: As in a recipe.
-        own: The `Own`: what the caller brings beside the model.
-    """
-    own = own_parts.Own() if own is None else own
-    preparation, config = splits.preparation, run.config
-    teacher = trained.teacher(splits, run) if config.distill.teacher else None
-    with run.strategy.scope():
-        if isinstance(model, str):
-            built = _build_for(config, preparation.builder_arguments)
-        else:
-            built = own_models.make(model, config, preparation, run.strategy)
-            own = own_parts.with_compiled(own, built, config)
-        compile_model(
-            built,
-            splits.info,
-            config,
-            steps_per_epoch=splits.steps_per_epoch,
-            teacher=teacher,
-            own=own.in_units_of(preparation),
-        )
-    return built
 
 
 def _is_trained(name):

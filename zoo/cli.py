@@ -44,6 +44,11 @@ VERBS = {
     "runs": Verb(
         "zoo.cli_runs:runs", "list the runs of a folder with their scores", "zoo runs\nzoo runs runs/search"
     ),
+    "finish": Verb(
+        "zoo.cli_runs:finish",
+        "evaluate and export the best epoch so far of a run that was stopped",
+        "zoo finish runs/wine-dense_small-1",
+    ),
     "tune": Verb("zoo.tuning.command_line:run", "search the settings that train a model best"),
     "predict": Verb(
         "zoo.cli_models:predict",

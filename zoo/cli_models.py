@@ -151,6 +151,7 @@ def predict(
     trust: OmitArgPrefixes[Trust] = Trust(),
     out: Annotated[str | None, arg(metavar="CSV")] = None,
     json: _Flag = False,
+    novelty: _Flag = False,
     sandbox: _Flag = False,
     seconds: Annotated[int, arg(metavar="S")] = 120,
     memory_mb: Annotated[int, arg(metavar="MB")] = 4096,
@@ -162,8 +163,9 @@ def predict(
         model: the model
         inputs: images, texts, folders of them, .csv (.tsv, .csv.gz), .npy, or - for standard input; a model of texts takes a text itself, too
         trust: what may be loaded
-        out: write a CSV file instead of printing
+        out: write a CSV file instead of printing: the rows of a table with their answers, or files with theirs
         json: print one JSON object per example
+        novelty: say which inputs are unlike any of training, of a model that was trained with --novelty
         sandbox: run the model in a process without network, file writes and other rights
         seconds: with --sandbox: its time
         memory_mb: with --sandbox: its memory
@@ -175,14 +177,20 @@ def predict(
         raise checks.InputError(
             "Say what to predict: zoo predict MODEL FILE, a folder, or - for standard input."
         )
+    if novelty and (sandbox or trust.foreign):
+        raise checks.InputError(
+            "--novelty is for models with a card, and not for --sandbox: leave one out."
+        )
     places.find(model)  # a wrong path is answered before TensorFlow is imported
     paths.check_inputs(inputs)
     reading, given = zoo.import_quietly("zoo.saving.inputs"), list(inputs)
     if sandbox:
         limits = {"seconds": seconds, "memory_mb": memory_mb, "partial": partial}
-        rows = zoo.predict_sandboxed(model, given, **_asdict(trust), **limits)
+        rows = zoo.predict_sandboxed(model, given, **_asdict(trust), **limits, with_rows=bool(out))
     else:
-        rows = reading.predict_files(zoo.load(model, **_asdict(trust)), given)
+        more = {"novelty": True} if novelty else {}
+        loaded = zoo.load(model, **_asdict(trust))
+        rows = reading.predict_files(loaded, given, with_rows=bool(out), **more)
     if out:
         count = reading.write_csv(rows, out)
         print(f"{count} predictions in {out}")
@@ -306,7 +314,7 @@ def convert(
     checks.one_of("runtime", to, runtimes.RUNTIMES)
     folder = zoo.convert(model, to, quantize=quantize, out=out)
     described = runtimes.describe(folder)
-    size = sum(path.stat().st_size for path in folder.iterdir()) / 1024
+    size = sum(path.stat().st_size for path in folder.glob("model.*")) / 1024
     print(
         f"converted to {folder}: {size:,.0f} KiB; golden outputs differ by at most {described['largest_difference']:.1e}, "
         f"{described['same_answers']:.0%} of the answers are the same"

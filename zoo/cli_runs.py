@@ -30,10 +30,24 @@ def train(arguments):
     config = train_options(arguments)
     says_model = ("--model", "--config", "--resume", "--weights")
     is_named = any(argument.partition("=")[0] in says_model for argument in arguments)
-    trained = zoo.train(config.model if is_named else None, config.data.dataset, config=config)
+    with zoo.import_quietly("zoo.training.signals").of_a_command():
+        trained = zoo.train(config.model if is_named else None, config.data.dataset, config=config)
     if trained.report is not None:  # otherwise the run was for diagnosis, which says what it found
         print(trained.report)
         print(f"exported {trained.export}")
+
+
+def finish(run: Positional[Annotated[str, arg(metavar="RUN")]], /):
+    """Ends a run that was stopped.
+
+    Args:
+        run: the run's folder
+    """
+    import zoo
+
+    finished = zoo.finish(run)
+    print(finished.report)
+    print(f"exported {finished.export}")
 
 
 def runs(folder: Positional[Annotated[str, arg(metavar="FOLDER")]] = "runs", /):

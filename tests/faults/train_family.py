@@ -36,7 +36,7 @@ def main(family, index, folder, options):
     options = SETTINGS | {"model": f"{family}:tiny"} | own | asked
     data = family_run.data(family, int(index))
     trained = zoo.train(options.pop("model"), data, out=folder, **options)
-    weights = [keras.ops.convert_to_numpy(weight) for weight in trained.model.weights]
+    weights = [keras.ops.convert_to_numpy(weight) for weight in trained.network.weights]
     digest = hashlib.sha256(b"".join(weight.tobytes() for weight in weights)).hexdigest()
     print(f"weights: {digest}", flush=True)
 

@@ -187,7 +187,7 @@ def make_runs(target, wanted):
         os.mkdir(name)
         kept.save_data(f"{name}/data.npz", data)
         trained = zoo.train(model, data, out=f"{name}/whole", **options)
-        np.savez_compressed(f"{name}/weights.npz", *trained.model.get_weights())
+        np.savez_compressed(f"{name}/weights.npz", *trained.network.get_weights())
         (Path(name) / "score.json").write_bytes(Path(name, "whole/score.json").read_bytes())
         (Path(name) / "metrics.csv").write_bytes(Path(name, "whole/metrics.csv").read_bytes())
         with _stopping(lambda run, epoch, step, stop=stop: step and _saved(run) == stop):

@@ -242,3 +242,20 @@ def _():
 def _():
     info, _, targets = all_of((X, TABLE[["b", "a"]]))
     assert (info.task, info.target_names, targets.shape) == ("regression", ("b", "a"), (60, 2))
+
+
+@odd("a `dok_matrix` of SciPy, which is a dict, too")
+def _():
+    _, inputs, _ = all_of((sparse.dok_matrix(X), Y))
+    np.testing.assert_array_equal(np.sort(inputs.ravel()), np.sort(X.astype("float32").ravel()))
+
+
+@odd("a Series of pictures of Pillow")
+def _():
+    are_pixels((pd.Series([keras.utils.array_to_img(p, scale=False) for p in PIXELS]), Y))
+
+
+@odd("targets of a regression that are numbers written as texts")
+def _():
+    _, _, targets = all_of((X, [str(value) for value in X[:, 0]]), task="regression")
+    np.testing.assert_array_equal(np.sort(targets), np.sort(X[:, 0].astype("float32")))

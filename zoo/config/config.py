@@ -125,9 +125,9 @@ class TrainConfig:
                     f"`model_args` holds {key}, which comes with the data: leave it out."
                 )
         led = self.run.patience is not None or self.optimizer.schedule == "plateau"
-        if self.data.use_validation and (led or self.report.calibrate):
+        if self.data.use_validation and (led or self.report.calibrate or self.report.novelty):
             raise checks.InputError(
-                "use_validation leaves no examples aside that patience, schedule='plateau' or calibrate could go by: leave "
+                "use_validation leaves no examples aside that patience, schedule='plateau', calibrate or novelty could go by: leave "
                 "them out."
             )
 

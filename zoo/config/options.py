@@ -305,3 +305,5 @@ class ReportConfig:
     """For translation: partial answers that are followed side by side, in the test and in the export."""
     calibrate: bool = False
     """Fit a temperature on the validation split, by which the exported model divides its logits."""
+    novelty: bool = False
+    """Keep embeddings of training examples in the export, by which `predict(..., novelty=True)` tells inputs unlike any of them."""

@@ -174,6 +174,11 @@ class Splits:
             else np.zeros((0, *self.info.input_shape), self.info.input_dtype)
         )
 
+    def files(self, split, indices):
+        """The files that some examples come from, in rising order of `indices`; `None` where they come from none of their own."""
+        names = self.examples[split].names
+        return None if names is None else names[np.sort(indices)].tolist()
+
     def _train(self, epochs, cardinality, first=(-1, 0)):
         """The batches of a data set of epoch numbers; of epoch first[0] only those from number first[1] on."""
         data = self.examples["train"]

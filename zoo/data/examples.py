@@ -61,6 +61,7 @@ class DataInfo:
         licence: Terms of the data.
         source: Where it comes from.
         limits: What a model trained on it is not for.
+        target: Title of the column of the target, where it has one.
         notes: What the log said while the data were read: what was taken for what, what was left out.
         target_names: The names of the numbers that a regression of several predicts, in the order of its outputs; otherwise empty.
         parts: Of several inputs the `DataInfo` of each, by its name; otherwise empty.
@@ -85,6 +86,7 @@ class DataInfo:
     split: str = ""
     source: str = "the caller"
     limits: str = "judged on its own test split only"
+    target: str = ""
     notes: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
     parts: dict[str, "DataInfo"] = dataclasses.field(default_factory=dict)
@@ -108,12 +110,14 @@ class Arrays:
         targets: An array.
         by: What examples are split by, where that is not chance: times or numbers that rise, or texts, one for each group.
         weights: What each example counts in the loss, float32 `[N]`; `None` where all count alike.
+        names: The file that each comes from; `None` where they come from none of their own.
     """
 
     inputs: np.ndarray | dict[str, np.ndarray]
     targets: np.ndarray
     by: np.ndarray | None = None
     weights: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     def __len__(self):
         return len(self.targets)
@@ -135,18 +139,21 @@ class Arrays:
         inputs = tf.nest.map_structure(
             lambda a, b: np.concatenate([a, b]), self.inputs, others.inputs
         )
-        by = None if self.by is None or others.by is None else np.concatenate([self.by, others.by])
+        targets = np.concatenate([self.targets, others.targets])
+        by, names = (_after(getattr(self, key), getattr(others, key)) for key in ("by", "names"))
         weights = None
         if not self.weights is others.weights is None:
             of_one = lambda one: np.ones(one.count, "float32") if one.weights is None else one.weights  # fmt: skip # noqa: E731
             weights = np.concatenate([of_one(self), of_one(others)])
-        return Arrays(inputs, np.concatenate([self.targets, others.targets]), by, weights)
+        return Arrays(inputs, targets, by, weights, names)
 
     def take(self, indices):
         """The examples at these indices."""
         inputs = tf.nest.map_structure(lambda values: values[indices], self.inputs)
-        by, weights = (v if v is None else v[indices] for v in (self.by, self.weights))
-        return Arrays(inputs, self.targets[indices], by, weights)
+        by, weights, names = (
+            v if v is None else v[indices] for v in (self.by, self.weights, self.names)
+        )
+        return Arrays(inputs, self.targets[indices], by, weights, names)
 
     def of_input(self, name):
         """The examples with one of several inputs alone."""
@@ -178,6 +185,10 @@ class Arrays:
         return self
 
 
+def _after(first, second):
+    return None if first is None or second is None else np.concatenate([first, second])
+
+
 @dataclasses.dataclass(frozen=True)
 class Stream:
     """Examples read from disk at every pass, in the same order each time."""
@@ -185,6 +196,7 @@ class Stream:
     records: tf.data.Dataset  # what an example is made of: names of files, or undecoded records
     count: int
     read: Callable = lambda *pair: pair  # a record's parts → one pair (input, target)
+    names: np.ndarray | None = None  # as in `Arrays`
 
     def __len__(self):
         return self.count
@@ -212,14 +224,18 @@ class Stream:
                 "use_validation is for data sets whose training and validation examples both fit into memory (cache_mb), "
                 "or are both read from disk in the same way."
             )
-        return Stream(self.records.concatenate(others.records), self.count + len(others), self.read)
+        records = self.records.concatenate(others.records)
+        return Stream(
+            records, self.count + len(others), self.read, _after(self.names, others.names)
+        )
 
     is_indexed = False
     by = weights = None
 
     def take(self, indices):
         """The first examples, as many as there are indices; a stream cannot be picked from."""
-        return Stream(self.records.take(len(indices)), len(indices), self.read)
+        names = None if self.names is None else self.names[: len(indices)]
+        return Stream(self.records.take(len(indices)), len(indices), self.read, names)
 
     def parted(self, count):
         """All but `count` examples, and these: picked from all over, as records may be sorted by class; the same every time."""
@@ -229,7 +245,10 @@ class Stream:
         def those(wanted):
             kept = tf.constant(wanted)
             records = self.records.enumerate().filter(lambda i, _: kept[i])
-            return Stream(records.map(lambda _, record: record), int(wanted.sum()), self.read)
+            names = None if self.names is None else self.names[wanted]
+            return Stream(
+                records.map(lambda _, record: record), int(wanted.sum()), self.read, names
+            )
 
         return those(~is_picked), those(is_picked)
 
@@ -238,10 +257,11 @@ class Stream:
         return in_memory(self, cache_mb)
 
 
-def paired(inputs, targets, by=None, weights=None):
+def paired(inputs, targets, by=None, weights=None, names=None):
     """Inputs and targets of a split as `Arrays`; inputs that are a stream of files get the targets."""
     if not isinstance(inputs, Stream):
-        return Arrays(inputs, targets, by, None if weights is None else weights.astype("float32"))
+        weights = None if weights is None else weights.astype("float32")
+        return Arrays(inputs, targets, by, weights, names)
     if by is not None:
         raise checks.InputError(
             "split_by is for tables whose rows are in memory; these name files: name the splits train.csv and test.csv."
@@ -283,7 +303,7 @@ def in_memory(stream, cache_mb):
             f"Read {start} examples, but the data set's description says {count}: the files are damaged or were "
             "cut. Prepare the data set again."
         )
-    return Arrays(*arrays)
+    return Arrays(*arrays, names=stream.names)
 
 
 def check_finite(split, data, info):

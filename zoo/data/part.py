@@ -21,7 +21,7 @@ class Part:
         y: Its targets.
         row: Says where an example is.
         labels: The classes in the order of their ids, where the data say one.
-        by, weights: As in `Arrays`.
+        by, weights, names: As in `Arrays`.
     """
 
     split: str
@@ -31,6 +31,7 @@ class Part:
     labels: tuple[str, ...] = ()
     by: np.ndarray | None = None
     weights: np.ndarray | None = None
+    names: np.ndarray | None = None
 
     @property
     def is_frame(self):
@@ -62,6 +63,7 @@ class Part:
             kept, row = np.flatnonzero(~bad), self.row
             self.x = self.x.iloc[kept] if self.is_frame else self.x[kept]
             self.y = self.y[kept]
-            self.by = None if self.by is None else self.by[kept]
-            self.weights = None if self.weights is None else self.weights[kept]
+            self.by, self.weights, self.names = (
+                v if v is None else v[kept] for v in (self.by, self.weights, self.names)
+            )
             self.row = lambda i: row(kept[i])

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from zoo import files
+from zoo.data.examples import Arrays
 from zoo.saving import card_page
 from zoo.saving.card_entries import (
     VERSION,
@@ -50,6 +51,8 @@ class Card(Entries, Mapping):
         text_unit: What texts are split into.
         taken_for: What the inputs were taken for, and what was said while they were read, in words; `None` for a model of before.
         categories: Column → the categories that it knows; `None` for a model of before.
+        ranges: Column → lowest and highest number of the training split; `None` for a model of before.
+        novelty: What tells inputs unlike any of training, and from which distance on; `None` where the run did not ask for it.
         text_cleaning: What of texts is brought to plain text, keys of `kinds.cleaning.STEPS`; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
         decoding: `Kind.decoding` of the export; `None` for a model of before, whose files of images lose what is not 8 bits in RGB.
@@ -79,6 +82,8 @@ class Card(Entries, Mapping):
     text_size: tuple[int, int] | None
     text_unit: str
     categories: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
+    ranges: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
+    novelty: Mapping | None = dataclasses.field(default=None, metadata={"optional": True})
     text_cleaning: tuple[str, ...] | None = dataclasses.field(
         default=None, metadata={"optional": True}
     )
@@ -200,7 +205,7 @@ def make(splits, builder, run, signatures):
 
 def _of_input(splits, prepared):
     """The entries `OF_INPUT` of the inputs of some splits, or of one of several."""
-    info = splits.info
+    info, is_in_memory = splits.info, isinstance(splits.examples["train"], Arrays)
     return {
         "input_kind": info.kind,
         "input_shape": tuple(info.input_shape),
@@ -212,6 +217,7 @@ def _of_input(splits, prepared):
         "text_unit": info.text_unit,
         "text_cleaning": tuple(info.text_cleaning) or None,
         "categories": splits.kind.categories(splits) or None,
+        "ranges": splits.kind.ranges(splits) if is_in_memory else {},
         "decoding": splits.kind.decoding,
     }
 

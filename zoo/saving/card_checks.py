@@ -13,6 +13,7 @@ OF_INPUT = (
     "text_unit",
     "text_cleaning",
     "categories",
+    "ranges",
     "decoding",
 )
 
@@ -210,6 +211,10 @@ _USABLE = {
     "text_unit": _is_text,
     "categories": lambda known: (
         known is None or _is_dict(known) and all(map(_are_texts, known.values()))
+    ),
+    "novelty": lambda found: found is None or _has(threshold=_is_number)(found),
+    "ranges": lambda found: (
+        found is None or _is_dict(found) and all(map(_is_list_of(_is_number, 2), found.values()))
     ),
     "text_cleaning": _or_none(_are_texts),
     "protocol": _is_text,

@@ -26,6 +26,8 @@ _LATER = {
         "readings": None,
         "taken_for": None,
         "categories": None,
+        "ranges": None,
+        "novelty": None,
         "text_cleaning": None,
         "decoding": None,
         "text_size": None,

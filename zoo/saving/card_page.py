@@ -4,6 +4,8 @@ from zoo.data import kinds
 from zoo.models import checks
 from zoo.tasks import task
 
+MOST_INPUTS = 30  # that an example writes out
+
 
 def render(card):
     """Renders a `Card` as Markdown."""
@@ -16,10 +18,10 @@ def render(card):
         "## Use",
         "",
         "```python",
-        "import tensorflow as tf",
-        "model = tf.saved_model.load(folder)  # the one that holds saved_model.pb",
-        f"outputs = model.signatures['serving_default']({_example_call(card)})",
+        *_example(card),
         "```",
+        "",
+        "These lines need TensorFlow alone. Run them in the folder that holds saved_model.pb, or put its path in place of the dot.",
         "",
         "| signature | inputs | outputs |",
         "| --- | --- | --- |",
@@ -109,7 +111,40 @@ def _shape(shape):
     return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
 
 
-def _example_call(card):
-    names = list(card.signatures["serving_default"]["inputs"])
-    shown = ", ".join(f"{n}={n if n.endswith('s') else n + 's'}" for n in names[:3])
-    return shown + (", ..." if len(names) > 3 else "")
+def _example(card):
+    """Lines of Python that ask the model for one made-up example."""
+    inputs = card.signatures["serving_default"]["inputs"]
+    values = {name: _value(name, *spec, card) for name, spec in inputs.items()}
+    if len(values) > MOST_INPUTS:
+        given = [
+            'specs = model.signatures["serving_default"].structured_input_signature[1]',
+            "example = {name: tf.zeros([1], spec.dtype) for name, spec in specs.items()}",
+        ]
+    elif len(values) == 1:
+        ((name, value),) = values.items()
+        given = [f"example = {{{name!r}: {value}}}"]
+    else:
+        given = ["example = {", *(f"    {name!r}: {value}," for name, value in values.items()), "}"]
+    return [
+        "import tensorflow as tf",
+        "",
+        'model = tf.saved_model.load(".")',
+        *given,
+        'outputs = model.signatures["serving_default"](**example)',
+        "print({name: values.numpy() for name, values in outputs.items()})",
+    ]
+
+
+def _value(name, dtype, shape, card):
+    """A made-up value for an input of `serving_default`, as Python: of a column one that training knew, where the card says some."""
+    if dtype == "string":
+        kind = dict(zip(card.columns, card.column_kinds)).get(name)
+        known = (card.categories or {}).get(name) or [
+            "2024-01-31" if kind == "date" else "a few words"
+        ]
+        return f"tf.constant([{next((text for text in known if text), known[0])!r}])"
+    if len(shape) == 1:
+        low, high = (card.ranges or {}).get(name, (1.0, 1.0))
+        return f"tf.constant([{(low + high) / 2:.6g}], tf.{dtype})"
+    sizes = [size or known for size, known in zip(shape[1:], card.input_shape, strict=True)]
+    return f"tf.zeros([1, {', '.join(map(str, sizes))}], tf.{dtype})"

@@ -1,6 +1,7 @@
 """Export: preparation + model + card + golden pair + manifest, as the next version of a SavedModel."""
 
 import contextlib
+import dataclasses
 import json
 import logging
 import re
@@ -17,7 +18,7 @@ from zoo.data.prepare import takes_splits_alone
 from zoo.keras_fixes import export_trace, export_variables
 from zoo.models import checks, lora
 from zoo.saving import card as cards
-from zoo.saving import endpoints, graph_check, manifest
+from zoo.saving import endpoints, graph_check, manifest, novelty, whole
 from zoo.tasks import model_checks
 from zoo.tasks.target_vocabulary import TargetVocabulary
 from zoo.training import fused
@@ -73,9 +74,11 @@ def export_model(model, splits, run):
         _write_vocabulary(folder, splits)
         signatures = {name: _describe_signature(function) for name, function in concrete.items()}
         builder = _builder(run.config, preparation, score.get("shrunk", {}).get("quantize"))
-        card = cards.make(splits, builder, run, signatures)
+        told = novelty.write(folder, concrete.get("embed"), splits, run)
+        card = dataclasses.replace(cards.make(splits, builder, run, signatures), novelty=told)
         cards.write(folder, card)
         manifest.write(folder)
+    whole.write(model, splits, run, card)
     return Path(staged["path"])
 
 
@@ -96,6 +99,7 @@ def rehearse(model, splits, run):
         model_checks.check_inputs(model, shapes)
     serving = endpoints.Serving(beam_width=run.config.report.beam_width)
     points = endpoints.make(model, splits, splits.pick("test", np.arange(1)), serving)
+    novelty.check_asked(run, points)
     for name in points.keys() - REPEATING:
         try:
             traced = tf.function(points[name].run, autograph=False)

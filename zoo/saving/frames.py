@@ -3,6 +3,7 @@
 import numpy as np
 
 from zoo.data import naming
+from zoo.data.kinds import objects
 
 
 def one_row(inputs, columns):
@@ -15,7 +16,8 @@ def one_row(inputs, columns):
     is_series = hasattr(inputs, "iloc") and hasattr(inputs, "index") and inputs.ndim == 1
     if is_series and columns and set(columns) <= set(naming.column_names(inputs.index)):
         inputs = inputs.to_dict()
-    is_row = isinstance(inputs, dict) and inputs and all(np.ndim(v) == 0 for v in inputs.values())
+    is_dict = isinstance(inputs, dict) and not objects.is_sparse(inputs)
+    is_row = is_dict and inputs and all(np.ndim(v) == 0 for v in inputs.values())
     return {name: [value] for name, value in inputs.items()} if is_row else inputs
 
 

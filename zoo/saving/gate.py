@@ -41,7 +41,7 @@ _FILES = {
     r"variables/variables\.data-\d{5}-of-\d{5}": FILE_LIMIT,
     rf"{re.escape(manifest.EXTRA)}/(card\.json|card\.md|manifest\.json|signature\.json|vocabulary\.json)": 16
     * MIB,
-    rf"{re.escape(manifest.EXTRA)}/golden\.npz": EXTRA_LIMIT,
+    rf"{re.escape(manifest.EXTRA)}/(golden|novelty)\.npz": EXTRA_LIMIT,
 }
 _FOLDERS = ("variables", manifest.EXTRA, "assets")
 _ADVICE = (

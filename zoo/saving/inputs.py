@@ -25,13 +25,15 @@ MOST_IMAGES = 1024  # of a table that are in memory at once
 FILES = tuple(ending for kind in kinds.KINDS.values() for ending in kind.file_endings)
 
 
-def predict_files(model, given):
+def predict_files(model, given, *, with_rows=False, **options):
     """Predicts files one after the other.
 
     Args:
         model: A `LoadedModel`, or a `ForeignModel` with `.npz` files of named arrays.
         given: Images, texts, folders of them, `.csv` with a header (whose cells may name images or hold their pixels), `.npy`, or `-` for standard
             input. For a model that reads texts, what neither is a file nor looks like the path of one is a text itself.
+        with_rows: Whether an example that is a row of a table also gets `row`, its cells as they are in the file.
+        **options: More of `LoadedModel.predict`, such as `novelty=True`.
 
     Yields:
         A dict per example: `input` (file, or file and row, or the text), then the outputs.
@@ -48,11 +50,12 @@ def predict_files(model, given):
     if texts and not kind.is_quoted:
         raise checks.InputError(f"There is no file {texts[0]}.")
     for path in _expand(given, kind.file_endings or FILES):
-        for names, batch in _read(model, path):
-            outputs = model.predict(batch)
+        for names, batch, rows in _read(model, path):
+            outputs = model.predict(batch, **options)
             for i, name in enumerate(names):
+                own = {"row": rows.iloc[i].to_dict()} if with_rows and rows is not None else {}
                 row = {key: _plain(values[i]) for key, values in outputs.items()}
-                yield {"input": name, **_by_target(row, model.card.target_names)}
+                yield {"input": name, **own, **_by_target(row, model.card.target_names)}
 
 
 def _by_target(row, names):
@@ -71,6 +74,7 @@ def as_text(row):
     """One example's prediction as a line for a person; what would steer a terminal is escaped."""
     row_of = _task(row)
     words = json.dumps(row["outputs"]) if row_of is None else row_of.in_words(row)
+    words += ", unlike anything in training" if row.get("is_novel") else ""
     return checks.shown(f"{row['input']}: {words}")
 
 
@@ -80,25 +84,47 @@ def _task(row):
 
 
 def write_csv(rows, path):
-    """Writes predictions as a CSV file with a header; returns how many."""
-    text, count, writer = io.StringIO(), 0, None
-    for row in rows:
-        flat = {key: value for key, value in row.items() if not isinstance(value, (list, dict))}
-        row_of = _task(row)
-        if row_of is not None:
-            flat |= row_of.columns(row)
-        elif "outputs" in row:
-            flat["outputs"] = json.dumps(row["outputs"])
-        if writer is None:
-            writer = csv.DictWriter(text, list(flat))
-            writer.writeheader()
-        writer.writerow(flat)
-        count += 1
+    """Writes predictions as a CSV file with a header; returns how many.
+
+    A row of a table keeps its own cells, and the answer follows; a column of the answer that the table has, too, is called
+    `predicted_NAME`.
+    """
+    found = [{**_own(row), **_answer(row)} for row in rows]
+    titles = list(dict.fromkeys(title for row in found for title in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, titles, restval="")
+    writer.writeheader()
+    writer.writerows(found)
     try:
         files.write_atomic(path, text.getvalue())
     except OSError as error:
         raise checks.InputError(f"Cannot write {path}: {error.strerror}.") from error
-    return count
+    return len(found)
+
+
+def _own(row):
+    """What a line of the answers begins with: the cells of the caller's own row, or what the example is called."""
+    if "row" not in row:
+        return {"input": row["input"]}
+    return {
+        title: "" if cell is None or cell != cell else cell for title, cell in row["row"].items()
+    }  # noqa: PLR0124 - NaN
+
+
+def _answer(row):
+    """The columns of an answer."""
+    flat = {
+        k: v
+        for k, v in row.items()
+        if k not in ("input", "row") and not isinstance(v, (list, dict))
+    }
+    row_of = _task(row)
+    if row_of is not None:
+        flat |= row_of.columns(row)
+    elif "outputs" in row:
+        flat["outputs"] = json.dumps(row["outputs"])
+    own = row.get("row", ())
+    return {f"predicted_{name}" if name in own else name: value for name, value in flat.items()}
 
 
 def _plain(value):
@@ -119,13 +145,13 @@ def _expand(given, endings):
 
 
 def _read(model, path):
-    """Yields (names of the examples, raw inputs of a batch) of a file."""
+    """Yields (names of the examples, raw inputs of a batch, their rows of a table or `None`) of a file."""
     card, content = model.card, None
     kind = kinds.kind(card.input_kind)
     if path != "-" and not paths.exists(path):
         if len(path.split()) == 1:  # perhaps a name that was mistyped
             log.warning("there is no file %s: it is taken for a text", path)
-        yield [path], [path]
+        yield [path], [path], None
         return
     if path == "-":
         content = sys.stdin.buffer.read()
@@ -138,11 +164,11 @@ def _read(model, path):
         kind.reads_any_file and not is_table or suffix in kind.file_endings or content is not None
     )
     if card.inputs:
-        yield _read_several(path, card)
+        yield *_read_several(path, card), None
     elif suffix == ".npy":
         yield from _read_npy(path, card, kind)
     elif is_one and kind.example_of_file is not None:
-        yield [path], kind.example_of_file(path, _bytes(path, content), card)
+        yield [path], kind.example_of_file(path, _bytes(path, content), card), None
     elif is_csv or content is not None:
         yield from _read_csv(path, content, card, kind)
     else:
@@ -161,9 +187,9 @@ def _read_npy(path, card, kind):
     if array.ndim == 0:
         raise checks.InputError(f"{path} holds one number: expected a batch of examples.")
     if kind.is_one(array, card):
-        yield [str(path)], array
+        yield [str(path)], array, None
     else:
-        yield [f"{path}:{i}" for i in range(len(array))], array
+        yield [f"{path}:{i}" for i in range(len(array))], array, None
 
 
 def _read_several(path, card):
@@ -204,10 +230,11 @@ def _read_csv(path, content, card, kind):
     texts = [name for name, is_of in kinds_of_columns if is_of in ("category", "date")]
     if kind.is_quoted or kind.is_drawn:
         texts = ["text", *card.columns]
+    own, separator = csv_files.read_csv(path, content)
     if card.readings is None:
-        frame = _read_as_before(path, content, texts)
+        frame = _read_as_before(path, own, texts)
     else:
-        frame, separator = csv_files.read_csv(path, content)
+        frame = own
         wanted = list(dict.fromkeys([*card.columns, *texts]))
         known = naming.by_name(list(frame.columns), wanted)
         frame = frame.rename(columns={title: name for name, title in known.items()})
@@ -225,19 +252,23 @@ def _read_csv(path, content, card, kind):
             decimal=card.config.get("data", {}).get("decimal"),
             quoted_in=separator,
         )
+        frame = frame.rename(columns=known)  # the caller's own titles again, for what is said
     if len(frame) == 0:
         raise checks.InputError(f"{path} needs a header line and at least one row.")
     rows = MOST_IMAGES if kind.is_drawn else len(frame)
     for start in range(0, len(frame), rows):
         part = frame[start : start + rows]
-        yield kind.of_frame(part, [f"{path}:{line}" for line in part.index], path, card)
+        called = [f"{path}:{line}" for line in part.index]
+        part = part.rename_axis(f"{path}, {part.index.name or 'row'}")  # for what is said of a cell
+        names, batch = kind.of_frame(part, called, path, card)
+        is_row_each = len(names) == len(part)
+        yield names, batch, own[start : start + rows] if is_row_each else None
 
 
-def _read_as_before(path, content, texts):
+def _read_as_before(path, frame, texts):
     """A table as models of before were trained on: pandas tells what a cell is, so that NA is a gap."""
     import pandas as pd
 
-    frame, separator = csv_files.read_csv(path, content)
     if any(naming.column_name(title) in texts for title in frame.columns):
         log.info("%s: read as when this model was trained; NA and None are gaps", path)
     source = frame.to_csv(index=False)

@@ -2,23 +2,19 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import kinds
 from zoo.data.examples import as_unicode
-from zoo.data.kinds import numbers, pixel_arrays, several
-from zoo.data.user import batched, forms
+from zoo.data.kinds import numbers
 from zoo.models import checks
+from zoo.saving import alone, frames, gate, manifest, store
 from zoo.saving import card as cards
-from zoo.saving import frames, gate, manifest, store
+from zoo.saving import novelty as novelties
 from zoo.saving.foreign import ForeignModel
+from zoo.saving.raw_inputs import check_inputs
 
 log = logging.getLogger("zoo")
 
@@ -41,6 +37,7 @@ class LoadedModel:
         self.card = cards.read(folder, shown=path)
         self.labels = self.card.labels
         self._vocabulary = _vocabulary(folder, path)
+        self._novelty = novelties.read(folder, self.card)
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
         self.signatures = dict(self._loaded.signatures)
 
@@ -52,9 +49,9 @@ class LoadedModel:
 
     def __call__(self, inputs):
         """The outputs of `serving_default` for one batch, as a dict of tensors."""
-        return self._run("serving_default", self._check(inputs))
+        return self._run("serving_default", check_inputs(inputs, self.card, self._vocabulary))
 
-    def predict(self, inputs, *, batch_size=256, as_frame=False):
+    def predict(self, inputs, *, batch_size=256, as_frame=False, novelty=False):
         """Predicts any number of raw examples.
 
         Args:
@@ -63,6 +60,8 @@ class LoadedModel:
                 DataFrame; of several inputs a dict of these by their names. Objects of other libraries, and `tf.data` sets, are read as in training.
             batch_size: Examples at a time.
             as_frame: Whether the answers come as a DataFrame, with the index of the inputs where those are one.
+            novelty: Whether the answers say which inputs are unlike any of training: `is_novel` bool `[N]`, and `novelty` float32 `[N]`, the
+                distance of their features to those of training examples. Of models that were trained with `novelty=True`.
 
         Returns:
             A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
@@ -73,7 +72,15 @@ class LoadedModel:
         Raises:
             InputError: The inputs have another dtype, shape or other columns than the model takes.
         """
+        if novelty and self._novelty is None:
+            raise checks.InputError(
+                f"{self.card.name} holds nothing that tells novel inputs: train it with novelty=True (--novelty)."
+            )
         outputs = self._in_batches("serving_default", inputs, batch_size)
+        if novelty:
+            outputs |= self._novelty.answers(
+                self._in_batches("embed", inputs, batch_size)["embedding"]
+            )
         if not as_frame:
             return outputs
         index = inputs.index if hasattr(inputs, "columns") and hasattr(inputs, "iloc") else None
@@ -135,7 +142,7 @@ class LoadedModel:
 
     def _in_batches(self, signature, inputs, batch_size, **settings):
         checks.positive_int("batch_size", batch_size)
-        inputs = self._check(inputs)
+        inputs = check_inputs(inputs, self.card, self._vocabulary)
         count = len(next(iter(inputs.values())))
         parts = []
         for start in range(0, count, batch_size):
@@ -151,50 +158,6 @@ class LoadedModel:
         return self.signatures[signature](
             **{name: tf.constant(values) for name, values in inputs.items()}
         )
-
-    def _check(self, inputs):
-        card, parts = self.card, self.card.parts
-        if parts:
-            given = _by_name(inputs, card)
-            inputs = {n: several.as_column(_plain(given[n], part)) for n, part in parts.items()}
-        else:
-            inputs = _plain(inputs, card)
-        found = kinds.kind(card.input_kind).check_raw(inputs, card, self._vocabulary)
-        if len(next(iter(found.values()))) == 0:
-            raise checks.InputError(f"{self.card.name} received no examples.")
-        return found
-
-
-def _plain(inputs, card):
-    """What a caller passed, without what the model's kind of input has no part in: other libraries' forms, targets, floats of pixels."""
-    kind = kinds.kind(card.input_kind)
-    inputs = frames.one_row(inputs, card.columns)
-    if not kind.names_files(inputs):
-        what = f"The inputs of {card.name}"
-        inputs = forms.inputs_alone(what, inputs, is_of_pictures=kind.is_drawn)
-        inputs = pixel_arrays.for_model(inputs, card) if kind.is_drawn else inputs
-    return inputs
-
-
-def _by_name(inputs, card):
-    """Several inputs as a dict by their names; a list of them is in the order of the card."""
-    if isinstance(inputs, tf.data.Dataset):
-        is_alone = isinstance(inputs.element_spec, dict)
-        inputs = (
-            batched.of_dicts("given", inputs, several.plain)
-            if is_alone
-            else forms.read("given", inputs, None).x
-        )
-    if isinstance(inputs, several.Inputs):
-        inputs = inputs.parts
-    if isinstance(inputs, (list, tuple)) and len(inputs) == len(card.inputs):
-        inputs = dict(zip(card.inputs, inputs))
-    if not isinstance(inputs, Mapping) or set(inputs) != set(card.inputs):
-        given = list(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
-        raise checks.InputError(
-            f"{card.name} takes a dict of its inputs, {', '.join(card.inputs)}. Received: {given}"
-        )
-    return inputs
 
 
 def _check_32_bits(name, value):
@@ -261,22 +224,6 @@ def open_checked(path, folder):
     return LoadedModel(path, folder) if has_card else ForeignModel(path, folder)
 
 
-def run_alone(script, *arguments):
-    """Runs a Python script in a fresh process, for `SECONDS` at most; returns a `subprocess.CompletedProcess`."""
-    command = [
-        sys.executable,
-        "-P",
-        *map(str, (script, *arguments)),
-    ]  # -P: the current folder cannot slip another module in
-    env = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, env=env, check=False, timeout=SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"it took more than {SECONDS} seconds")
-
-
 def verify(name_or_path, *, foreign=False, unsafe=False, allow=(), key=None):
     """Proves a SavedModel: its files' hashes, its operations, its signatures and its golden pair, with TensorFlow alone.
 
@@ -297,7 +244,7 @@ def verify(name_or_path, *, foreign=False, unsafe=False, allow=(), key=None):
         is_own = (folder / manifest.PATH).exists()
         if is_own:
             cards.read(folder, shown=path)
-        child = run_alone(Path(__file__).with_name("golden_check.py"), folder)
+        child = alone.run(Path(__file__).with_name("golden_check.py"), folder)
     if child.returncode != 0:
         reason = (child.stderr.strip().splitlines() or [f"it ended with {child.returncode}"])[-1]
         raise manifest.DamagedModelError(

@@ -13,7 +13,7 @@ from zoo.data.load import load_dataset
 from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import gate, golden_check, manifest, store, trained
+from zoo.saving import gate, golden_check, manifest, publishing, store, trained
 from zoo.saving.export import export_model
 from zoo.training.run import Run
 from zoo.training.strategy import make_strategy
@@ -47,7 +47,7 @@ def renew(name, *, folder="saved_models"):
         new = export_model(model, splits.mapped(prepare(splits)), run)
         _check_same(old, checked, new)
         renewed = dataclasses.replace(cards.read(new), runs=card.runs)
-        return store.add_version(new, renewed, name, folder)
+        return publishing.add_version(new, renewed, name, folder)
 
 
 def _check_same(old, checked, new):

@@ -4,12 +4,14 @@ import dataclasses
 import functools
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 
 from zoo.models import checks
-from zoo.saving import store
+from zoo.saving import card as cards
+from zoo.saving import store, whole
 from zoo.saving.load import load
 from zoo.saving.trained import build_trained
 from zoo.training.evaluate import Report
@@ -20,7 +22,7 @@ class Trained:
     """What `zoo.train` returns.
 
     Attributes:
-        model: The trained Keras model; it takes prepared inputs and returns logits.
+        network: The trained Keras model that takes prepared inputs: what the named builder made.
         history: Keras's `History`.
         report: Test scores and where the report is.
         export: The folder of the SavedModel, which takes raw inputs: `zoo.load(trained.export)`.
@@ -36,10 +38,31 @@ class Trained:
     (2,)
     """
 
-    model: keras.Model
+    network: keras.Model
     history: keras.callbacks.History | None = None
     report: Report | None = None
     export: object = None
+    _make: Callable | None = dataclasses.field(default=None, repr=False)
+
+    @functools.cached_property
+    def model(self):
+        """The Keras model that takes raw inputs, with the preparation as its first layers: a `zoo.saving.whole.RawModel`.
+
+        Its `predict`, `evaluate` and `fit` take inputs in every form that `zoo.load(export).predict` takes, its outputs are logits, or
+        numbers in the units of the targets; targets are labels or class ids. It shares its weights with `network`, is
+        compiled with the loss of the training, and `model.save("m.keras")` writes it with its `card` and `labels`, which
+        `keras.models.load_model` loads after `import zoo`. What it learns does not reach the export.
+
+        Raises:
+            InputError: The task has no such model, or nothing was trained for good.
+        """
+        self._check_trained()
+        return whole.read(self._place.parents[1]) if self._make is None else self._make()
+
+    @property
+    def labels(self):
+        """The classes' names in the order of the outputs."""
+        return self._loaded.labels
 
     @property
     def folder(self):
@@ -50,10 +73,13 @@ class Trained:
         place = None if self.export is None else Path(self.export).absolute()
         object.__setattr__(self, "_place", place)  # also after the working directory has changed
 
-    @functools.cached_property
-    def _loaded(self):
+    def _check_trained(self):
         if self.export is None:
             raise checks.InputError("Nothing was trained for good, so there is nothing to ask.")
+
+    @functools.cached_property
+    def _loaded(self):
+        self._check_trained()
         return load(self._place)
 
     def predict(self, inputs, **options):
@@ -94,10 +120,10 @@ class Trained:
         return paths
 
     def save(self, path):
-        """Copies the exported SavedModel, which takes raw inputs, into a new folder.
+        """Copies the exported SavedModel, which takes raw inputs, into a new folder, or writes `model` into a file.
 
         Args:
-            path: The folder, which must not exist.
+            path: The folder, or a file that ends in `.keras`; it must not exist.
 
         Returns:
             The path.
@@ -106,15 +132,17 @@ class Trained:
             InputError: Something is there already, or nothing was exported.
         """
         path = Path(path)
-        if path.suffix in (".keras", ".h5"):
-            raise checks.InputError(
-                f"{path} would hold the bare network, which takes prepared inputs: trained.model.save({str(path)!r}) writes it. "
-                "trained.save('folder') writes the SavedModel, which takes raw inputs."
-            )
         if self.export is None:
             raise checks.InputError("Nothing was exported, so there is nothing to save.")
+        if path.suffix in (".h5", ".hdf5", ".weights"):
+            raise checks.InputError(
+                f"{path}: Keras's format of today ends in .keras, trained.save({str(path.with_suffix('.keras'))!r})."
+            )
         if path.exists():
-            raise checks.InputError(f"{path} is there already: name a new folder.")
+            raise checks.InputError(f"{path} is there already: name a new file or folder.")
+        if path.suffix == ".keras":
+            self.model.save(path)
+            return path
         shutil.copytree(self._place, path)
         return path
 
@@ -143,7 +171,10 @@ def load_run(folder):
         (folder / "export").glob("*/saved_model.pb")
     ):
         raise checks.InputError(
-            f"{folder} has not ended: go on with it, resume={str(folder)!r} (--resume {folder})."
+            f"{folder} has not ended: go on with it, resume={str(folder)!r} (--resume {folder}), or take its best epoch so far: "
+            f"zoo.finish({str(folder)!r})."
         )
     export = store.find(folder)
-    return Trained(build_trained(None, None, folder, {}), None, Report.of_run(folder), export)
+    is_own = cards.read(export).builder is None
+    network = whole.read(folder).network if is_own else build_trained(None, None, folder, {})
+    return Trained(network, None, Report.of_run(folder), export)

@@ -43,6 +43,7 @@ def predict_sandboxed(
     seconds=120,
     memory_mb=MEMORY_MB,
     partial=False,
+    with_rows=False,
 ):
     """Predicts files with a model that runs in a limited process of its own.
 
@@ -58,6 +59,7 @@ def predict_sandboxed(
         seconds: Of wall time, and of time on each processor.
         memory_mb: What it may use, TensorFlow's part included.
         partial: Goes on where this machine does not offer a limit.
+        with_rows: Whether an example that is a row of a table also gets `row`, its cells as they are in the file.
 
     Returns:
         A list of dicts, one per example: `input`, then the outputs.
@@ -68,6 +70,11 @@ def predict_sandboxed(
     """
     checks.positive_int("seconds", seconds)
     checks.positive_int("memory_mb", memory_mb)
+    inputs = [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs
+    if not isinstance(inputs, (list, tuple)) or not inputs:
+        raise checks.InputError(
+            f"The inputs of a model in a process of its own are a list of files. Received: {inputs!r}"
+        )
     paths = [_existing(path) for path in inputs]
     path = store.find(name_or_path)
     with (
@@ -90,14 +97,16 @@ def predict_sandboxed(
             "seconds": seconds,
             "memory": memory_mb * 2**20,
             "partial": partial,
+            "with_rows": with_rows,
         }
         return _run(request, empty)
 
 
 def _existing(path):
-    if path == "-" or not os.path.exists(path):
+    is_path = isinstance(path, (str, os.PathLike))
+    if not is_path or path == "-" or not os.path.exists(path):
         raise checks.InputError(
-            f"There is no file {path}; a model in a process of its own reads no standard input."
+            f"There is no file {path!s:.100}; a model in a process of its own reads no standard input."
         )
     return os.path.realpath(path)
 

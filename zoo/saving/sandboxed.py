@@ -95,7 +95,7 @@ def main():
 
     try:
         model = load.open_checked(request["shown"], request["folder"])
-        for row in inputs.predict_files(model, request["inputs"]):
+        for row in inputs.predict_files(model, request["inputs"], with_rows=request["with_rows"]):
             say(row=row)
     except checks.InputError as error:
         say(error=str(error))

@@ -1,8 +1,6 @@
-"""Folders of SavedModels: publishing a run's export, the generated table; finding one is in `places.py`."""
+"""Folders of SavedModels: the generated table of them; finding one is in `places.py`."""
 
-import dataclasses
 import logging
-import shutil
 from pathlib import Path
 
 from zoo import files
@@ -12,56 +10,6 @@ from zoo.saving import manifest
 from zoo.saving.places import CHECKOUT, PACKAGED, find, folders, names  # noqa: F401 - found here, too
 
 log = logging.getLogger("zoo")
-
-
-def publish(run, name, *, also=(), folder="saved_models"):
-    """Copies a run's newest export into `saved_models/` as the next version of a model.
-
-    Args:
-        run: The run's folder.
-        name: The model's name.
-        also: Runs of the same settings with other seeds, whose scores the card then lists too.
-        folder: The folder of published models.
-
-    Returns:
-        The path of the new version.
-
-    Raises:
-        InputError: A run is not finished, or the other runs' settings differ in more than the seed.
-    """
-    if not name.isidentifier():
-        raise checks.InputError(
-            f"A model's name has letters, digits and underscores only. Received: {name!r}"
-        )
-    source = find(run)
-    manifest.check(source)
-    card = cards.read(source)
-    for other in also:
-        other_card = cards.read(find(other))
-        if _without_seed(other_card.config) != _without_seed(card.config):
-            raise checks.InputError(
-                f"{other} has other settings than {run}: only the seed may differ."
-            )
-        card = dataclasses.replace(card, runs=card.runs + other_card.runs)
-    seeds = [run.seed for run in card.runs]
-    if len(set(seeds)) < len(seeds):
-        raise checks.InputError(f"The runs repeat a seed: {seeds}.")
-    return add_version(source, card, name, folder)
-
-
-def add_version(source, card, name, folder):
-    """Copies an export into a folder of models as the next version of a model, with a card; returns its path."""
-    with files.new_version(Path(folder) / name) as staged:
-        unsigned = shutil.ignore_patterns(Path(manifest.SIGNATURE).name)  # of another card
-        shutil.copytree(source, staged["folder"], dirs_exist_ok=True, ignore=unsigned)
-        cards.write(staged["folder"], dataclasses.replace(card, name=name))
-        manifest.write(staged["folder"])
-    write_table(folder)
-    return staged["path"]
-
-
-def _without_seed(config):
-    return {**config, "run": {**config["run"], "seed": None, "out": None, "quiet": None}}
 
 
 def weights_size(path):

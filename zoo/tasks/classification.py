@@ -2,13 +2,14 @@
 
 import functools
 import logging
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.keras_fixes import monitor_op
-from zoo.tasks import linear_baseline, losses, pictures, scores, targets
+from zoo.tasks import linear_baseline, losses, pictures, scores, target_checks, targets
 from zoo.tasks.row import Task
 from zoo.training import strategy as strategies
 
@@ -71,18 +72,28 @@ def _predict(model, info, preparation, serving):
 def _draw(model, splits, targets, outputs, folder):
     info = splits.info
     pictures.confusion(targets, outputs.argmax(-1), info.labels, folder / "confusion.png")
-    pictures.reliability(*scores.confidence_bins(targets, outputs), folder / "reliability.png")
+    error = scores.expected_calibration_error(targets, outputs)
+    bins = scores.confidence_bins(targets, outputs)
+    pictures.reliability(*bins, error, folder / "reliability.png")
     names = ["confusion.png", "reliability.png"]
     if not splits.kind.is_drawn:
         return names
     worst = scores.worst_mistakes(targets, outputs)
     captions = [_mistake(info.labels, targets[i], outputs[i]) for i in worst]
+    if files := splits.files("test", worst):
+        captions = [f"{_short(file)}\n{caption}" for file, caption in zip(files, captions)]
     pictures.mistakes(splits.pick("test", worst), captions, folder / "mistakes.png")
     return [*names, "mistakes.png"]
 
 
 def _mistake(labels, target, logits):
     return f"{labels[target]}, taken for\n{_taken_for(labels, logits)}"
+
+
+def _short(file, most=24):
+    """The name of a file, cut at its beginning to what fits above a picture."""
+    name = Path(file).name
+    return name if len(name) <= most else f"…{name[1 - most :]}"
 
 
 def _taken_for(labels, logits):
@@ -94,13 +105,20 @@ def _report(splits, targets, outputs, folder):
     info = splits.info
     lines = scores.table_by_class(info, targets, outputs.argmax(-1), "class", {})
     lines += scores.beyond_accuracy(targets, outputs, info.labels)
-    if not splits.kind.is_quoted:
-        return lines
     worst = scores.worst_mistakes(targets, outputs)
-    lines += ["| worst mistakes | is | taken for |", "| --- | --- | --- |"]
-    for text, target, logits in zip(splits.pick("test", worst), targets[worst], outputs[worst]):
-        text = text.decode() if isinstance(text, bytes) else text
-        row = (text, info.labels[target], _taken_for(info.labels, logits))
+    columns = {"worst mistakes": splits.files("test", worst)}
+    if splits.kind.is_quoted:
+        columns["text"] = splits.pick("test", worst)
+    columns = {title: cells for title, cells in columns.items() if cells is not None}
+    if not columns:
+        return lines
+    if len(columns) == 1:
+        columns = {"worst mistakes": next(iter(columns.values()))}
+    lines.append(f"| {' | '.join([*columns, 'is', 'taken for'])} |")
+    lines.append("| --- |" + " --- |" * (len(columns) + 1))
+    for *cells, target, logits in zip(*columns.values(), targets[worst], outputs[worst]):
+        cells = [cell.decode() if isinstance(cell, bytes) else cell for cell in cells]
+        row = (*cells, info.labels[target], _taken_for(info.labels, logits))
         lines.append(f"| {' | '.join(map(scores.cell, row))} |")
     return [*lines, ""]
 
@@ -119,7 +137,7 @@ TASK = Task(
     name="classification",
     targets="class",
     convert=targets.of_classes,
-    check_targets=targets.check_ids,
+    check_targets=target_checks.check_ids,
     loss=losses.of_classes,
     metrics=lambda: [
         monitor_op.rising(keras.metrics.MeanMetricWrapper(losses.matches, name="accuracy"))

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from zoo.data.kinds import series
 from zoo.models import checks
-from zoo.tasks import linear_baseline, losses, model_checks, pictures, scores
+from zoo.tasks import linear_baseline, losses, model_checks, pictures, scores, target_checks
 from zoo.tasks import targets as conversions
 from zoo.tasks.row import Task
 from zoo.training import strategy as strategies
@@ -161,7 +161,7 @@ TASK = Task(
     name="forecasting",
     targets="steps",
     convert=_convert,
-    check_targets=conversions.check_numbers,
+    check_targets=target_checks.check_numbers,
     prepare_targets=Changes,
     check_model=model_checks.check_numbers,
     loss=_loss,

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo.data import kinds
 from zoo.models import checks, latent, vae
-from zoo.tasks import losses, model_checks, pictures, scores
+from zoo.tasks import losses, model_checks, pictures, scores, target_checks
 from zoo.tasks import targets as conversions
 from zoo.tasks.row import Task
 
@@ -175,7 +175,7 @@ TASK = Task(
     name="generation",
     targets="none",
     convert=conversions.of_classes,  # where there are classes, pictures show them
-    check_targets=conversions.check_finite,
+    check_targets=target_checks.check_finite,
     prepare_targets=lambda splits: conversions.Unchanged(splits, {}),
     check_model=_check_model,
     loss=_loss,

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from zoo.keras_fixes import monitor_op
-from zoo.tasks import linear_baseline, losses, pictures, scores, targets
+from zoo.tasks import linear_baseline, losses, pictures, scores, target_checks, targets
 from zoo.tasks.row import Task
 
 
@@ -52,7 +52,7 @@ TASK = Task(
     name="multilabel",
     targets="labels",
     convert=targets.of_labels,
-    check_targets=targets.check_zero_or_one,
+    check_targets=target_checks.check_zero_or_one,
     loss=losses.of_labels,
     # Keras's AUC would say more and takes several times the step of a small model.
     metrics=lambda: [

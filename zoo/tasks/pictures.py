@@ -1,6 +1,7 @@
 """Pictures of a run, as PNG files."""
 
 import io
+import textwrap
 
 import numpy as np
 
@@ -9,9 +10,10 @@ from zoo import files
 AUGMENTED = 32  # training examples shown
 SHOWN_STEPS = 500  # of a series, at least
 MOST_NUMBERS = 12  # of a regression of several
+MANY = 300  # points that hide each other
 
 
-def _figure(size):
+def blank(size):
     """An empty figure of a size in inches."""
     from matplotlib.figure import Figure  # not where a model is loaded only
 
@@ -25,6 +27,20 @@ def save(figure, path):
     files.write_atomic(path, picture.getvalue())
 
 
+def _explain(figure, text):
+    """Writes what a picture's words mean below it."""
+    lines = textwrap.fill(text, int(15 * figure.get_figwidth()))
+    below = figure.get_tightbbox().y0 / figure.get_figheight() - 0.02
+    figure.text(0.5, below, lines, ha="center", va="top", fontsize=8, color="dimgrey")
+
+
+# Metric of the training → what it means, where its name does not say it.
+_METRICS = {
+    "scaled_mae": "scaled_mae is the mean absolute error, in standard deviations of the training targets.",
+    "binary_accuracy": "binary_accuracy is the share of all labels, there or not there, that are told right.",
+}
+
+
 def curves(history, best_epoch, path):
     """Draws loss and metrics of train and validation over the epochs; the kept epoch is marked.
 
@@ -35,7 +51,7 @@ def curves(history, best_epoch, path):
     """
     # A training step of the caller's may log other names than validation has.
     names = [name.removeprefix("val_") for name in history if name.startswith("val_")]
-    figure = _figure((5 * len(names), 3.6))
+    figure = blank((5 * len(names), 3.6))
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
         epochs = np.arange(1, len(history[f"val_{name}"]) + 1)
         if name in history:
@@ -45,6 +61,8 @@ def curves(history, best_epoch, path):
         axes.set(xlabel="epoch", title=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
+    told = [_METRICS[name] for name in names if name in _METRICS]
+    _explain(figure, " ".join([*told, "The dotted line is the epoch that is kept."]))
     save(figure, path)
 
 
@@ -60,7 +78,7 @@ def confusion(targets, predicted, labels, path):
     counts = np.zeros((len(labels), len(labels)), int)
     np.add.at(counts, (targets, predicted), 1)
     size = min(12, 2.5 + 0.45 * len(labels))
-    figure = _figure((size, size))
+    figure = blank((size, size))
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -74,18 +92,23 @@ def confusion(targets, predicted, labels, path):
     axes.set_xticks(ticks, [labels[i] for i in ticks], rotation=60, ha="right")
     axes.set_yticks(ticks, [labels[i] for i in ticks])
     axes.set(xlabel="predicted", ylabel="true", title="test examples")
+    _explain(
+        figure,
+        "How many test examples of each class (row) were taken for which (column); the darker, the larger their share of the row.",
+    )
     save(figure, path)
 
 
-def reliability(counts, confidence, accuracy, path):
+def reliability(counts, confidence, accuracy, error, path):
     """Draws the accuracy in each bin of the top probability, above how many examples each bin holds.
 
     Args:
         counts, confidence, accuracy: Of each bin, as `scores.confidence_bins` returns them.
+        error: The expected calibration error.
         path: PNG file to write.
     """
     edges = np.linspace(0, 1, len(counts) + 1)
-    figure = _figure((4.5, 5.5))
+    figure = blank((4.5, 5.5))
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.bar(edges[:-1], accuracy, 1 / len(counts), align="edge", edgecolor="white")
     held = counts > 0
@@ -95,6 +118,11 @@ def reliability(counts, confidence, accuracy, path):
     above.legend(loc="upper left", bbox_to_anchor=(1, 1))
     below.bar(edges[:-1], counts, 1 / len(counts), align="edge", edgecolor="white", color="grey")
     below.set(xlabel="confidence (top probability)", ylabel="examples", xlim=(0, 1))
+    _explain(
+        figure,
+        f"ece, the expected calibration error, is {error:.4f}: how far accuracy and confidence are apart on average over the test examples. "
+        "Of a calibrated model, 80 % of the answers with a probability of 80 % are right.",
+    )
     save(figure, path)
 
 
@@ -109,13 +137,18 @@ def labels(names, f1, precision, path):
     """
     occur = np.flatnonzero(~np.isnan(precision))
     shown = occur[np.argsort(precision[occur], kind="stable")][:40][::-1]
-    figure = _figure((6, 1.5 + 0.3 * len(shown)))
+    figure = blank((6, 1.5 + 0.3 * len(shown)))
     axes, rows = figure.subplots(), np.arange(len(shown))
     axes.barh(rows + 0.2, precision[shown], 0.4, label="average precision")
     axes.barh(rows - 0.2, np.nan_to_num(f1[shown]), 0.4, label="F1 at 0.5")
     axes.set_yticks(rows, [names[i] for i in shown])
     axes.set(xlim=(0, 1), title="test examples")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _explain(
+        figure,
+        "F1 is the harmonic mean of precision (how many of the answers are right) and recall (how many of those that are there are found). Average "
+        "precision is that over all thresholds.",
+    )
     save(figure, path)
 
 
@@ -173,7 +206,7 @@ def latent(means, targets, labels, path):
     if means.shape[1] > 2:
         centred, title = means - means.mean(0), "the two main directions of the latent space"
         means = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-    figure = _figure((6, 5))
+    figure = blank((6, 5))
     axes = figure.subplots()
     points = axes.scatter(
         *means.T, c=targets, s=6, cmap="tab10" if len(labels) <= 10 else "viridis"
@@ -190,8 +223,9 @@ def _grid(images, captions, columns, title, **options):
     """Images in rows, a caption above each, in one pair of axes: a pair for each takes four times as long to draw."""
     rows = -(-len(images) // columns)
     shapes = [np.array(image.shape[:2]) / max(image.shape[:2]) for image in images]
-    pitch = max([height for height, _ in shapes], default=0) + (0.35 if any(captions) else 0.12)
-    figure = _figure((1.5 * columns, 1.35 * pitch * rows + 0.2))
+    above = max((0.12 + 0.115 * (c.count("\n") + 1) for c in captions if c), default=0.12)
+    pitch = max([height for height, _ in shapes], default=0) + above
+    figure = blank((1.5 * columns, 1.35 * pitch * rows + 0.2))
     axes = figure.add_axes((0, 0, 1, 1))
     for i, (image, (height, width), caption) in enumerate(zip(images, shapes, captions)):
         row, column = divmod(i, columns)
@@ -204,75 +238,44 @@ def _grid(images, captions, columns, title, **options):
         )
         place = {"ha": "center", "va": "bottom", "fontsize": 8}
         axes.text(left + width / 2, top + 0.04, caption, **place)
-    axes.set(xlim=(0, 1.12 * columns), ylim=(-pitch * rows, 0.35 if any(captions) else 0.05))
+    axes.set(xlim=(0, 1.12 * columns), ylim=(-pitch * rows, above if any(captions) else 0.05))
     axes.set_title(title)
     axes.axis("off")
     return figure
 
 
-def learning_rates(rates, losses, smooth, marks, path):
-    """Draws the loss over rising learning rates.
-
-    Args:
-        rates: Learning rates, rising.
-        losses: The loss at each.
-        smooth: The smoothed loss at each.
-        marks: Reason → suggested learning rate.
-        path: PNG file to write.
-    """
-    figure = _figure((6, 4))
-    axes = figure.subplots()
-    axes.plot(rates, losses, alpha=0.4, label="loss of the step")
-    axes.plot(rates, smooth, label="smoothed")
-    for (reason, rate), style in zip(marks.items(), (":", "--")):
-        axes.axvline(rate, color="grey", linestyle=style, label=f"{rate:.2g}: {reason}")
-    # What follows the lowest loss would press the rest flat.
-    axes.set_ylim(0.9 * min(smooth), 1.5 * max(smooth[: np.argmin(smooth) + 1]))
-    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", title="learning rate range test")
-    axes.legend()
-    save(figure, path)
-
-
-def steps(values, wanted, path):
-    """Draws loss and metrics over training steps on one batch.
-
-    Args:
-        values: A dict per step: name → value.
-        wanted: Name → value to reach; only these names are drawn.
-        path: PNG file to write.
-    """
-    names = [name for name in wanted if name in values[0]]
-    figure = _figure((5 * len(names), 3.6))
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
-        axes.plot(range(1, len(values) + 1), [step[name] for step in values])
-        axes.axhline(wanted[name], color="grey", linestyle=":", label="wanted")
-        axes.set(xlabel="step", title=name, yscale="log" if name == "loss" else "linear")
-        axes.legend()
-    figure.suptitle("one batch, again and again")
-    save(figure, path)
-
-
-def predicted(targets, outputs, path, names=()):
-    """Draws predictions of a regression against the true values, in their own units.
+def predicted(targets, outputs, names, path):
+    """Draws predictions of a regression against the true values, in their own units; of many how dense they lie.
 
     Args:
         targets, outputs: `[N]`, or `[N, K]` of several numbers, of which the first are drawn.
+        names: What each number is called.
         path: PNG file to write.
-        names: Those of several numbers.
     """
-    titles = names[:MOST_NUMBERS] or ("test examples",)
-    columns = min(len(titles), 4)
-    rows = -(-len(titles) // columns)
-    figure = _figure((4.5 * columns, 4.5 * rows))
+    names = names[:MOST_NUMBERS]
+    columns = min(len(names), 4)
+    rows = -(-len(names) // columns)
+    figure = blank((5.5 * columns, 4.5 * rows))
     grid = figure.subplots(rows, columns, squeeze=False).flat
     pairs = zip(targets.reshape(len(targets), -1).T, outputs.reshape(len(outputs), -1).T)
-    for axes, title, (true, found) in zip(grid, titles, pairs):
-        axes.scatter(true, found, s=12, alpha=0.6)
-        ends = [min(true.min(), found.min()), max(true.max(), found.max())]
-        axes.plot(ends, ends, color="grey", linestyle=":")
-        axes.set(xlabel="true", ylabel="predicted")
-        axes.set_title(title, parse_math=False)
+    for axes, name, (true, found) in zip(grid, names, pairs):
+        _against(figure, axes, name, true, found)
+    _explain(figure, "On the dotted line a prediction is the true value.")
     save(figure, path)
+
+
+def _against(figure, axes, name, true, found):
+    """Draws the predictions of one number against the true values."""
+    ends = [min(true.min(), found.min()), max(true.max(), found.max())]
+    if len(true) < MANY or ends[0] == ends[1]:
+        axes.scatter(true, found, s=12, alpha=0.6)
+    else:
+        held = axes.hexbin(true, found, gridsize=40, mincnt=1, bins="log", extent=(*ends, *ends))
+        figure.colorbar(held, label="test examples in a cell")
+    axes.plot(ends, ends, color="grey", linestyle=":")
+    axes.set_xlabel(f"true {name}", parse_math=False)
+    axes.set_ylabel(f"predicted {name}", parse_math=False)
+    axes.set(title=f"{len(true):,} test examples")
 
 
 def forecast(targets, forecasts, naive, scale, unit, path):
@@ -286,7 +289,7 @@ def forecast(targets, forecasts, naive, scale, unit, path):
         path: PNG file to write.
     """
     count, horizon = targets.shape
-    figure = _figure((11, 4))
+    figure = blank((11, 4))
     left, right = figure.subplots(1, 2, width_ratios=(3, 1))
     begin = max(0, count - max(SHOWN_STEPS, 20 * horizon))
     truth = np.concatenate([targets[:, 0], targets[-1, 1:]])
@@ -303,42 +306,9 @@ def forecast(targets, forecasts, naive, scale, unit, path):
     left.set(xlabel="step of the test split", ylabel=unit, title=f"{horizon} steps at a time")
     left.legend()
     right.set(xlabel="steps ahead", ylabel="MASE", title="test examples", ylim=(0, None))
-    save(figure, path)
-
-
-def attention(maps, path):
-    """Draws attention weights from the parts of an answer (down) to those of its source (across).
-
-    Args:
-        maps: For each example a title, weights `[T, S]`, the S names across and the T names down.
-        path: PNG file to write.
-    """
-    figure = _figure((13, 9))
-    for axes, (title, weights, across, down) in zip(figure.subplots(2, 3).flat, maps):
-        axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        turned = 60 if max(map(len, across)) > 2 else 0
-        axes.set_xticks(range(len(across)), across, rotation=turned, parse_math=False)
-        axes.set_yticks(range(len(down)), down, parse_math=False)
-        shown = title if len(title) < 60 else title[:58] + " …"
-        axes.set_title(shown, fontsize=9, parse_math=False)
-    figure.subplots_adjust(hspace=0.3)
-    save(figure, path)
-
-
-def looked_at(images, weights, path):
-    """Draws images, and below each how much attention its places get.
-
-    Args:
-        images: uint8 `[N, H, W, C]`.
-        weights: Of each place, `[N, h, w]`.
-        path: PNG file to write.
-    """
-    figure = _figure((1.5 * len(images), 3.4))
-    above, below = figure.subplots(2, len(images), squeeze=False)
-    for first, second, image, places in zip(above, below, images, weights):
-        first.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
-        second.imshow(places, cmap="viridis", vmin=0)
-        first.axis("off")
-        second.axis("off")
-    figure.suptitle("test images, and the attention of the last block to their places")
+    _explain(
+        figure,
+        "MASE is the mean absolute error, divided by that of forecasting each step of the training series by its value one season earlier (the step before "
+        "where there is no season): below 1 a forecast is better than that. The seasonal naive forecast repeats the last season.",
+    )
     save(figure, path)

@@ -6,7 +6,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.tasks import linear_baseline, losses, model_checks, pictures, scores, targets
+from zoo.tasks import (
+    linear_baseline,
+    losses,
+    model_checks,
+    pictures,
+    scores,
+    target_checks,
+    targets,
+)
 from zoo.tasks.row import Task
 
 
@@ -26,9 +34,10 @@ def _predict(model, info, preparation, serving):
 
 
 def _draw(model, splits, targets, outputs, folder):
-    names = splits.info.target_names
-    outputs = outputs if names else outputs.reshape(-1)
-    pictures.predicted(targets, outputs, folder / "predicted.png", names)
+    info = splits.info
+    outputs = outputs if info.target_names else outputs.reshape(-1)
+    names = info.target_names or (info.target or "target",)
+    pictures.predicted(targets, outputs, names, folder / "predicted.png")
     return ["predicted.png"]
 
 
@@ -75,7 +84,7 @@ TASK = Task(
     targets="number",
     convert=targets.of_numbers,
     names="target_names",
-    check_targets=targets.check_numbers,
+    check_targets=target_checks.check_numbers,
     prepare_targets=targets.Standardised,
     check_model=model_checks.check_numbers,
     caption=_caption,

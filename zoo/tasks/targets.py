@@ -1,5 +1,7 @@
 """Targets brought to ids or numbers, checked, and prepared for a model; what tasks share."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -63,7 +65,7 @@ class Standardised(Unchanged):
 
     def restored(self, outputs, raw=None):
         if self.is_precise:
-            outputs = tf.cast(outputs, "float64")
+            outputs = keras.ops.cast(outputs, "float64")
         return outputs * self.std + self.mean
 
 
@@ -99,8 +101,7 @@ def of_classes(targets, titles=None):
 def of_numbers(targets, titles=None):
     """Numbers, float32 `[N]`, or `[N, K]` of several; float64 where they are large and differ by little."""
     check_rank(targets)
-    if targets.dtype.kind not in "fiub":
-        raise checks.InputError(f"A regression needs numbers as targets. Received: {targets.dtype}")
+    targets = _read_numbers("train", targets)
     for column in targets.reshape(len(targets), -1).T:
         numbers.warn_of_placeholder("targets", column)
     is_precise = any(map(_is_precise, targets.reshape(len(targets), -1).T))
@@ -110,7 +111,12 @@ def of_numbers(targets, titles=None):
             "targets: large numbers that differ by little, learned and answered in float64"
         )
     if not _are_several(targets):
-        return (), lambda part: _one_each(part, targets).astype(dtype)
+
+        def to_numbers(part):
+            own = dataclasses.replace(part, y=_read_numbers(part.split, part.y))
+            return _one_each(own, targets).astype(dtype)
+
+        return (), to_numbers
     names = _names(titles, targets.shape[1])
     if double := sorted({name for name in names if names.count(name) > 1}):
         raise checks.InputError(
@@ -118,14 +124,32 @@ def of_numbers(targets, titles=None):
         )
 
     def to_rows(part):
-        if part.y.shape[1:] != targets.shape[1:] or part.y.dtype.kind not in "fiub":
+        y = _read_numbers(part.split, part.y)
+        if y.shape[1:] != targets.shape[1:]:
             raise checks.InputError(
                 f"The {part.split} targets must be rows of {len(names)} numbers, as the train targets are. Received: {part.y.dtype} of "
                 f"shape {part.y.shape}."
             )
-        return part.y.astype(dtype)
+        return y.astype(dtype)
 
     return names, to_rows
+
+
+def _read_numbers(split, targets):
+    """Targets that are texts, such as those of a file that was read by hand, as the numbers that they say."""
+    if targets.dtype.kind in "fiub":
+        return targets
+    found = []
+    for i, text in enumerate(targets.reshape(-1)):
+        text = text.decode(errors="replace") if isinstance(text, bytes) else text
+        try:
+            found.append(float(text))
+        except (TypeError, ValueError):
+            raise checks.InputError(
+                f"A regression needs numbers as targets. Received {str(text)[:50]!r} in {split} example "
+                f"{i // (targets.size // len(targets))}."
+            ) from None
+    return np.array(found).reshape(targets.shape)
 
 
 def _are_several(targets):
@@ -201,7 +225,7 @@ def _classes(targets):
             "Class labels must be whole numbers or strings; these have fractions. "
             "For a regression pass task='regression'."
         )
-    found, at = _different(targets)
+    found, at = different(targets)
     classes, spelled = labels.spellings(found, np.bincount(at))
     if classes.dtype.kind in "iu" and classes[0] == 0 and classes[-1] < 2 * len(classes):
         # Ids already, as they begin with 0: a class that train happens to miss keeps its number.
@@ -211,7 +235,7 @@ def _classes(targets):
         y = _one_each(part, targets)
         if targets.dtype.kind == "b" and y.dtype.kind in "iuf" and is_zero_or_one(y):
             y = y.astype(bool)
-        y, at = _different(y)
+        y, at = different(y)
         y = spelled(y)
         unknown = np.setdiff1d(y, classes)
         if len(unknown):
@@ -235,7 +259,7 @@ def _one_each(part, train):
     return y.reshape(-1)
 
 
-def _different(targets):
+def different(targets):
     """The different labels, as integers or strings, in order; and which of them each target is, int64 `[N]`."""
     targets, at = targets.reshape(-1), None
     if targets.dtype.kind == "b":
@@ -248,89 +272,3 @@ def _different(targets):
         targets = np.array([text.strip() for text in texts])
     labels, places = np.unique(targets, return_inverse=True)
     return labels, places if at is None else places[at]
-
-
-def check_finite(splits, info):
-    """Raises `InputError` for a target that is NaN or infinite.
-
-    Args:
-        splits: Dict from split to `Arrays`.
-        info: The `DataInfo`.
-    """
-    for split, data in splits.items():
-        if data.targets.dtype.kind == "f" and not np.isfinite(data.targets).all():
-            row = int(np.argwhere(~np.isfinite(data.targets))[0][0])
-            raise checks.InputError(
-                f"The targets of the {split} split of {info.name} hold NaN or infinity, first in example {row}: drop those "
-                "examples."
-            )
-
-
-def check_numbers(splits, info):
-    """Raises `InputError` for numbers that are not finite, or all the same in train."""
-    check_finite(splits, info)
-    check_they_differ(splits, info)
-
-
-def check_they_differ(splits, info):
-    """Raises `InputError` where all training targets are the same number; of several, those of one name."""
-    targets = splits["train"].targets if "train" in splits else np.arange(2)
-    if info.target_names and "train" in splits:
-        same = np.flatnonzero((targets == targets[:1]).all(0))
-        if same.size:
-            raise checks.InputError(
-                f"The target {info.target_names[same[0]]!r} is {targets[0, same[0]]} in all of the train split of {info.name}: there is "
-                "nothing to learn of it. Leave it out."
-            )
-    elif (targets == targets.flat[0]).all():
-        raise checks.InputError(
-            f"All targets of the train split of {info.name} are {targets.flat[0]}: there is nothing to learn."
-        )
-
-
-def check_zero_or_one(splits, info):
-    """Raises `InputError` for a label that is neither 0 nor 1."""
-    for split, data in splits.items():
-        if not np.isin(data.targets, (0, 1)).all():
-            raise checks.InputError(
-                f"The multi-label targets of the {split} split of {info.name} must be 0 or 1."
-            )
-
-
-def check_ids(splits, info):
-    """Raises `InputError` for class ids out of range, and where validation or test hold classes that train has not.
-
-    Warns of classes that no training example has.
-    """
-    present = {split: np.unique(data.targets) for split, data in splits.items()}
-    for split, ids in present.items():
-        if ids[0] < 0 or ids[-1] >= len(info.labels):
-            raise checks.InputError(
-                f"Labels of the {split} split of {info.name} run from {ids[0]} to {ids[-1]}, but there are "
-                f"{len(info.labels)} classes: labels must be in 0..{len(info.labels) - 1}."
-            )
-    if "train" not in present:
-        return
-    train = present["train"]
-    if len(train) == 1:
-        raise checks.InputError(
-            f"The train split of {info.name} holds one class only ({info.labels[train[0]]!r}): there is nothing to "
-            "tell apart."
-        )
-    for split in set(present) - {"train"}:
-        unseen = [info.labels[i] for i in np.setdiff1d(present[split], train)]
-        if unseen:
-            raise checks.InputError(
-                f"The {split} split of {info.name} holds classes without a training example: "
-                f"{_some(unseen)}. Add training examples of them, or leave them out."
-            )
-    missing = [info.labels[i] for i in np.setdiff1d(np.arange(len(info.labels)), train)]
-    if missing:
-        examples.log.warning(
-            "no training example of the classes %s: the model has outputs for them that never learn",
-            _some(missing),
-        )
-
-
-def _some(names):
-    return ", ".join(map(repr, names[:5])) + (f", ... ({len(names)})" if len(names) > 5 else "")

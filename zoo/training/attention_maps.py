@@ -8,8 +8,9 @@ from zoo.data.kinds import cleaning
 from zoo.keras_fixes import layer_calls
 from zoo.models import attention, decoding, seq2seq
 from zoo.models.layers import all_layers
-from zoo.tasks import pictures, text_to_text
+from zoo.tasks import text_to_text
 from zoo.tasks.target_vocabulary import TargetVocabulary
+from zoo.training import pictures
 
 FILE = "attention.png"
 ANSWERS, IMAGES = 6, 8

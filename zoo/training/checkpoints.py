@@ -4,6 +4,8 @@ A checkpoint is an `.npz`: the variables of model, optimizer and metrics in orde
 Its parts have check sums, so that a damaged file is noticed when it is read.
 """
 
+import csv
+import io
 import json
 import logging
 from pathlib import Path
@@ -130,3 +132,13 @@ def _is_readable(path):
         log.warning("%s", error)
         return False
     return True
+
+
+def write_metrics(run, rows):
+    """Writes `metrics.csv` into a run's folder: a row for each epoch."""
+    names = sorted({name for row in rows for name in row} - {"epoch"})
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["epoch", *names], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_atomic(run / "metrics.csv", text.getvalue())

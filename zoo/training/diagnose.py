@@ -11,8 +11,7 @@ import tensorflow as tf
 from zoo import files
 from zoo.models import checks
 from zoo.models.layers import all_layers
-from zoo.tasks import pictures
-from zoo.training import callbacks
+from zoo.training import callbacks, pictures
 from zoo.training import own as own_parts
 from zoo.training.compile import compile_model
 from zoo.training.fit import training_batches

@@ -71,7 +71,7 @@ def _say_where_the_profile_is(folder):
         log.warning("no profile was written into %s: another profiler may be running", folder)
 
 
-def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
+def fit_model(model, splits, run, *, extra_callbacks=(), draw=True, keeps_best=False, goes_on=True):
     """Trains a compiled model on `splits.train`, keeps the best epoch by the run's `monitor` on the validation split.
 
     A run that is resumed goes on where its newest checkpoint is, bit for bit on CPUs. Ctrl-C and SIGTERM save the
@@ -86,6 +86,8 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
         run: The `Run`: settings and folder.
         extra_callbacks: More Keras callbacks.
         draw: Whether to draw the pictures.
+        keeps_best: Whether Ctrl-C ends the training alone, once an epoch has ended, in place of the process.
+        goes_on: Whether a run that was stopped is trained further; otherwise its best epoch so far is taken.
 
     Returns:
         Keras's `History`, with two more attributes: `best_epoch`, the number of the epoch kept, from 0, and
@@ -128,28 +130,30 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True):
         def weighted(part, *first):
             return training_batches(part, run.config.optimizer.class_weight, *first)
 
-        epoch, step, is_over = kept.take_up(model, weighted(splits.part(0, replicas)).element_spec)
+        spec = weighted(splits.part(0, replicas)).element_spec
+        epoch, step, is_over = kept.take_up(model, spec) if goes_on else kept.take_best(model, spec)
         if is_over or epoch >= options.epochs:
             kept.set_state()
         else:
             drawn = run.folder / "augmented.png"
             if draw and splits.policy != "none" and not drawn.exists():
                 _draw_augmented(splits, drawn)
-            build_variables(model, strategy, weighted(splits.part(0, replicas)).element_spec)
+            build_variables(model, strategy, spec)
             log.info("run folder: %s", run.folder)
             has_bar = _has_bar(run)
-            model.fit(
-                strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
-                steps_per_epoch=splits.steps_per_epoch,
-                initial_epoch=epoch,
-                epochs=options.epochs,
-                validation_data=strategies.spread(
-                    strategy, splits, lambda part: part.validation_for(whole)
-                ),
-                callbacks=[*chain, progress.Progress(options.epochs, has_bar), kept],
-                shuffle=False,  # the pipeline shuffles
-                verbose=int(has_bar),
-            )
+            with kept.stopping(keeps_best=keeps_best):
+                model.fit(
+                    strategies.spread(strategy, splits, lambda part: weighted(part, epoch, step)),
+                    steps_per_epoch=splits.steps_per_epoch,
+                    initial_epoch=epoch,
+                    epochs=options.epochs,
+                    validation_data=strategies.spread(
+                        strategy, splits, lambda part: part.validation_for(whole)
+                    ),
+                    callbacks=[*chain, progress.Progress(options.epochs, has_bar), kept],
+                    shuffle=False,  # the pipeline shuffles
+                    verbose=int(has_bar),
+                )
         kept.restore_best()
     if run.config.diagnose.profile:
         _say_where_the_profile_is(run.folder / "tensorboard")

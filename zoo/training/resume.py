@@ -1,8 +1,8 @@
 """Saving the whole state of a training run, and taking it up again exactly where it was."""
 
-import csv
-import io
+import contextlib
 import logging
+import signal
 import time
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 from zoo import files
 from zoo.keras_fixes import monitor_op, start_within_epoch, symbolic_build
 from zoo.models import checks
-from zoo.training import checkpoints, signals, workers
+from zoo.training import checkpoints, packing, signals, workers
 
 log = logging.getLogger("zoo")
 
@@ -94,7 +94,7 @@ class Checkpoints(keras.callbacks.Callback):
         symbolic_build.build_from_spec(model, element_spec)
         self._check(state)
         self.best, self.rows, self.seconds = state["best"], state["rows"], state["seconds"]
-        self._write_metrics()
+        checkpoints.write_metrics(self.run, self.rows)
         self._taken_up = found
         steps = (
             f" and {state['step']} of {self.splits.steps_per_epoch} steps" if state["step"] else ""
@@ -102,14 +102,14 @@ class Checkpoints(keras.callbacks.Callback):
         log.info("%s: going on after %d epochs%s", self.run, state["epoch"], steps)
         return state["epoch"], state["step"], state["stopped"]
 
-    def _check(self, state):
+    def _check(self, state, *, with_callbacks=True):
         if state["data"] != self._fingerprint:
             raise checks.InputError(
                 f"{self.run} cannot go on: the training or validation examples are not those that it began with."
             )
         names = [type(callback).__name__ for callback in self.others]
         saved = [name for name, _ in state["callbacks"]]
-        if saved != names:
+        if with_callbacks and saved != names:
             raise checks.InputError(
                 f"{self.run} cannot go on: it began with the callbacks {saved}, and now has {names}."
             )
@@ -133,9 +133,60 @@ class Checkpoints(keras.callbacks.Callback):
                 f"variables, and now has {len(now)}."
             )
 
+    def take_best(self, model, element_spec):
+        """Reads the newest checkpoint, so that `restore_best` can follow without any training.
+
+        Args:
+            model, element_spec: As in `take_up`.
+
+        Returns:
+            As `take_up`: training is over.
+
+        Raises:
+            InputError: No epoch has ended, or model or data are not those of the checkpoint.
+        """
+        found = self._newest() if self.folder.exists() else None
+        if found is None or not found[0]["rows"]:
+            raise checks.InputError(
+                f"{self.run} has not ended an epoch, so it has no best one: go on with it, resume={str(self.run)!r} "
+                f"(--resume {self.run})."
+            )
+        state = found[0]
+        self.set_model(model)
+        symbolic_build.build_from_spec(model, element_spec)
+        self._check(state, with_callbacks=False)
+        self.best, self.rows, self.seconds = state["best"], state["rows"], state["seconds"]
+        self._taken_up, self.others = found, []
+        log.info("%s: no further training after %d epochs", self.run, len(self.rows))
+        return state["epoch"], state["step"], True
+
+    @contextlib.contextmanager
+    def stopping(self, *, keeps_best):
+        """Within the block a first Ctrl-C ends the training after its step; what comes then is as after the last epoch.
+
+        Args:
+            keeps_best: Whether that is wanted; otherwise, and before the first epoch has ended, `KeyboardInterrupt` goes on.
+        """
+        asked = self.agreement.asked
+        try:
+            yield
+        except KeyboardInterrupt:
+            if not self._may_stop(keeps_best):
+                raise
+        if self._may_stop(keeps_best):
+            asked.clear()
+            log.info(
+                "stopped by Ctrl-C in epoch %d: the best so far is kept, judged and exported; resume=%r (--resume) goes on training",
+                self._epoch + 1, str(self.run),
+            )  # fmt: skip
+
+    def _may_stop(self, keeps_best):
+        by_hand = self.agreement.is_alone and list(self.agreement.asked) == [signal.SIGINT]
+        return keeps_best and by_hand and self.best is not None
+
     def on_train_begin(self, logs=None):
         self._counted_at = self._saved_at = time.monotonic()
-        self._at_first = [_plain(callback, None) for callback in self.others]
+        self._at_first = [packing.plain(callback, None) for callback in self.others]
         if self._taken_up:
             step = self._taken_up[0]["step"]
             if step:
@@ -167,7 +218,7 @@ class Checkpoints(keras.callbacks.Callback):
         if self.keep_last or self.best is None or self._is_better():
             self.best = {"epoch": epoch, "value": value, "number": number}
         self._save(epoch + 1, 0)
-        self._write_metrics()
+        checkpoints.write_metrics(self.run, self.rows)
         if asked := self._agreed(now=True)[0]:
             signals.leave_if(asked)
 
@@ -214,7 +265,9 @@ class Checkpoints(keras.callbacks.Callback):
         held = arrays[len(variables) :]
         for callback, (_, values) in zip(self.others, state["callbacks"]):
             monitor_op.find_direction(callback)  # which would change other values later
-            vars(callback).update({key: _unpacked(value, held) for key, value in values.items()})
+            vars(callback).update(
+                {key: packing.unpacked(value, held) for key, value in values.items()}
+            )
         self._taken_up = None
 
     def history(self):
@@ -263,7 +316,7 @@ class Checkpoints(keras.callbacks.Callback):
             return
         held, callbacks = [], []
         for callback, first in zip(self.others, self._at_first):
-            values = _plain(callback, held)
+            values = packing.plain(callback, held)
             changed = {key: value for key, value in values.items() if first.get(key, self) != value}
             callbacks.append([type(callback).__name__, changed])
         state = {
@@ -286,55 +339,6 @@ class Checkpoints(keras.callbacks.Callback):
         checkpoints.keep(self.folder, number, newest=self.config.keep_checkpoints, best=best)
         self._saved_at = time.monotonic()
 
-    def _write_metrics(self):
-        names = sorted({name for row in self.rows for name in row} - {"epoch"})
-        text = io.StringIO()
-        writer = csv.DictWriter(text, ["epoch", *names], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        files.write_atomic(self.run / "metrics.csv", text.getvalue())
-
 
 def _floats(logs):
     return {name: float(keras.ops.convert_to_numpy(value)) for name, value in logs.items()}
-
-
-def _plain(callback, held):
-    """A callback's attributes that are plain values, as JSON can hold them; arrays go into the list `held`, or nowhere."""
-    values = {}
-    for key, value in vars(callback).items():
-        packed = _packed(value, held)
-        if packed is not None:
-            values[key] = packed
-    values.pop("params", None)
-    return values
-
-
-def _packed(value, held):
-    """A plain value in a form that `_unpacked` turns back; `None` for anything else."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return {"value": value}
-    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
-        if held is not None:
-            held.append(value)
-        return {"array": None if held is None else len(held) - 1}
-    if isinstance(value, (list, tuple)):
-        items = [_packed(item, held) for item in value]
-        return None if None in items else {"list": items}
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        items = {key: _packed(item, held) for key, item in value.items()}
-        return None if None in items.values() else {"dict": items}
-    return None
-
-
-def _unpacked(packed, held):
-    ((kind, value),) = packed.items()
-    if kind == "array":
-        return held[value]
-    if kind == "list":
-        return [_unpacked(item, held) for item in value]
-    if kind == "dict":
-        return {key: _unpacked(item, held) for key, item in value.items()}
-    return value

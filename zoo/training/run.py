@@ -116,13 +116,20 @@ def start_run(config):
                 with workers.noticing_lost_ones(strategy):  # here, too, for the log
                     yield Run(config, folder, strategy, resumed)
             except (KeyboardInterrupt, SystemExit):
-                log.info("stopped; go on with --resume %s", folder)
+                log.info("stopped; go on with --resume %s%s", folder, _or_finish(folder))
                 raise
+
+
+def _or_finish(folder):
+    """How the best epoch of a run that was stopped is taken, where one has ended and is not exported yet."""
+    metrics = folder / "metrics.csv"
+    has_ended = metrics.exists() and len(metrics.read_text().splitlines()) > 1
+    return f", or export its best epoch so far with zoo finish {folder}" if has_ended else ""
 
 
 # What may change when a run goes on, because nothing that is trained depends on it, or because it is checked elsewhere.
 _FREE = {
-    "out", "resume", "quiet", "data_dir", "dataset", "tensorboard", "profile", "baseline", "calibrate",
+    "out", "resume", "quiet", "data_dir", "dataset", "tensorboard", "profile", "baseline", "calibrate", "novelty",
     "likelihood_samples", "beam_width",
     "checkpoint_minutes", "checkpoint_steps", "keep_checkpoints",
 }  # fmt: skip

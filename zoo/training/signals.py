@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM: what a process does when it is asked to end."""
 
 import contextlib
+import contextvars
 import os
 import signal
 import sys
@@ -18,6 +19,24 @@ def terminating():
 
     with _handling({signal.SIGTERM: end}):
         yield
+
+
+_COMMAND = contextvars.ContextVar("command", default=False)
+
+
+@contextlib.contextmanager
+def of_a_command():
+    """Within the block Ctrl-C means the process, as at a terminal; elsewhere, as in a notebook, it means the training."""
+    token = _COMMAND.set(True)
+    try:
+        yield
+    finally:
+        _COMMAND.reset(token)
+
+
+def is_command():
+    """Whether Ctrl-C means the process: `of_a_command`."""
+    return _COMMAND.get()
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import api, files
+from zoo import building, files
 from zoo.config.config import AUTO, TrainConfig
 from zoo.data import augment
 from zoo.data.batches import Splits
@@ -184,7 +184,7 @@ def _train(problem, folder, hp, epochs, deadline, facts):
         config = config.replace(monitor=TrainConfig.of_run(folder / "run").run.monitor)
     splits = _splits(problem, config)
     with start_run(config) as run:
-        built = api.make_compiled(model, splits, run)
+        built = building.make_compiled(model, splits, run)
         facts["parameters"] = built.count_params()
         facts["latency_ms"] = _check_limits(problem, built, splits)
         callbacks = stops.callbacks(problem, deadline)

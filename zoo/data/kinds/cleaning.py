@@ -7,6 +7,7 @@ texts of the caller's own. Texts of the data sets that have a name, and of model
 import html.entities
 import re
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -77,6 +78,24 @@ def clean(texts, unit, steps=()):
     if unit != "words":
         return texts
     return _replaced(texts, _SIGNS_OF_WORDS if "signs" in steps else _SIGNS_OF_WORDS[:1])
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Clean:
+    """`clean` with its settings, which a Keras file keeps: what a `TextVectorization` standardises by."""
+
+    def __init__(self, unit, steps=()):
+        self.unit, self.steps = unit, tuple(steps)
+
+    def __call__(self, texts):
+        return clean(texts, self.unit, self.steps)
+
+    def get_config(self):
+        return {"unit": self.unit, "steps": list(self.steps)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
 
 
 def _replaced(texts, patterns):

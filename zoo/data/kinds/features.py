@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples
-from zoo.data.kinds import columns, numbers
+from zoo.data.kinds import columns, doubtful, numbers
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -96,6 +96,9 @@ def _check_raw(inputs, card, vocabulary):
             f"Received: {values.dtype} of shape {values.shape}"
         )
     _check_scale(f"{card.name} was trained on", values, card.input_range)
+    for column, bounds in (card.ranges or {}).items():
+        numbers_of = values[:, int(column)].astype("float64")
+        doubtful.warn(f"column {column}", numbers_of, "example {}".format, bounds=bounds)
     return {"features": numbers.finite("features", values.astype("float32"))}
 
 
@@ -127,6 +130,16 @@ def _check_scale(what, values, bounds):
             largest,
             sizes.max(),
         )
+
+
+def _ranges(splits):
+    """Of rows of columns alone: the steps of a window or the pixels of a picture are of one range."""
+    rows = splits.examples["train"].inputs
+    return (
+        doubtful.ranges({str(i): rows[:, i] for i in range(rows.shape[1])})
+        if rows.ndim == 2
+        else {}
+    )
 
 
 def _of_frame(frame, names, path, card):
@@ -175,6 +188,7 @@ KIND = Kind(
         "features": tf.TensorSpec((None, *info.input_shape), info.input_dtype, name="features")
     },
     check_raw=_check_raw,
+    ranges=_ranges,
     overview=numbers.overview,
     otherwise=_otherwise,
     of_frame=_of_frame,

@@ -163,6 +163,13 @@ def _specs(info):  # any height and width
     return {"image": tf.TensorSpec(shape, info.input_dtype, name="image")}
 
 
+def _to_model(raw, info, inputs):
+    size = info.input_shape[:2]
+    if keras.backend.is_keras_tensor(raw["image"]):  # of a model that begins with raw images
+        return inputs(image_files.Resize(size, dtype="uint8", name="resize")(raw["image"]))
+    return inputs(resize(raw["image"], size))
+
+
 def _signatures(info, serve, images):
     """`serving_bytes`: files of images, PNG, JPEG, GIF, BMP or WebP, decoded as those of training.
 
@@ -240,7 +247,8 @@ def _of_file(path, content, card):
 
 
 def _names_files(given):
-    is_list = isinstance(given, (list, tuple)) and len(given) > 0
+    is_series = hasattr(given, "iloc") and not hasattr(given, "columns")
+    is_list = (is_series or isinstance(given, (list, tuple))) and len(given) > 0
     return is_list and all(isinstance(item, (str, os.PathLike, bytes)) for item in given)
 
 
@@ -289,6 +297,10 @@ def _of_frame(frame, names, path, card):
 
 KIND = Kind(
     name="image",
+    numbers_are=lambda card: (
+        "pixels 0..255, of the shape [height, width, channels], not scaled",
+        (),
+    ),
     meaning="pixels 0..255, any height and width (resized in the graph to {height}x{width}), {channels} channel(s)",
     rank=3,
     is_drawn=True,
@@ -304,7 +316,7 @@ KIND = Kind(
     prepare=_prepare,
     policies=lambda channels: ["photographs", "erase"] if channels == 3 else ["digits", "erase"],
     specs=_specs,
-    to_model=lambda raw, info, inputs: inputs(resize(raw["image"], info.input_shape[:2])),
+    to_model=_to_model,
     signatures=_signatures,
     check_raw=_check_raw,
     names_files=_names_files,

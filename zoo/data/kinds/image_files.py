@@ -6,6 +6,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -111,8 +112,9 @@ class Files(examples.Stream):
         paths = [str(file.path) for file in files]
         records = tf.data.Dataset.from_tensor_slices((tf.constant(paths, tf.string), targets))
         return dataclasses.replace(
-            self, records=records, count=len(files), files=files, targets=targets
-        )
+            self, records=records, count=len(files), files=files, targets=targets,
+            names=np.array(paths, object),
+        )  # fmt: skip
 
     def with_targets(self, targets):
         """The files with these targets."""
@@ -137,7 +139,7 @@ class Files(examples.Stream):
     def held(self, cache_mb):
         """The files as `Arrays` or as a plain `Stream`, in an order that mixes the classes: a stream is shuffled within a buffer only."""
         mixed = self.take(np.random.default_rng(0).permutation(len(self)))
-        return examples.Stream(mixed.records, mixed.count, mixed.read).held(cache_mb)
+        return examples.Stream(mixed.records, mixed.count, mixed.read, mixed.names).held(cache_mb)
 
 
 def resize(images, size):
@@ -147,6 +149,30 @@ def resize(images, size):
     """
     resized = tf.image.resize(tf.cast(images, tf.float32), size, antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+@keras.saving.register_keras_serializable(package="zoo")
+class Resize(keras.layers.Layer):
+    """`resize` as a layer: uint8 images `[B, H, W, C]` of any height and width → uint8 `[B, *size, C]`.
+
+    Keras's `Resizing` rounds otherwise, so that its pixels are not those of training.
+
+    Args:
+        size: (height, width).
+    """
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(size)
+
+    def call(self, images):
+        return resize(images, self.size)
+
+    def compute_output_spec(self, images):
+        return keras.KerasTensor((images.shape[0], *self.size, images.shape[-1]), "uint8")
+
+    def get_config(self):
+        return super().get_config() | {"size": list(self.size)}
 
 
 def _fitted(image, size, channels):

@@ -35,10 +35,11 @@ def plain(what, values):
     """
     _check_type(what, values)
     if plain_columns.is_pandas(values):
-        return plain_columns.of_series(what, values)
+        is_of_pictures = values.dtype == object and any(map(is_picture, values[:1]))
+        return list(values) if is_of_pictures else plain_columns.of_series(what, values)
     if is_frame(values) or hasattr(values, "to_pandas") or hasattr(values, "__arrow_c_stream__"):
         return _of_table(what, values)
-    if isinstance(values, collections.abc.Mapping):
+    if isinstance(values, collections.abc.Mapping) and not is_sparse(values):
         return _of_dict(what, values)
     return array(what, values)
 
@@ -51,6 +52,11 @@ def is_frame(values):
 def is_picture(value):
     """Whether something is an image of Pillow."""
     return hasattr(value, "getbands") and hasattr(value, "convert")
+
+
+def is_sparse(values):
+    """Whether something is a sparse matrix of SciPy, some of which are dicts, too."""
+    return hasattr(values, "toarray") and hasattr(values, "nnz")
 
 
 def array(what, values):
@@ -149,7 +155,7 @@ def _dense(what, values):
     if isinstance(values, tf.SparseTensor):
         _check_size(what, values, values.shape, values.dtype.size)
         return tf.sparse.to_dense(values).numpy()
-    if hasattr(values, "toarray") and hasattr(values, "nnz"):  # of SciPy
+    if is_sparse(values):
         _check_size(what, values, values.shape, values.dtype.itemsize)
         return values.toarray()
     if hasattr(values, "detach") and hasattr(values, "cpu"):  # of PyTorch

@@ -98,6 +98,7 @@ class Kind:
         named: (raw examples, info) → arrays by the names of the signature.
         to_model: (named raw inputs, info, inputs) → what the model takes.
         as_numbers: (raw examples, info, inputs) → name, array and whether it is prepared, of the signature `tensors`.
+        numbers_are: card → what the numbers of the signature `tensors` are, in words, and the columns that they are of.
         signatures: (info, default signature, raw examples) → further signatures: name → (function, specs, golden inputs).
 
         golden: (raw examples, info) → these and some more, written as people write them, that an export is proved with.
@@ -109,6 +110,7 @@ class Kind:
         is_one: (array, card) → whether an array of a file is one example, and not a batch.
         other_files: What a message lists besides .csv.
         categories: `Splits` → column → the categories that training knows, for the card.
+        ranges: `Splits` in memory → column → lowest and highest number of training, for the card.
         vocabulary: Prepared inputs → the token of each id; `None` where inputs are no tokens.
     """
 
@@ -142,6 +144,7 @@ class Kind:
     named: Callable = one_array
     to_model: Callable = from_one_array
     as_numbers: Callable = as_floats
+    numbers_are: Callable | None = None
     signatures: Callable = _no_more
     golden: Callable = lambda examples, info: examples
     example_of_file: Callable | None = None
@@ -151,7 +154,19 @@ class Kind:
     is_one: Callable = _never
     other_files: str = ""
     categories: Callable = _no_more
+    ranges: Callable = _no_more
     vocabulary: Callable | None = None
+
+    def __post_init__(self):
+        if self.numbers_are is None:
+            object.__setattr__(self, "numbers_are", lambda card: (self.describe_raw(card), ()))
+
+    def describe_raw(self, card):
+        """What a raw input is, in words."""
+        shape = card.input_shape
+        sizes = dict(zip(("height", "width", "channels"), shape)) | {"shape": tuple(shape)}
+        sizes |= {"steps": shape[0] if shape else 0, "columns": ", ".join(card.columns)}
+        return self.meaning.format(**sizes)
 
     def fits(self, rank):
         """Whether an `input_shape` can have so many dimensions."""

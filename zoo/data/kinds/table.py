@@ -4,11 +4,12 @@ numbers without gaps.
 
 import logging
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.data import examples, naming
-from zoo.data.kinds import categories, cells, image, numbers, pixels, plain_columns, text
+from zoo.data.kinds import categories, cells, doubtful, image, numbers, pixels, plain_columns, text
 from zoo.data.kinds import columns as kinds_of_columns
 from zoo.data.kinds.encoder import encoder
 from zoo.data.kinds.row import Kind, Prepared
@@ -50,18 +51,7 @@ def _describe(parts, options):
             )  # fmt: skip
         return _describe_text(parts, read_as_text, options)
     kinds = {title: kind for title, kind in kinds.items() if kind not in _TEXTS}
-    for title, kind in kinds.items():
-        if kind in kinds_of_columns.NUMBERS:
-            numbers.warn_of_placeholder(title, train[title].to_numpy("float64", na_value=np.nan))
-        if kind in kinds_of_columns.NUMBERS and kinds_of_columns.is_precise(train[title]):
-            kinds[title] = "precise"
-            log.info("%s: large numbers that differ by little, read in float64", title)
-        is_told = title in options.kinds
-        if kind == "category" and not is_told and kinds_of_columns.are_phrases(train[title], 3):
-            log.warning(
-                "%s: its phrases are taken for categories, so that a new one is unknown. To learn from their words alone pass "
-                "columns=(%r,)", title, title,
-            )  # fmt: skip
+    kinds = _looked_at(kinds, train, options.kinds)
     gaps = any(part.x[list(kinds)].isna().any(axis=None) for part in parts.values())
     names = dict(zip(kinds, naming.column_names(kinds), strict=True))
     is_plain = set(kinds.values()) == {"number"} and not gaps and not skip_bad
@@ -86,6 +76,24 @@ def _describe(parts, options):
         "column_kinds": () if is_plain else tuple(kinds.values()),
     }
     return fields, convert
+
+
+def _looked_at(kinds, train, told):
+    """The kinds of the columns, with large numbers that differ by little as `"precise"`; says what is odd about them."""
+    kinds = dict(kinds)
+    for title, kind in kinds.items():
+        if kind in kinds_of_columns.NUMBERS:
+            numbers.warn_of_placeholder(title, train[title].to_numpy("float64", na_value=np.nan))
+        if kind in kinds_of_columns.NUMBERS and kinds_of_columns.is_precise(train[title]):
+            kinds[title] = "precise"
+            log.info("%s: large numbers that differ by little, read in float64", title)
+        is_told = title in told
+        if kind == "category" and not is_told and kinds_of_columns.are_phrases(train[title], 3):
+            log.warning(
+                "%s: its phrases are taken for categories, so that a new one is unknown. To learn from their words alone pass "
+                "columns=(%r,)", title, title,
+            )  # fmt: skip
+    return kinds
 
 
 def _only_text(kinds, train, told):
@@ -214,13 +222,23 @@ def _named(rows, info):
 def _to_model(raw, info, inputs):
     if info.column_kinds:
         return inputs(raw)
-    return inputs(tf.stack([raw[column] for column in info.columns], -1))
+    return inputs(keras.ops.stack([raw[column] for column in info.columns], -1))
 
 
 def _as_numbers(rows, info, inputs):
     if isinstance(rows, dict):  # texts among them
         return "features", inputs(rows).numpy(), True
     return "features", rows.astype("float32"), False
+
+
+def _numbers_are(card):
+    if not card.column_kinds:
+        return "one number for each column, unscaled, in the order of the columns", card.columns
+    said = (
+        "numbers that the SavedModel makes of the columns, as its preprocessing says: the medians, spreads and categories stand in the SavedModel "
+        "alone, so for raw columns ask that, with TensorFlow"
+    )
+    return said, card.columns
 
 
 def _golden(rows, info):
@@ -266,17 +284,25 @@ def _check_raw(inputs, card, vocabulary):
     if extra:
         log.warning("columns that the model does not know are not read: %s", ", ".join(extra))
     has_gaps, styles = bool(card.column_kinds), card.readings or {}
+    titles = {column: str(by_name[column]) for column in columns}  # as the caller knows them
     arrays = {
         column: kinds_of_columns.check_raw(
-            column, given[column], kind, has_gaps, styles.get(column)
+            titles[column], given[column], kind, has_gaps, styles.get(column)
         )
         for column, kind in kinds.items()
     }
     lengths = {column: len(values) for column, values in arrays.items()}
     if len(set(lengths.values())) != 1:
         raise checks.InputError(f"The columns differ in length: {lengths}")
-    for column, known in (card.categories or {}).items():
-        categories.warn_of_unknown(column, arrays[column], known)
+    ranges, categories_of = card.ranges or {}, card.categories or {}
+    for column, values in arrays.items():
+        title, known = titles[column], categories_of.get(column)
+        if known is not None:
+            categories.warn_of_unknown(title, values, known)
+        if card.ranges is not None:
+            where = doubtful.places(given[column])
+            bounds = ranges.get(column)
+            doubtful.warn(title, values, where, bounds=bounds, fills_gaps=has_gaps, known=known)
     return arrays
 
 
@@ -291,8 +317,10 @@ KIND = Kind(
     named=_named,
     to_model=_to_model,
     as_numbers=_as_numbers,
+    numbers_are=_numbers_are,
     golden=_golden,
     categories=categories.known,
+    ranges=lambda splits: doubtful.ranges(_named(splits.examples["train"].inputs, splits.info)),
     check_raw=_check_raw,
     overview=_overview,
     otherwise=lambda info: (

@@ -114,21 +114,14 @@ def vectorizer(splits, fixed_length=False):
         texts = data.examples.map(lambda x, _: x)
     layer = keras.layers.TextVectorization(
         max_tokens=most,
-        standardize=lambda x: cleaning.clean(x, unit, steps),
+        standardize=cleaning.Clean(unit, steps),
         split="whitespace" if unit == "words" else "character",
         name="vectorize",
     )
     layer.adapt(texts.batch(1024))
 
-    def cut_and_fill(ids):
-        ids = ids[:, :limit]
-        steps = tf.shape(ids)[1]
-        filled = limit if fixed_length else buckets.padded_length(steps, limit)
-        return tf.pad(ids, [[0, 0], [0, filled - steps]])
-
     raw = keras.Input((), dtype="string", name="raw")
-    shape = (limit if fixed_length else None,)
-    fill = keras.layers.Lambda(cut_and_fill, output_shape=shape, name="fill")
+    fill = buckets.Fill(limit, fixed_length, dtype="int64", name="fill")
     model = keras.Model(raw, fill(layer(raw)), name="prepare")
     unknown = _unknown_share(model, splits)
     padding = None if fixed_length else padding_share(splits, limit)
@@ -296,6 +289,14 @@ def _of_frame(frame, names, path, card):
     return names, frame[column].fillna("").astype(str).to_numpy(object)
 
 
+def _numbers_are(card):
+    said = (
+        f"ids of {card.text_unit}: their places in `inputs` of vocabulary.json; 1 stands for any other, 0 fills up at the end; up to "
+        f"{card.text_size[0]} are read"
+    )
+    return said, ()
+
+
 def _golden(texts, info):
     """Texts, and some with HTML, of other scripts and widths, and without a known word; those alone for a set that has a name."""
     odd = ["  <P>FISH &amp; Chips</P>\t&#233;", "\u201cＡ１\u201d\u3000好的\u00a0ไทย 😀", "qzxqzx"]
@@ -305,6 +306,7 @@ def _golden(texts, info):
 KIND = Kind(
     name="text",
     meaning="one UTF-8 text each",
+    numbers_are=_numbers_are,
     is_quoted=True,
     recognises=_recognises,
     describe=_describe,

@@ -51,7 +51,8 @@ def read(path, options):
 
 def _part(split, pairs, kind):
     paths, names = zip(*pairs)
-    return Part(split, kind.of_files(paths), np.array(names), lambda i: str(paths[i]))
+    inputs, files = kind.of_files(paths), np.array(list(map(str, paths)), object)
+    return Part(split, inputs, np.array(names), lambda i: str(paths[i]), names=files)
 
 
 def files_in(folder, every=True):

@@ -200,7 +200,7 @@ def inputs_alone(what, values, *, is_of_pictures=False):
     """
     if isinstance(values, (str, bytes)) or objects.is_picture(values):
         return values
-    if isinstance(values, dict):
+    if isinstance(values, dict) and not objects.is_sparse(values):
         return {
             key: _column_alone(f"{what}, column {str(key)!r},", given)
             for key, given in values.items()

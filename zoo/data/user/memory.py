@@ -79,14 +79,17 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         raise checks.InputError(
             f"A {row.name} learns from one input, and the data have several, {', '.join(described['parts'])}: pass one of them."
         )
-    info = _described(described | {row.names: names}, name, row.name, styles)
+    called = options.target[0] if len(options.target) == 1 else ""
+    info = _described(described | {row.names: names, "target": called}, name, row.name, styles)
     if train.by is not None:
         told = carving.told(train.by, options.split_by, "test" in parts)
         info = dataclasses.replace(info, split=told)
     elif train.is_frame and "test" not in parts:
         carving.warn_of_chance(table.drop(columns=list(options.target), errors="ignore"))
     splits = {
-        split: examples.paired(convert(part), convert_targets(part), part.by, part.weights)
+        split: examples.paired(
+            convert(part), convert_targets(part), part.by, part.weights, part.names
+        )
         for split, part in parts.items()
     }
     if info.columns and row.targets == "class" and isinstance(splits["train"], examples.Arrays):

@@ -53,4 +53,5 @@ def read(part, options):
         raise checks.InputError(
             f"The files that {title!r} names end in {', '.join(sorted(found))}: expected {wanted}, of one kind."
         )
+    part.names = np.array(list(map(str, part.x)), object)
     part.x = fits[0].of_files(list(part.x))

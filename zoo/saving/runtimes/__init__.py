@@ -1,6 +1,7 @@
 """THE TABLE of runtimes: where a trained model can go besides TensorFlow, one row each.
 
     convert.py      the public `zoo.convert`: asks the row, starts the process, keeps what it wrote
+    beside.py       what stands beside the model, for people without zoo
     child.py        that process: traces the model, calls the row's converter, compares the golden outputs
     litert.py ...   what one runtime needs; importing them, or this table, imports neither TensorFlow nor a runtime
 
@@ -41,6 +42,10 @@ class Runtime:
             arrays.
         refusal: Function of a card and a quantization or `None`; returns why such a model is known not to convert, or `None`.
         one_by_one: Function of a card; returns whether the model must be converted for one example at a time.
+        pip: What is installed to run a converted model alone.
+        example: Lines of Python that define `run`, a function from a dict of arrays to a dict of arrays; `{file}` is the model's. Empty
+            where no example is written.
+        npm: The package that runs it in Node.js; `None` where there is none.
         rebuilt: Function of a card; returns whether the model is to be traced anew, for that one example, because its loop
             keeps the shapes that it was traced with.
     """
@@ -52,6 +57,9 @@ class Runtime:
     convert: Callable
     open: Callable
     refusal: Callable = _nothing
+    pip: tuple[str, ...] = ()
+    example: str = ""
+    npm: str | None = None
     one_by_one: Callable = _nothing
     rebuilt: Callable = _nothing
 
@@ -65,6 +73,8 @@ RUNTIMES = {
     "litert": Runtime(
         title="LiteRT",
         packages=("ai_edge_litert",),
+        pip=("ai-edge-litert",),
+        example=litert.EXAMPLE,
         file="model.tflite",
         tolerances={None: FLOAT32, "dynamic": INT8, "int8": INT8, "float16": FLOAT16},
         convert=litert.convert,
@@ -76,6 +86,9 @@ RUNTIMES = {
     "onnx": Runtime(
         title="ONNX Runtime",
         packages=("tf2onnx", "onnxruntime"),
+        pip=("onnxruntime",),
+        npm="onnxruntime-node",
+        example=onnx.EXAMPLE,
         file="model.onnx",
         tolerances={None: FLOAT32, "dynamic": INT8, "int8": INT8, "float16": FLOAT16},
         convert=onnx.convert,
@@ -84,6 +97,8 @@ RUNTIMES = {
     "openvino": Runtime(
         title="OpenVINO",
         packages=("openvino",),
+        pip=("openvino",),
+        example=openvino.EXAMPLE,
         file="model.xml",
         tolerances={None: FLOAT32, "float16": FLOAT16},
         convert=openvino.convert,

@@ -18,7 +18,7 @@ from zoo.data.prepare import prepare
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import endpoints, gate, manifest, runtimes, store
-from zoo.saving.runtimes import RUNTIMES
+from zoo.saving.runtimes import RUNTIMES, beside
 from zoo.tasks import task
 
 CALIBRATION = 100  # training examples that int8 looks at
@@ -40,7 +40,8 @@ def convert(name_or_path, to, *, quantize=None, out=None):
         out: Folder to write, which must not exist; default: `converted/NAME-RUNTIME[-QUANTIZE]`.
 
     Returns:
-        The folder: the model, `conversion.json`, and for a model of texts `vocabulary.json`.
+        The folder: the model, `conversion.json`, and for a model of texts `vocabulary.json`; for people without zoo `README.md`,
+        `about.json` (labels, columns and their ranges, an example), `example.py` and, of ONNX, `example.js`.
 
     Raises:
         InputError: There is no such model, it cannot be converted so, a package is missing, or the converted model
@@ -112,6 +113,7 @@ def _convert(source, card, options, out):
     vocabulary = source / manifest.EXTRA / "vocabulary.json"
     if vocabulary.exists():
         shutil.copyfile(vocabulary, out / vocabulary.name)
+    beside.write(source, card, described, out)
     return out
 
 

@@ -2,6 +2,14 @@
 
 from pathlib import Path
 
+EXAMPLE = """
+def run(inputs):
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(str(HERE / "{file}")).get_signature_runner("tensors")
+    return runner(**inputs)
+"""
+
 # Input of the signature `tensors` → what brings it to what the model takes, where no statistics of the training data do.
 PREPARED = {"image": lambda pixels: pixels / 255, "ids": lambda ids: ids}
 

@@ -2,6 +2,15 @@
 
 OPSET = 18  # of ONNX, the newest that tf2onnx writes
 
+EXAMPLE = """
+def run(inputs):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(HERE / "{file}", providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, inputs)))
+"""
+
 
 def convert(traced, path, quantize, examples):
     """Writes a model for ONNX Runtime; see `Runtime.convert`."""
@@ -24,6 +33,19 @@ def convert(traced, path, quantize, examples):
     )
     if quantize:
         _quantize(path, quantize, examples)
+    _name_dimensions(path)
+
+
+def _name_dimensions(path):
+    """Calls the free dimensions of inputs and outputs `batch` and `length`, for which tf2onnx has names such as unk__7."""
+    import onnx
+
+    model = onnx.load(path)
+    for value in [*model.graph.input, *model.graph.output]:
+        for i, dimension in enumerate(value.type.tensor_type.shape.dim):
+            if not dimension.HasField("dim_value"):
+                dimension.dim_param = "length" if i else "batch"
+    onnx.save(model, path)
 
 
 def _quantize(path, quantize, examples):

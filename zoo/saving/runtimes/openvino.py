@@ -1,5 +1,15 @@
 """OpenVINO: processors of Intel and others."""
 
+EXAMPLE = """
+def run(inputs):
+    import openvino
+
+    options = {{"INFERENCE_PRECISION_HINT": "f32"}}
+    compiled = openvino.Core().compile_model(HERE / "{file}", "CPU", options)
+    outputs = compiled(inputs)
+    return {{port.get_any_name(): outputs[port] for port in compiled.outputs}}
+"""
+
 
 def convert(traced, path, quantize, examples):
     """Writes a model for OpenVINO; see `Runtime.convert`."""

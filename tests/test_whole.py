@@ -1,0 +1,179 @@
+"""The Keras model that takes raw inputs: it answers as the export does, goes on training, and is saved with its card."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from tolerances import KERNELS, assert_close
+
+import runs
+import zoo
+from zoo.saving import whole
+
+RNG = np.random.default_rng(0)
+QUICK = {"epochs": 1, "batch_size": 16, "quiet": True}
+DIGITS = RNG.integers(0, 256, (60, 9, 7), dtype="uint8")
+ROWS = RNG.normal(2, 3, (60, 4)).astype("float32")
+NAMES = np.where(ROWS[:, 0] > 2, "up", "down")
+STEPS = np.sin(np.arange(200.0)) + 5
+MIXED = runs.MIXED
+# Kind → model, data, options, and raw inputs as a caller has them.
+CASES = {
+    "image": ("cnn:tiny", (DIGITS, np.arange(60) % 3), {}, RNG.integers(0, 256, (5, 20, 13), dtype="uint8")),
+    "features": ("dense:tiny", (ROWS, NAMES), {}, ROWS[:5]),
+    "numbers": ("dense:tiny", (ROWS, 1000 + 50 * ROWS[:, 0]), {}, ROWS[:5]),
+    "table": ("dense:tiny", pd.DataFrame(ROWS, columns=["a", "b b", "c", "d"]).assign(y=NAMES), {"target": "y"}, pd.DataFrame(ROWS[:5], columns=["a", "b b", "c", "d"])),
+    "mixed table": ("dense:tiny", MIXED, {"target": "kind"}, MIXED.drop(columns="kind")[:5]),
+    "text": ("recurrent:tiny", (runs.TEXTS, np.arange(120) % 2), {}, runs.TEXTS[:5]),
+    "series": ("dense:tiny", STEPS, {"task": "forecasting", "window": 12, "horizon": 2}, STEPS[:12]),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    made, folder = {}, tmp_path_factory.mktemp("whole")
+
+    def of(case):
+        if case not in made:
+            model, data, options, _ = CASES[case]
+            made[case] = zoo.train(model, data, out=str(folder / case), **QUICK, **options)
+        return made[case]
+
+    return of
+
+
+def outputs_of(answers):
+    """What the outputs of a Keras model say, as the export answers."""
+    return next(answers[key] for key in ("probabilities", "prediction", "forecast") if key in answers)  # fmt: skip
+
+
+def as_answers(logits, answers):
+    if "probabilities" not in answers:
+        return logits.reshape(outputs_of(answers).shape)
+    shifted = np.exp(logits - logits.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_answers_raw_inputs_as_the_export_does_also_from_a_file(case, trained, tmp_path):
+    given, found = CASES[case][3], trained(case)
+    answers = found.predict(given)
+    outputs = found.model.predict(given, verbose=0)
+    assert_close(as_answers(outputs, answers), outputs_of(answers), KERNELS)
+    assert found.save(tmp_path / "m.keras").exists()
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.predict(given, verbose=0), outputs)
+    assert loaded.labels == found.labels == zoo.load(found.export).labels
+    assert loaded.card.name == zoo.load(found.export).card.name
+
+
+def test_it_goes_on_training_with_labels_or_their_numbers(trained):
+    found = trained("features")
+    before = found.predict(ROWS)["probabilities"]
+    model = found.model
+    assert found.labels == ("down", "up")
+    by_label = model.evaluate(ROWS, NAMES, verbose=0, return_dict=True)
+    by_number = model.evaluate(ROWS, (NAMES == "up").astype(int), verbose=0, return_dict=True)
+    assert by_label == by_number
+    history = model.fit(ROWS, NAMES, validation_data=(ROWS, NAMES), epochs=8, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert history["val_accuracy"][-1] >= by_label["accuracy"]
+    np.testing.assert_array_equal(found.predict(ROWS)["probabilities"], before)  # of the export
+    with pytest.raises(
+        zoo.InputError, match="'down', 'up', or their numbers 0..1. Received: 'left'"
+    ):
+        model.fit(ROWS, np.where(NAMES == "up", "up", "left"), verbose=0)
+
+
+def test_numbers_are_learned_in_their_own_units(trained):
+    model, targets = trained("numbers").model, 1000 + 50 * ROWS[:, 0]
+    found = model.evaluate(ROWS, targets, verbose=0, return_dict=True)
+    answers = trained("numbers").predict(ROWS)["prediction"]
+    assert_close(found["mae"], np.abs(answers - targets).mean(), KERNELS)
+    assert 0.05 < found["loss"] < 5  # as large as that of standardised targets
+    assert model.fit(ROWS, targets, epochs=20, verbose=0).history["loss"][-1] < found["loss"]
+    other = trained("series").model
+    windows = np.lib.stride_tricks.sliding_window_view(STEPS[:-2], 12)
+    later = np.lib.stride_tricks.sliding_window_view(STEPS[12:], 2)
+    assert other.evaluate(windows, later, verbose=0, return_dict=True)["mae"] < 2
+
+
+def test_inputs_that_predict_refuses_are_refused(trained):
+    with pytest.raises(zoo.InputError, match="Missing: \\['d'\\]"):
+        trained("table").model.predict(dict.fromkeys(("a", "b_b", "c"), ROWS[:, 0]))
+    with pytest.raises(zoo.InputError, match="takes numbers of shape"):
+        trained("features").model.predict(ROWS[:, :3])
+
+
+def test_a_run_that_ended_gives_it_again(trained):
+    found = trained("mixed table")
+    given = CASES["mixed table"][3]
+    again = zoo.load_run(found.folder)
+    np.testing.assert_array_equal(
+        again.model.predict(given, verbose=0), found.model.predict(given, verbose=0)
+    )
+    assert (
+        again.model.evaluate(given, MIXED["kind"][:5], verbose=0, return_dict=True)["accuracy"] <= 1
+    )
+
+
+def test_a_model_of_the_callers_own_comes_again_with_its_run(in_tmp):
+    def own(input_shape, num_classes):
+        return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(num_classes)])
+
+    found = zoo.train(own, ROWS, NAMES, out="own", **QUICK)
+    again = zoo.load_run("own")
+    np.testing.assert_array_equal(
+        again.model.predict(ROWS, verbose=0), found.model.predict(ROWS, verbose=0)
+    )
+    np.testing.assert_array_equal(again.network.get_weights()[0], found.network.get_weights()[0])
+
+
+def test_what_has_none_says_so(run, in_tmp):
+    with pytest.raises(zoo.InputError, match="version before, or its model takes no raw inputs"):
+        zoo.load_run(run("translation")).model  # noqa: B018
+    assert (
+        "no model.keras: A translation has no Keras model of raw"
+        in (run("translation") / "log.txt").read_text()
+    )
+    looked = zoo.train("dense:tiny", ROWS, NAMES, find_lr=True, **QUICK)
+    with pytest.raises(zoo.InputError, match="Nothing was trained for good"):
+        looked.model  # noqa: B018
+
+
+def test_images_that_are_generated_have_one(run):
+    model = zoo.load_run(run("generation")).model
+    outputs = model.predict(RNG.integers(0, 256, (3, 8, 8), dtype="uint8"), verbose=0)
+    assert set(outputs) == {"logits", "mean", "log_variance"}
+    assert model.fit(RNG.integers(0, 256, (8, 8, 8), dtype="uint8"), verbose=0).history["loss"]
+
+
+def test_a_file_is_written_once(trained, tmp_path):
+    trained("features").save(tmp_path / "m.keras")
+    with pytest.raises(zoo.InputError, match="is there already"):
+        trained("features").save(tmp_path / "m.keras")
+    with pytest.raises(zoo.InputError, match="ends in .keras"):
+        trained("features").save(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize(
+    ("given", "labels", "ids"),
+    [
+        ([2, 1, 2], ("1", "2"), [1, 0, 1]),  # labels win
+        ([0, 1], ("1", "2"), [0, 1]),
+        ([2.0, 1.0], ("1", "2"), [1, 0]),
+        ([True, False], ("False", "True"), [1, 0]),
+        ([b"b", b"a "], ("a", "b"), [1, 0]),
+        (np.array([[1], [0]]), ("a", "b"), [1, 0]),
+    ],
+)
+def test_labels_in_any_form_become_class_ids(given, labels, ids):
+    assert whole.class_ids(given, labels).tolist() == ids
+
+
+@pytest.mark.parametrize("given", [[0, 2], [-1, 0], ["a", "c"]])
+def test_what_is_neither_a_label_nor_a_number_is_refused(given):
+    with pytest.raises(
+        zoo.InputError, match=r"Targets are the labels 'a', 'b', or their numbers 0..1"
+    ):
+        whole.class_ids(given, ("a", "b"))
