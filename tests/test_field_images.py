@@ -158,7 +158,9 @@ def test_a_table_of_names_is_predicted_and_hidden_files_are_not(icons, in_tmp):
     found = [(row["input"], row["label"]) for row in inputs.predict_files(model, ["icons/new.csv"])]
     assert found == [("icons/new.csv:2", "clear"), ("icons/new.csv:3", "opaque")]
     Path("icons/new.csv").write_text("icon\nclear/1.png\nclear/none.png\n")
-    with pytest.raises(zoo.InputError, match=r"1 of the 2 files .*clear/none.png in icons/new.csv, line 3"):
+    with pytest.raises(
+        zoo.InputError, match=r"1 of the 2 files .*clear/none.png in icons/new.csv, line 3"
+    ):
         list(inputs.predict_files(model, ["icons/new.csv"]))
 
 

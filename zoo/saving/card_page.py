@@ -135,8 +135,19 @@ def _example(card):
     ]
 
 
+def _part_of(card, name):
+    """What describes an input of `serving_default`: the card, or its part of one of several inputs; and its name there."""
+    for called, part in card.parts.items():
+        if name == called:
+            return part, name
+        if name.removeprefix(f"{called}_") in part.columns:
+            return part, name.removeprefix(f"{called}_")
+    return card, name
+
+
 def _value(name, dtype, shape, card):
     """A made-up value for an input of `serving_default`, as Python: of a column one that training knew, where the card says some."""
+    card, name = _part_of(card, name)
     if dtype == "string":
         kind = dict(zip(card.columns, card.column_kinds)).get(name)
         known = (card.categories or {}).get(name) or [

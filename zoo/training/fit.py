@@ -99,17 +99,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True, keeps_best=F
         NotFiniteError: The loss, a metric or a weight became NaN or infinite; the model has the weights of the best
             epoch before.
     """
-    options, task = run.config.run, splits.task
-    metrics = own.metrics_of(model)
-    names = [metric.name for metric in (*task.metrics(), *metrics)]
-    callbacks.check_monitors(extra_callbacks, names, metrics)
-    watched = task.watched(options.monitor, metrics)
-    spec = splits.test.element_spec[0]
-    if splits.info.parts or not isinstance(spec, dict):  # of a decoder its task looks at the inputs
-        shapes = tf.nest.map_structure(lambda one: tuple(one.shape[1:]), spec)
-        model_checks.check_inputs(model, shapes)
-    _check_space(model, run)
-    _check_execution(options.steps_per_execution, splits.steps_per_epoch)
+    options, watched = run.config.run, _checked(model, splits, run, extra_callbacks)
     with signals.deferring() as asked:
         chain = _callbacks(splits, run, watched, model, extra_callbacks)
         kept = resume.Checkpoints(
@@ -162,6 +152,22 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True, keeps_best=F
     if draw:
         pictures.curves(history.history, kept.best_epoch, run.folder / "curves.png")
     return history
+
+
+def _checked(model, splits, run, extra_callbacks):
+    """The logged value that decides which epoch is kept, and its direction, after the checks that come before any training."""
+    options, task = run.config.run, splits.task
+    metrics = own.metrics_of(model)
+    names = [metric.name for metric in (*task.metrics(), *metrics)]
+    callbacks.check_monitors(extra_callbacks, names, metrics)
+    watched = task.watched(options.monitor, metrics)
+    spec = splits.test.element_spec[0]
+    if splits.info.parts or not isinstance(spec, dict):  # of a decoder its task looks at the inputs
+        shapes = tf.nest.map_structure(lambda one: tuple(one.shape[1:]), spec)
+        model_checks.check_inputs(model, shapes)
+    _check_space(model, run)
+    _check_execution(options.steps_per_execution, splits.steps_per_epoch)
+    return watched
 
 
 def _has_bar(run):
