@@ -28,7 +28,7 @@ from pathlib import Path
 
 import yaml
 
-from zoo.config.config import with_arguments
+from zoo.config.arguments import with_arguments
 
 ROOT = Path(__file__).parents[1]
 RUNS, PICTURES = ROOT / "runs" / "results", ROOT / "docs" / "results"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import runs
 import tensorflow as tf
 from test_signatures import assert_same_answers
 
-import runs
 import zoo
 from zoo import cli
 from zoo.saving import runtimes

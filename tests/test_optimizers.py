@@ -1,5 +1,7 @@
 """Optimizers and schedules do what their names say."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from tolerances import PRINTED, ROUNDING, assert_close
 
 import zoo
 from zoo.config.config import OptimizerConfig, TrainConfig
-from zoo.training.compile import OPTIMIZERS, make_optimizer, make_schedule
+from zoo.training.compile import OPTIMIZERS, compile_model, make_optimizer, make_schedule
 
 
 def quadratic(optimizer, steps=3):
@@ -54,6 +56,35 @@ def test_muon_is_for_inner_matrices_alone():
     optimizer.build(weights)
     inner = {w.path for w in weights if not optimizer._should_use_adamw(w)}
     assert inner == {"dense_1/kernel"}
+
+
+def updated_by_muon(model, info):
+    """The weights of a compiled model that Muon does not leave to Adam."""
+    compile_model(model, info, TrainConfig().replace(optimizer="muon"), steps_per_epoch=3)
+    optimizer = model.optimizer
+    return {w.path for w in model.trainable_variables if not optimizer._should_use_adamw(w)}
+
+
+def test_muon_leaves_whatever_layer_gives_an_output_to_adam(caplog):
+    classes = zoo.load_dataset("digits").info
+    inputs = keras.Input((8, 8, 1))
+    inner = keras.layers.Dense(5, name="inner")(keras.layers.Flatten()(inputs))
+    outputs = keras.layers.Activation("linear")(keras.layers.Dense(10, name="last")(inner))
+    with caplog.at_level("INFO", "zoo"):
+        assert updated_by_muon(keras.Model(inputs, outputs), classes) == {"inner/kernel"}
+    assert "muon updates 1 of 4 weights, matrices within the network (inner/kernel)" in caplog.text
+    images = dataclasses.replace(classes, task="generation")
+    vae = zoo.build("vae:tiny", input_shape=(8, 8, 1))
+    assert "decoder_output/kernel" not in updated_by_muon(vae, images)
+    assert "log_variance/kernel" not in updated_by_muon(vae, images)
+
+
+@pytest.mark.parametrize(("name", "more"), [("resnet:tiny", {}), ("cnn:tiny", {"units": ()})])
+def test_muon_without_a_matrix_to_update_is_refused(name, more):
+    classes = zoo.load_dataset("digits").info
+    model = zoo.build(name, input_shape=(8, 8, 1), num_classes=10, **more)
+    with pytest.raises(zoo.InputError, match="has none .*convolutions.*pass 'adam'"):
+        updated_by_muon(model, classes)
 
 
 def test_plateau_halves_the_rate_when_nothing_gets_better(in_tmp):

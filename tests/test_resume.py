@@ -398,3 +398,25 @@ def test_the_state_of_a_run_is_json(only_fit):
     zoo.train("dense:tiny", (X, Y), out="run", **EVERY)
     state, _ = checkpoints.newest("run/checkpoints")
     assert json.loads(json.dumps(state)) == state
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("learning_rate: 0.001", "learning_rate: 0.01", "made with learning_rate=0.001, but its config.yaml says 0.01: it was edited"),
+        ("seed: 0", "seed: 1", "made with seed=0, but its config.yaml says 1"),
+        ("batch_size: 16", "batch_size: 24", "made with batch_size=16, but its config.yaml says 24"),
+        ("made_by:", "was_made_by:", "has no key|Unknown key"),
+        ("  command: ", "  comand: ", "was cut or edited: below `made_by` it lacks command"),
+    ],
+    ids=["rate", "seed", "batches", "no entry", "cut"],
+)  # fmt: skip
+def test_a_config_that_was_edited_is_noticed_before_a_step(before, after, words, only_fit):
+    with contextlib.suppress(KeyboardInterrupt):
+        zoo.train("dense:tiny", (X, Y), callbacks=[StopAt("epoch 1")], out="run", **EVERY)
+    path = Path("run/config.yaml")
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    with pytest.raises(zoo.InputError, match=words):
+        zoo.train("dense:tiny", (X, Y), callbacks=[StopAt(None)], resume="run", quiet=True)

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from runs import RUNS, TEXTS
 from tolerances import KERNELS, assert_close, decided
 
 import zoo
-from runs import RUNS, TEXTS
 from zoo.data.kinds import pixels
 from zoo.saving import graph_check
 

@@ -282,6 +282,15 @@ def test_a_metric_of_the_caller_s_may_be_the_monitor(in_tmp):
     assert "the validation top 2 accuracy" in (trained.folder / "report.md").read_text()
 
 
+@pytest.mark.parametrize("key", ["clip_norm", "clip_value"])
+def test_clipping_at_0_is_refused_and_was_none_in_configs_of_before(key, tmp_path):
+    with pytest.raises(zoo.InputError, match=f"`{key}` must be a number above 0"):
+        TrainConfig().replace(**{key: 0})
+    content = TrainConfig().to_dict()
+    content["optimizer"][key] = 0.0
+    assert TrainConfig.from_mapping(content, "old") == TrainConfig()
+
+
 def test_a_monitor_that_the_task_has_not_is_refused(in_tmp):
     with pytest.raises(zoo.InputError, match="Unknown monitor of a classification 'acuracy'. Did"):
         quick(monitor="acuracy")

@@ -12,12 +12,12 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+import runs
 import test_cli
 import yaml
 from searches import build, quick_trials, rows, tune
 from swallowing import Swallow, two_layers
 
-import runs
 import zoo
 from zoo import tasks
 from zoo.data.examples import Arrays

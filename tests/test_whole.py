@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import runs
 from tolerances import KERNELS, assert_close
 
-import runs
 import zoo
 from zoo.saving import whole
 

@@ -68,3 +68,17 @@ ColumnKinds = Annotated[
     _pairs("COLUMN=KIND"),
     Pairs(("number", "category", "date", "text")),
 ]
+
+
+def with_arguments(model, model_args):
+    """What a model is called where its builder's arguments differ from its size's: with them, as they are typed.
+
+    >>> with_arguments("cnn:base", {"filters": [16, 32], "dropout": 0.1}), with_arguments("cnn:base", {})
+    ('cnn:base + dropout=0.1 filters=[16,32]', 'cnn:base')
+
+    Args:
+        model: Family and size.
+        model_args: Arguments on top of the size.
+    """
+    said = [f"{key}={model_args[key]}".replace(", ", ",") for key in sorted(model_args)]
+    return " ".join([model, "+", *said]) if said else model

@@ -27,6 +27,14 @@ from zoo.models import checks
 AUTO = "auto"  # as `resume`: go on where the run has begun, otherwise begin it
 TASK = "task"  # as `monitor`: what the task had for it before it was an option
 OWN = constraints.OWN  # also of a model that is not of the table
+MADE_BY = (
+    "command",
+    "date",
+    "keras",
+    "tensorflow",
+    "python",
+    "device",
+)  # what a card says of who made a run
 OWN_DATA = "own_data"  # what a run's config calls data that came from Python
 
 # Settings of an optimizer that Keras's objects hold themselves.
@@ -247,21 +255,10 @@ def _up_to_date(content):
         return content
     for part, options in _LATER.items():
         content[part] = options | content[part]
+    for key in ("clip_norm", "clip_value"):
+        if content["optimizer"].get(key) == 0:  # what Keras takes for no clipping
+            content["optimizer"] = {**content["optimizer"], key: None}
     return content
-
-
-def with_arguments(model, model_args):
-    """What a model is called where its builder's arguments differ from its size's: with them, as they are typed.
-
-    >>> with_arguments("cnn:base", {"filters": [16, 32], "dropout": 0.1}), with_arguments("cnn:base", {})
-    ('cnn:base + dropout=0.1 filters=[16,32]', 'cnn:base')
-
-    Args:
-        model: Family and size.
-        model_args: Arguments on top of the size.
-    """
-    said = [f"{key}={model_args[key]}".replace(", ", ",") for key in sorted(model_args)]
-    return " ".join([model, "+", *said]) if said else model
 
 
 def data_options(config):

@@ -182,9 +182,9 @@ class OptimizerConfig:
     """Nesterov's momentum, of sgd."""
     weight_decay: NotNegative | None = None
     """Decoupled weight decay of kernels; biases and normalizations are left out."""
-    clip_norm: NotNegative | None = None
+    clip_norm: AboveZero | None = None
     """Largest global norm of the gradient, over all weights and devices."""
-    clip_value: NotNegative | None = None
+    clip_value: AboveZero | None = None
     """Largest absolute value of a gradient's element."""
     accumulate: Count = 1
     """Parts that each device's share of a batch is computed in, one after the other: less memory, the same update.

@@ -1,5 +1,7 @@
 """What of a card's JSON can be used. Imports TensorFlow only where every entry is looked at."""
 
+from zoo.config.config import MADE_BY
+
 MOST = 1.7976931348623157e308  # of a number: JSON reads more as infinity
 # What a card says of its input, and of each where there are several.
 OF_INPUT = (
@@ -185,7 +187,6 @@ def _are_styles(styles):
 
 
 _are_texts = _is_list_of(_is_text)
-_MADE_BY = ("command", "date", "keras", "tensorflow", "python", "device")
 _USABLE = {
     "name": _is_file_name,
     "card_version": lambda version: _is_count(version) and version > 0,
@@ -218,6 +219,6 @@ _USABLE = {
     ),
     "text_cleaning": _or_none(_are_texts),
     "protocol": _is_text,
-    "made_by": _has(**dict.fromkeys(_MADE_BY, _is_text)),
+    "made_by": _has(**dict.fromkeys(MADE_BY, _is_text)),
     "limits": _is_text,
 }

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
-from zoo.config.config import with_arguments
+from zoo.config.arguments import with_arguments
 from zoo.models import checks
 from zoo.saving import card_checks
 from zoo.saving.manifest import EXTRA, DamagedModelError

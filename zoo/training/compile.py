@@ -1,11 +1,15 @@
 """Compiling: the optimizer with its schedule, the task's loss and metrics, the choice of XLA."""
 
+import logging
+import re
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from zoo.config import config as configs
 from zoo.keras_fixes import clip_before_reduce, sparse_gradients
+from zoo.keras_fixes.tensor_origin import origin
 from zoo.models import checks
 from zoo.tasks import model_checks, of_keras
 from zoo.tasks import task as row_of
@@ -13,6 +17,8 @@ from zoo.training import distill, fused, own_models, step
 from zoo.training import own as own_parts
 from zoo.training import strategy as strategies
 from zoo.training.replicas import prepare_loss, prepare_model
+
+log = logging.getLogger("zoo")
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -76,7 +82,7 @@ def make_schedule(config, total_steps):
     )
 
 
-def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
+def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None, outputs=("logits",)):
     """Makes the optimizer that an `OptimizerConfig` describes.
 
     Args:
@@ -84,6 +90,7 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
         total_steps: Training steps in the whole run, for the schedule.
         replicas: Devices that share a step; clipping must then happen after their gradients are added up.
         learning_rate: A number or a Keras schedule in place of the config's.
+        outputs: Names of the layers that give a model's outputs, which Muon leaves to Adam.
 
     Raises:
         InputError: The name is unknown, with the nearest ones.
@@ -94,7 +101,7 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None):
     if config.name == "sgd":
         options = {"momentum": config.momentum, "nesterov": config.nesterov}
     elif config.name == "muon":  # Jordan 2024: not for the last layer
-        options = {"exclude_layers": ["logits"]}
+        options = {"exclude_layers": [rf"(^|/){re.escape(name)}/" for name in outputs]}
     if config.weight_decay is not None:
         options["weight_decay"] = config.weight_decay
         if config.name == "muon":  # what it leaves to Adam has a decay of its own
@@ -261,17 +268,58 @@ def _optimizer(model, config, own, steps_per_epoch, learning_rate):
     """The caller's optimizer, or that of the config."""
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if own.optimizer is None:
+        outputs = _output_layers(model)
+        if config.optimizer.name == "muon":
+            _check_muon(model, outputs)
         return make_optimizer(
             config.optimizer,
             (steps_per_epoch or 1) * config.run.epochs,
             replicas=replicas,
             learning_rate=learning_rate,
+            outputs=sorted(outputs),
         )
     if learning_rate is not None:
         found = own_parts.copied(own.optimizer, learning_rate=learning_rate)
     else:
         found = own_parts.ready_optimizer(own.optimizer, model, replicas)
     return _mended(found, replicas)
+
+
+def _output_layers(model):
+    """The names of the last layers with weights before each of a model's outputs."""
+    names = {"logits"}
+    for tensor in keras.tree.flatten(getattr(model, "outputs", None) or ()):
+        while tensor is not None:
+            layer, index, before = origin(tensor)
+            if isinstance(layer, keras.Model) and getattr(layer, "outputs", None):
+                tensor = keras.tree.flatten(layer.outputs)[index]
+                continue
+            if layer.weights:
+                names.add(layer.name)
+                break
+            tensor = before
+    return names
+
+
+def _check_muon(model, outputs):
+    """Says which weights Muon updates; raises `InputError` where it would be Adam for all of them."""
+    weights = model.trainable_variables
+    inner = [
+        w.path
+        for w in weights
+        if len(w.shape) == 2
+        and "embedding" not in w.path.lower()
+        and not outputs & set(w.path.split("/"))
+    ]
+    if not inner:
+        raise checks.InputError(
+            f"optimizer='muon' is for matrices between the first and the last layer, and {model.name} has none (its kernels of convolutions "
+            "are no matrices): pass 'adam' or 'adamw'."
+        )
+    log.info(
+        "muon updates %d of %d weights, matrices within the network (%s); adam updates the others",
+        len(inner), len(weights), ", ".join(inner[:4]) + ", ..." * (len(inner) > 4),
+    )  # fmt: skip
 
 
 def _check_asked(config, info, model, teacher):

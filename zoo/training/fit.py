@@ -111,6 +111,7 @@ def fit_model(model, splits, run, *, extra_callbacks=(), draw=True, keeps_best=F
             asked=asked,
             keep_last=run.config.data.use_validation,
             compiled=own.of(model).described(),
+            settings=run.config,
             strategy=run.strategy,
         )
         chain[0].best = kept

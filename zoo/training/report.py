@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.config.config import with_arguments
+from zoo.config.arguments import with_arguments
 from zoo.tasks import scores as scoring
 from zoo.tasks.row import monitor_in_words
 from zoo.training import own as own_parts

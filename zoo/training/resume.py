@@ -13,6 +13,7 @@ from zoo import files
 from zoo.keras_fixes import monitor_op, start_within_epoch, symbolic_build
 from zoo.models import checks
 from zoo.training import checkpoints, packing, signals, workers
+from zoo.training.settings import check_settings, recorded
 
 log = logging.getLogger("zoo")
 
@@ -35,6 +36,7 @@ class Checkpoints(keras.callbacks.Callback):
         others: The callbacks before this one; their plain values (numbers, texts, arrays) are saved too.
         asked: List of the signals that ask the process to end, from `signals.deferring`.
         keep_last: Whether the last epoch is kept in place of the best.
+        settings: The `TrainConfig`; what must not change of it stands in each checkpoint.
         compiled: What the caller's optimizer, loss and metrics are, in words, by what they are for.
         strategy: The strategy. Of several workers the chief's checkpoints count; the others' go with their scratch
             folders.
@@ -52,12 +54,13 @@ class Checkpoints(keras.callbacks.Callback):
         asked=(),
         keep_last=False,
         compiled=(),
+        settings=None,
     ):
         super().__init__()
         self.run, self.folder, self.config = Path(folder), Path(folder) / "checkpoints", config
         self.monitor, self.sign = watched[0], 1 if watched[1] == "max" else -1
         self.splits, self.strategy, self.keep_last = splits, strategy, keep_last
-        self.compiled = dict(compiled)
+        self.compiled, self.settings = dict(compiled), settings
         self.agreement = workers.Agreement(strategy, asked)
         # What TensorBoard has open ends with the process; it begins another file.
         self.others = [c for c in others if not isinstance(c, keras.callbacks.TensorBoard)]
@@ -113,6 +116,8 @@ class Checkpoints(keras.callbacks.Callback):
             raise checks.InputError(
                 f"{self.run} cannot go on: it began with the callbacks {saved}, and now has {names}."
             )
+        if self.settings is not None:
+            check_settings(self.settings, state.get("settings", {}))
         before = state.get("compiled", {})  # none in checkpoints of earlier versions
         for key in before.keys() | self.compiled.keys():
             then, found = (str(one.get(key, "the zoo's own")) for one in (before, self.compiled))
@@ -331,6 +336,7 @@ class Checkpoints(keras.callbacks.Callback):
             "callbacks": callbacks,
             "data": self._fingerprint,
             "compiled": self.compiled,
+            "settings": {} if self.settings is None else recorded(self.settings),
             "variables": [[list(v.shape), v.dtype, v.path] for v in variables],
             "num_model": len(self.model.variables),
         }

@@ -19,7 +19,7 @@ import yaml
 from zoo import families, files
 from zoo.config.config import AUTO, OWN, TrainConfig
 from zoo.models import checks
-from zoo.training import provenance, signals, workers
+from zoo.training import provenance, settings, signals, workers
 from zoo.training import strategy as strategies
 
 log = logging.getLogger("zoo")
@@ -101,7 +101,8 @@ def start_run(config):
         stack.enter_context(_precision_and_seed(config.run))
         stack.enter_context(_without_false_alarms(config.run.quiet))
         if resumed:
-            check_resumable(asked, TrainConfig.of_run(folder))
+            settings.check_resumable(asked, TrainConfig.of_run(folder))
+            settings.check_record(folder)
             files.remove_leftovers(folder)
         if not resumed or asked.run.epochs != TrainConfig.of_run(folder).run.epochs:
             record = asked.replace(out=None, resume=None).to_yaml()
@@ -125,40 +126,6 @@ def _or_finish(folder):
     metrics = folder / "metrics.csv"
     has_ended = metrics.exists() and len(metrics.read_text().splitlines()) > 1
     return f", or export its best epoch so far with zoo finish {folder}" if has_ended else ""
-
-
-# What may change when a run goes on, because nothing that is trained depends on it, or because it is checked elsewhere.
-_FREE = {
-    "out", "resume", "quiet", "data_dir", "dataset", "tensorboard", "profile", "baseline", "calibrate", "novelty",
-    "likelihood_samples", "beam_width",
-    "checkpoint_minutes", "checkpoint_steps", "keep_checkpoints",
-}  # fmt: skip
-
-
-def check_resumable(config, begun):
-    """Raises `InputError` unless a config can go on with a run that was begun with another.
-
-    Args:
-        config: What is asked for.
-        begun: What the run was begun with.
-    """
-    open_ended = begun.optimizer.schedule in ("constant", "plateau")
-    constant = open_ended and not begun.optimizer.warmup
-    free = _FREE | ({"epochs"} if constant else set())
-    now = config.flat()
-    for key, value in begun.flat().items():
-        if key not in free and _without_number(now[key]) != _without_number(value):
-            why = ": its schedule was made for them" if key == "epochs" else ""
-            raise checks.InputError(
-                f"{config.checkpoints.resume} was begun with {key}={value!r} and cannot go on with {now[key]!r}{why}. "
-                f"Leave it out, or begin a new run with other settings: --config {config.checkpoints.resume}/config.yaml."
-            )
-
-
-def _without_number(value):
-    """The name of a caller's model without the number that Keras appends to later ones in a process; other values unchanged."""
-    is_own = isinstance(value, str) and value.startswith(OWN)
-    return re.sub(r"_\d+$", "", value) if is_own else value
 
 
 @contextlib.contextmanager
