@@ -4,6 +4,7 @@ import inspect
 
 import keras
 
+from zoo.keras_fixes.tensor_origin import origin
 from zoo.models import checks
 from zoo.models.layers import all_layers
 from zoo.tasks import model_checks
@@ -84,6 +85,16 @@ def _call_builder(builder, arguments):
     return built
 
 
+def _looks_inputs_up(model):
+    """The name of an embedding that takes an input of a model as it comes; `None` where there is none."""
+    for layer in getattr(model, "layers", ()):
+        if isinstance(layer, keras.layers.Embedding) and getattr(model, "inputs", None):
+            before = origin(layer.output)[2]
+            if any(before is tensor for tensor in model.inputs):
+                return layer.name
+    return None
+
+
 def _check_inputs(model, arguments):
     """Returns a caller's model, unless it would take prepared inputs for something else without an error."""
     layers = all_layers(model, include_self=False)  # nested models' too
@@ -95,6 +106,11 @@ def _check_inputs(model, arguments):
             )
     model_checks.check_inputs(model, arguments["input_shape"])
     words = arguments.get("vocabulary_size", 0)
+    if not words and (name := _looks_inputs_up(model)):
+        raise checks.InputError(
+            f"The embedding {name!r} of the model {model.name!r} looks its inputs up by whole numbers, but inputs that are numbers are standardised "
+            "here: pass texts, of which the zoo makes ids, or train this model with model.fit."
+        )
     for layer in layers:
         if isinstance(layer, keras.layers.Embedding) and layer.input_dim < words:
             raise checks.InputError(  # an id beyond the table is silent under XLA and on GPUs
