@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import zoo
+from zoo.data import load as door
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3)).astype("float32")
@@ -131,3 +132,49 @@ def test_bytes_that_are_no_text_are_refused_and_not_merged():
     frame = pd.DataFrame({"a": X[:, 0], "code": [b"\xff", b"\xfe"] * 40, "kind": Y})
     with pytest.raises(zoo.InputError, match="'code' holds bytes that are no UTF-8"):
         zoo.inspect(frame, target="kind")
+
+
+def test_a_list_of_inputs_is_in_the_order_of_the_model_whatever_the_order_of_the_dict(in_tmp):
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 200, 3)).astype("float32")
+    inputs = [keras.Input((3,), name=name) for name in ("first", "second")]
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Concatenate()(inputs)))
+    data = {"second": second, "first": first}
+    trained = zoo.train(model, data, first[:, 0] > 0, epochs=1, quiet=True)
+    by_name = trained.predict(data)["probabilities"]
+    np.testing.assert_array_equal(trained.predict([first, second])["probabilities"], by_name)
+
+
+def test_weighted_accuracy_is_logged_beside_the_accuracy(in_tmp):
+    x = np.random.default_rng(0).normal(size=(120, 3)).astype("float32")
+    weights = np.repeat([1.0, 0.0], 60)
+    trained = zoo.train(
+        "dense:tiny", x, x[:, 0] > 0, sample_weight=weights, weighted_metrics=["accuracy"], epochs=1, quiet=True
+    )  # fmt: skip
+    assert {"accuracy", "weighted_accuracy"} <= set(trained.history.history)
+
+
+def test_skip_bad_leaves_repeats_that_chance_explains(in_tmp):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"town": rng.choice(["Rome", "Oslo"], 100), "age": rng.normal(size=100)})
+    table.loc[3, "age"] = np.nan
+    _, splits = door.read(table, target=("age",), task="regression", skip_bad=True)
+    assert splits["train"].count == 79
+
+
+def test_a_builder_of_a_search_takes_shapes_by_their_places(in_tmp):
+    def builder(hp, shape, n):
+        units = hp.Int("u", 2, 4, 2)
+        return keras.Sequential([keras.Input(shape), keras.layers.Dense(units), keras.layers.Dense(n)])  # fmt: skip
+
+    x = np.random.default_rng(0).normal(size=(100, 3)).astype("float32")
+    tuned = zoo.tune(builder, x, x[:, 0] > 0, tuner="random", trials=1, epochs=1, quiet=True)
+    assert len(tuned.trials) == 1
+    assert "classification" in str(zoo.inspect(x, x[:, 0] > 0))
+
+
+def test_whole_numbers_for_a_model_of_one_output_say_how_to_predict_a_number():
+    x = np.random.default_rng(0).normal(size=(100, 3)).astype("float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    with pytest.raises(zoo.InputError, match="To predict a number pass task='regression'"):
+        zoo.train(model, x, np.arange(100) % 9, quiet=True)

@@ -17,6 +17,7 @@ from zoo.data import notes
 from zoo.data.inspection import check_named, first_model
 from zoo.data.prepare import prepare
 from zoo.data.user import forms
+from zoo.data.user.pairs import paired
 from zoo.data.user.weights import Weighted
 from zoo.models import checks
 from zoo.saving import store, trained, whole
@@ -187,18 +188,6 @@ def _chosen(data, config, own, options, parts):
     model = first_model(read[0])
     said = f"no model is named: {model}, as the inputs are {read[0].kind} (model=..., --model)"
     return model, (read[0].with_notes([said]), read[1])
-
-
-def paired(data, targets):
-    """The data of `train(model, data, targets)` as a pair; without targets as they are."""
-    if targets is None:
-        return data
-    if isinstance(data, (str, os.PathLike, tuple, tf.data.Dataset)):
-        what = repr(data) if isinstance(data, (str, os.PathLike)) else f"a {type(data).__name__}"
-        raise checks.InputError(
-            f"`targets` belong to inputs in memory, zoo.train(model, x, y). Received: {what}, which brings its own."
-        )
-    return data, targets
 
 
 def _weighed(data, weights, options):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from zoo import api
 from zoo.config.config import OWN, OWN_DATA, TrainConfig
+from zoo.data.user.pairs import paired
 from zoo.models import checks
 
 
@@ -40,6 +41,6 @@ def finish(folder, data=None, targets=None, *, model=None, validation=None, test
             f"zoo.finish({str(folder)!r}, model=builder)."
         )
     parts = (validation, test)
-    data = began if data is None else api.paired(data, targets)
+    data = began if data is None else paired(data, targets)
     model, config = api.settle(model if is_own else config.model, data, config, {}, {}, parts=parts)
     return api.run_recipe(model, data, config, parts=parts, goes_on=False)

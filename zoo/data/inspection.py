@@ -13,6 +13,7 @@ from zoo.data import examples, kinds, load, notes
 from zoo.data.batches import Splits
 from zoo.data.kinds import numbers
 from zoo.data.user import files, paths, targets
+from zoo.data.user.pairs import paired
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,11 +84,12 @@ def _of_targets(info, held):
     return [f"{name}: {words}" for name, words in zip(names, told)]
 
 
-def inspect(data, *, validation=None, test=None, **options):
+def inspect(data, y=None, *, validation=None, test=None, **options):
     """Reads data as a training would, and says what they are taken for; nothing is trained.
 
     Args:
         data: As in `zoo.train`: a name, a path, arrays, a DataFrame, a `tf.data.Dataset`. A table needs no target for it.
+        y: The targets, where `data` are the inputs alone: `zoo.inspect(x, y)`.
         validation, test: Further splits, as in `zoo.train`.
         **options: As in `zoo.load_dataset`.
 
@@ -107,7 +109,7 @@ def inspect(data, *, validation=None, test=None, **options):
     """
     for key in {"target", "columns"} & options.keys():
         options[key] = as_titles(options[key])
-    options = DataOptions().replace(**options)
+    options, data = DataOptions().replace(**options), paired(data, y)
     is_path = isinstance(data, (str, os.PathLike))
     is_table = paths.is_path(data) and files.is_table(data) if is_path else hasattr(data, "columns")
     is_open = is_table and not options.target and options.task is None

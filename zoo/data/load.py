@@ -143,7 +143,7 @@ def _read(data, options, validation, test):
             total = splits["test"].count + splits["train"].count
             told = "%s: no test data given: %s%d of %d examples are the test split"
             examples.log.info(told, info.name, how, splits["test"].count, total)
-    splits = repeats.removed(splits, info, "drop" if options.skip_bad else options.repeats)
+    splits = repeats.removed(splits, info, options.repeats, skip_bad=options.skip_bad)
     for split, data in splits.items():
         if data.count == 0:
             raise checks.InputError(f"No {split} example of {info.name} is left.")

@@ -10,7 +10,7 @@ SLACK = 10  # values of real columns go together, so that rows repeat more often
 SHORT = 40  # characters of a text, on average, up to which two people may well write the same
 
 
-def removed(splits, info, how="auto"):
+def removed(splits, info, how="auto", *, skip_bad=False):
     """Leaves out of train what is in validation or test as well, unless chance explains it.
 
     Chance does where few different inputs are possible: the answers to three questions, single words, short requests. Images, long texts and
@@ -21,6 +21,7 @@ def removed(splits, info, how="auto"):
         splits: Dict from split to examples.
         info: The `DataInfo`.
         how: `"auto"`, `"keep"` or `"drop"`; `"auto"` stops where more than `MOST` of train would go.
+        skip_bad: With `"auto"`: leave them out in place of stopping.
 
     Returns:
         The splits.
@@ -49,7 +50,7 @@ def removed(splits, info, how="auto"):
                 told + ": as many as chance explains, since few different ones are possible, so all stay", *counts
             )  # fmt: skip
             return splits
-        if len(shared) > MOST * len(keys):
+        if len(shared) > MOST * len(keys) and not skip_bad:
             first, split = next(iter(shared.items()))
             raise checks.InputError(
                 f"{told % counts}, first {train.where(first)} (in {split}): more than chance explains, so the score would "

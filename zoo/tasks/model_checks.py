@@ -157,9 +157,10 @@ def check_logits(model, info):
         )
     if shapes != [(info.num_outputs,)]:
         wanted = f"one output of shape (batch, {info.num_outputs}) for the {info.task} {info.name}"
+        number = " To predict a number pass task='regression'." if shapes == [(1,)] else ""
         raise checks.InputError(
             f"The model {model.name!r} gives outputs of shape {[(None, *s) for s in shapes]}; expected {wanted}. "
-            f"Build it with num_classes={info.num_outputs}."
+            f"Build it with num_classes={info.num_outputs}.{number}"
         )
     applied = _last_function(outputs_of(model)[0])
     if applied in SQUASHING:

@@ -230,7 +230,7 @@ def loss_of(part, row, options):
     return Adapted(part, one_hot=True) if is_one_hot else part
 
 
-def metrics_of(parts, row, info, scale=None, taken=()):
+def metrics_of(parts, row, info, scale=None, taken=(), *, weighted=False):
     """The caller's metrics, for the targets and outputs of a task.
 
     Args:
@@ -239,6 +239,7 @@ def metrics_of(parts, row, info, scale=None, taken=()):
         info: The `DataInfo`.
         scale: Mean and standard deviation that numbers were standardised by; `None` where nobody knows them.
         taken: Names that other metrics have.
+        weighted: Whether examples count by their weights, in which the task's own do not.
 
     Returns:
         A list of Keras metrics, without those that the task has itself.
@@ -253,9 +254,14 @@ def metrics_of(parts, row, info, scale=None, taken=()):
             _refuse("metrics", part, row, table)
         name = snake_case(part) if isinstance(part, str) else getattr(part, "name", name_of(part))
         is_accuracy = isinstance(part, str) or _is_of_keras(part)
+        metric = None
         if is_accuracy and name in own | {"acc"} & _ACCURACIES and own & _ACCURACIES:
-            continue  # the task's own says the same
-        metric = _metric(part, row, info, table, scale)
+            if not weighted:
+                continue  # the task's own says the same
+            same = next(one for one in row.metrics() if one.name in _ACCURACIES)
+            named = same.get_config() | {"name": f"weighted_{same.name}"}  # as Keras calls it
+            metric = type(same).from_config(named)
+        metric = metric or _metric(part, row, info, table, scale)
         others = own | {"loss", "learning_rate", "epoch", *taken} | {one.name for one in found}
         if metric.name in others or metric.name.startswith("val_"):
             raise checks.InputError(

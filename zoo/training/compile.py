@@ -261,7 +261,7 @@ def _metrics(task, info, options, own):
     ]
     metrics = of_keras.metrics_of(given[0], task, info, own.scale)
     names = [metric.name for metric in metrics]
-    return metrics, of_keras.metrics_of(given[1], task, info, own.scale, taken=names)
+    return metrics, of_keras.metrics_of(given[1], task, info, own.scale, names, weighted=True)
 
 
 def _optimizer(model, config, own, steps_per_epoch, learning_rate):

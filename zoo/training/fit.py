@@ -166,6 +166,12 @@ def _checked(model, splits, run, extra_callbacks):
     if splits.info.parts or not isinstance(spec, dict):  # of a decoder its task looks at the inputs
         shapes = tf.nest.map_structure(lambda one: tuple(one.shape[1:]), spec)
         model_checks.check_inputs(model, shapes)
+    count, size = splits.examples["train"].count, splits.batch_size
+    if 10 * (count % size) >= count:
+        log.info(
+            "an epoch has %d steps of %d examples; the other %d of %d training examples are left over, others each time",
+            splits.steps_per_epoch, size, count % size, count,
+        )  # fmt: skip
     _check_space(model, run)
     _check_execution(options.steps_per_execution, splits.steps_per_epoch)
     return watched

@@ -16,6 +16,7 @@ from zoo.config.config import OWN, TrainConfig
 from zoo.data import load as door
 from zoo.data.inspection import check_named
 from zoo.data.prepare import prepare
+from zoo.data.user.pairs import paired
 from zoo.models import checks
 from zoo.training import cluster
 from zoo.tuning import final, objectives, report, results, spaces
@@ -67,6 +68,7 @@ class Tuned:
 def tune(
     model,
     data=None,
+    targets=None,
     *,
     tuner="hyperband",
     trials=None,
@@ -95,7 +97,7 @@ def tune(
     Args:
         model: A name such as `"cnn"`, a builder function `(hp, input_shape, num_classes) → keras.Model`, or a
             `keras_tuner.HyperModel` whose `build` is such a function. Builders return models that are not compiled.
-        data: As in `zoo.train`.
+        data, targets: As in `zoo.train`.
         tuner: `"hyperband"`, `"random"`, `"grid"` or `"bayesian"`.
         trials: How many; without it one pass of hyperband, the whole grid, or 30.
         objective: A value that the task logs, such as `"val_accuracy"`, or a score of the validation split, such as
@@ -138,7 +140,7 @@ def tune(
     asked = Asked(tuner=tuner, objective=objective, prune=prune, **given)
     asked.check()
     config = config or TrainConfig()
-    data = config.data.dataset if data is None else data
+    data = paired(config.data.dataset if data is None else data, targets)
     own = {"target": target, "columns": columns, "task": task}
     parts = {"validation": validation, "test": test}
     builder = _builder(model)

@@ -335,5 +335,12 @@ def build_own(builder, hp, arguments):
     parameters = inspect.signature(builder).parameters.values()
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
     names = [p.name for p in parameters][1:]
+    shapes = [key for key in ("input_shape", "num_classes") if key in arguments]
+    if (
+        names and names[0] not in arguments and not takes_all
+    ):  # by their places, as `zoo.train` passes them
+        placed = [arguments[key] for key in shapes][: len(names)]
+        more = {k: v for k, v in arguments.items() if k not in shapes and k in names[len(placed) :]}
+        return builder(hp, *placed, **more)
     given = {key: value for key, value in arguments.items() if takes_all or key in names}
     return builder(hp, **given)

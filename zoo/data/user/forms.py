@@ -103,6 +103,8 @@ def by_model(model, data):
         )
     if isinstance(data, tf.data.Dataset):
         spec = data.element_spec
+        if isinstance(spec, tuple) and isinstance(spec[0], dict) and set(spec[0]) == set(names):
+            return data.map(lambda x, *y: (dict(zip(names, map(x.get, names))), *y))
         are_several = isinstance(spec, tuple) and len(spec) > 1 and _are_inputs(spec[0], names)
         return data.map(lambda x, *y: (dict(zip(names, x)), *y)) if are_several else data
     if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
@@ -110,6 +112,9 @@ def by_model(model, data):
     if all(isinstance(part, tuple) and len(part) == 2 for part in data):
         return tuple(by_model(model, part) for part in data)
     x, *others = data
+    if isinstance(x, dict) and set(x) == set(names):
+        x = {name: x[name] for name in names}  # a list is later told apart by this order
+        return (x, *others)
     return (dict(zip(names, x)), *others) if _are_inputs(x, names) else data
 
 

@@ -1,9 +1,11 @@
 """Inputs and targets of a split, side by side, as they are before anything is known of the task."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 
 import numpy as np
+import tensorflow as tf
 
 from zoo.data.kinds import objects, plain_columns, several
 from zoo.models import checks
@@ -129,3 +131,15 @@ def named(split, y, labels):
             f"in 0..{len(labels) - 1}."
         )
     return np.array(labels, object)[ids.astype("int64")]
+
+
+def paired(data, targets):
+    """The data of `train(model, data, targets)` as a pair; without targets as they are."""
+    if targets is None:
+        return data
+    if isinstance(data, (str, os.PathLike, tuple, tf.data.Dataset)):
+        what = repr(data) if isinstance(data, (str, os.PathLike)) else f"a {type(data).__name__}"
+        raise checks.InputError(
+            f"`targets` belong to inputs in memory, zoo.train(model, x, y). Received: {what}, which brings its own."
+        )
+    return data, targets
