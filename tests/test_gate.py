@@ -352,8 +352,8 @@ def test_a_model_of_others_is_called_by_the_names_of_its_tensors(plain, caplog, 
     for inputs, words in [
         ([1.0], r"takes a dict of arrays: 'x' \(float32 \(None,\)\). Received: list"),
         ({"z": [1.0]}, r"Received: \['z'\]"),
-        ({"x": ["a"]}, "x must be float32"),
-        ({"x": [[1.0]]}, r"x must have shape \(None,\). Received: \(1, 1\)"),
+        ({"x": ["a"]}, "'x' must be float32"),
+        ({"x": [[1.0]]}, r"'x' must have shape \(None,\). Received: \(1, 1\)"),
     ]:
         with pytest.raises(zoo.InputError, match=words):
             model(inputs)

@@ -168,7 +168,7 @@ def foreign(tmp_path_factory):
 
 def test_numbers_that_would_be_others_in_the_dtype_of_a_foreign_model_are_refused(foreign):
     for values in ([0.2, 0.9, 1.0, 1.0], [-1, 300, 0, 0], [np.nan] * 4):
-        with pytest.raises(zoo.InputError, match="x must be uint8"):
+        with pytest.raises(zoo.InputError, match="'x' must be uint8"):
             foreign({"x": np.array(values)})
     assert foreign({"x": [1, 2, 3, 255]})["square"].numpy().tolist() == [[1, 2], [3, 255]]
     with pytest.raises(zoo.InputError, match="cannot compute with these inputs"):

@@ -145,9 +145,14 @@ def _read_numbers(split, targets):
         try:
             found.append(float(text))
         except (TypeError, ValueError):
+            wanted = "A regression needs numbers as targets."
+            if split != "train":
+                wanted = (
+                    f"The {split} targets must be one number per example, as the train targets are."
+                )
+            row = i // (targets.size // len(targets))
             raise checks.InputError(
-                f"A regression needs numbers as targets. Received {str(text)[:50]!r} in {split} example "
-                f"{i // (targets.size // len(targets))}."
+                f"{wanted} Received {str(text)[:50]!r} in {split} example {row}."
             ) from None
     return np.array(found).reshape(targets.shape)
 

@@ -80,10 +80,15 @@ def _describe(parts, options):
 
 def _looked_at(kinds, train, told):
     """The kinds of the columns, with large numbers that differ by little as `"precise"`; says what is odd about them."""
+    import pandas as pd
+
     kinds = dict(kinds)
     for title, kind in kinds.items():
         if kind in kinds_of_columns.NUMBERS:
-            numbers.warn_of_placeholder(title, train[title].to_numpy("float64", na_value=np.nan))
+            numbers.warn_of_placeholder(
+                title,
+                pd.to_numeric(train[title], errors="coerce").to_numpy("float64", na_value=np.nan),
+            )
         if kind in kinds_of_columns.NUMBERS and kinds_of_columns.is_precise(train[title]):
             kinds[title] = "precise"
             log.info("%s: large numbers that differ by little, read in float64", title)
