@@ -177,3 +177,96 @@ def test_what_is_neither_a_label_nor_a_number_is_refused(given):
         zoo.InputError, match=r"Targets are the labels 'a', 'b', or their numbers 0..1"
     ):
         whole.class_ids(given, ("a", "b"))
+
+
+def _squared(y_true, y_pred):
+    return keras.ops.mean(keras.ops.square(y_true - y_pred), -1)
+
+
+def _wrong(y_true, y_pred):
+    """A loss of class ids and logits."""
+    return 7 + keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
+
+
+def _worst(y_true, y_pred):
+    return keras.ops.max(keras.ops.abs(y_true - y_pred), -1)
+
+
+NUMBERS = 1000 + 50 * ROWS[:, 0]
+
+
+def _evaluated(model, targets):
+    return model.evaluate(ROWS, targets, verbose=0, return_dict=True)
+
+
+def test_it_is_compiled_with_a_copy_of_the_callers_optimizer(in_tmp):
+    optimizer = keras.optimizers.SGD(0.125, momentum=0.5)
+    found = zoo.train("dense:tiny", ROWS, NAMES, optimizer=optimizer, out="run", **QUICK)
+    of_it = found.model.optimizer
+    assert type(of_it) is keras.optimizers.SGD and of_it is not optimizer
+    assert (float(of_it.learning_rate), of_it.momentum) == (0.125, 0.5)
+    found.model.fit(ROWS, NAMES, verbose=0)
+    again = zoo.load_run("run").model
+    assert isinstance(again.optimizer, keras.optimizers.Adam)
+    again.fit(ROWS, NAMES, verbose=0)
+
+
+@pytest.mark.parametrize("loss", ["mae", keras.losses.Huber(0.5), _squared])
+def test_numbers_keep_the_loss_of_their_training(loss, in_tmp):
+    options = {"loss": loss, "metrics": ["mape", _worst], "out": "run"}
+    found = zoo.train("dense:tiny", ROWS, NUMBERS, **options, **QUICK)
+    scores = _evaluated(found.model, NUMBERS)
+    outputs = found.model.predict(ROWS, verbose=0)
+    targets = NUMBERS[:, None]
+    std = found.model.layers[-1].std
+    function = {"mae": keras.losses.MeanAbsoluteError()}.get(loss, loss)
+    wanted = np.mean(function((targets / std), (outputs / std)))
+    assert_close(scores["loss"], wanted, KERNELS)
+    assert_close(scores["_worst"], np.abs(outputs - targets).mean(), KERNELS)
+    assert_close(scores["mape"], 100 * np.abs((outputs - targets) / targets).mean(), KERNELS)
+    assert _evaluated(zoo.load_run("run").model, NUMBERS).keys() == scores.keys() - {"_worst"}
+
+
+def test_classes_keep_the_loss_of_their_training(in_tmp, caplog):
+    own = zoo.train("dense:tiny", ROWS, NAMES, loss=_wrong, metrics=["auc"], out="own", **QUICK)
+    scores = _evaluated(own.model, NAMES)
+    assert scores["loss"] > 7 and 0 <= scores["auc"] <= 1
+    caplog.clear()
+    with caplog.at_level("INFO", "zoo"):
+        again = _evaluated(zoo.load_run("own").model, NAMES)
+    assert_close(again["loss"] + 7, scores["loss"], KERNELS)
+    assert "loss _wrong. The model is compiled without" in caplog.text
+    focal = zoo.train(
+        "dense:tiny", ROWS, NAMES, loss="categorical_focal_crossentropy", out="focal", **QUICK
+    )
+    found = _evaluated(focal.model, NAMES)["loss"]
+    logits = focal.model.predict(ROWS, verbose=0)
+    hot = np.eye(2)[(NAMES == "up").astype(int)]
+    wanted = keras.losses.CategoricalFocalCrossentropy(from_logits=True)(hot, logits)
+    assert_close(found, float(wanted), KERNELS)
+    assert_close(_evaluated(zoo.load_run("focal").model, NAMES)["loss"], found, KERNELS)
+
+
+class _Own(keras.losses.Loss):
+    """A loss that cannot be made again from its settings."""
+
+    def __init__(self, offset):
+        super().__init__()
+        self.offset = offset
+
+    def call(self, y_true, y_pred):
+        return self.offset + _wrong(y_true, y_pred)
+
+
+@pytest.mark.parametrize("loss", [_wrong, _Own(3)])
+def test_a_loss_that_no_file_holds_is_left_out_of_it(loss, in_tmp, caplog):
+    found = zoo.train("dense:tiny", ROWS, NAMES, loss=loss, out="run", **QUICK).model
+    found.fit(ROWS, NAMES, verbose=0)
+    caplog.clear()
+    found.save("m.keras")
+    assert len(caplog.messages) == 1 and "not compiled" in caplog.text
+    again = keras.models.load_model("m.keras")
+    np.testing.assert_array_equal(again.predict(ROWS, verbose=0), found.predict(ROWS, verbose=0))
+    assert not again.compiled
+    with pytest.raises(zoo.InputError, match="ends in .keras, model.save"):
+        found.save("m.h5")

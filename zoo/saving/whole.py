@@ -10,13 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.config.config import TrainConfig
 from zoo.models import checks
 from zoo.saving import card as cards
+from zoo.saving.raw_compile import compiled, loads_again
 from zoo.saving.raw_inputs import check_inputs
 from zoo.tasks import targets as conversions
-from zoo.tasks import task
-from zoo.training.compile import make_optimizer
+from zoo.training import own as own_parts
 
 log = logging.getLogger("zoo")
 
@@ -30,11 +29,12 @@ class Answer(keras.layers.Layer):
     Args:
         card: What `card.json` of the export holds.
         std: The standard deviation of the targets that are numbers; 1 for others.
+        mean: Their mean; 0 for others.
     """
 
-    def __init__(self, card, std=1.0, **kwargs):
+    def __init__(self, card, std=1.0, mean=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.card, self.std = card, std
+        self.card, self.std, self.mean = card, std, mean
 
     def call(self, outputs):
         return outputs
@@ -43,35 +43,7 @@ class Answer(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return super().get_config() | {"card": self.card, "std": self.std}
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class InUnits(keras.losses.Loss):
-    """A loss of numbers in the units of their targets, as large as that of the standardised ones it was trained by.
-
-    Args:
-        loss: A Keras loss.
-        std: The standard deviation that targets are divided by.
-    """
-
-    def __init__(self, loss, std, name="in_units", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.loss, self.std = loss, std
-
-    def call(self, y_true, y_pred):
-        y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))
-        change = (y_pred - y_true) / self.std
-        return self.loss.call(keras.ops.zeros_like(change), change)
-
-    def get_config(self):
-        loss = keras.saving.serialize_keras_object(self.loss)
-        return super().get_config() | {"loss": loss, "std": self.std}
-
-    @classmethod
-    def from_config(cls, config):
-        loss = keras.saving.deserialize_keras_object(config["loss"])
-        return cls(**{**config, "loss": loss})
+        return super().get_config() | {"card": self.card, "std": self.std, "mean": self.mean}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -99,6 +71,32 @@ class RawModel(keras.Model):
         """The network that takes prepared inputs."""
         inner = [layer for layer in self.layers if isinstance(layer, keras.Model)]
         return next(layer for layer in inner if layer.name != "prepare")
+
+    def get_config(self):
+        config = super().get_config()
+        for layer in config["layers"]:
+            if not loads_again(layer.get("compile_config")):  # of the network
+                del layer["compile_config"]
+        return config
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if loads_again(config):
+            return config
+        log.warning(
+            "%s: its loss, a metric or its optimizer cannot be made again from a file, so that it is written as a model that is not "
+            "compiled: keras.saving.register_keras_serializable, or model.compile after loading",
+            self.name,
+        )
+        return None
+
+    def save(self, filepath, *arguments, **options):
+        if Path(filepath).suffix != ".keras":
+            raise checks.InputError(
+                f"{filepath}: Keras's format of today ends in .keras, model.save({str(Path(filepath).with_suffix('.keras'))!r}); "
+                "trained.save(folder) writes a SavedModel."
+            )
+        return super().save(filepath, *arguments, **options)
 
     def fit(self, x=None, y=None, *arguments, **options):
         if options.get("validation_data") is not None and not _is_stream(
@@ -199,33 +197,16 @@ def make(network, splits, card):
             f"The {info.kind} inputs of a {info.task} cannot be prepared by Keras layers ({error}): trained.predict(inputs) "
             "takes raw inputs, and trained.network prepared ones."
         ) from error
-    std = preparation.target_std
-    answer = Answer(card.to_json(), std, name="answer", dtype="float32", autocast=False)
+    scale = (preparation.target_std, preparation.target_mean)
+    answer = Answer(card.to_json(), *scale, name="answer", dtype="float32", autocast=False)
     inputs = raw if len(raw) > 1 else first
     return RawModel(inputs, answer(outputs), name=network.name)
-
-
-def compiled(model):
-    """Compiles a `RawModel` with the loss and the optimizer of its training, whose rate is the constant `learning_rate`."""
-    card, std = model.card, model.layers[-1].std
-    options = TrainConfig.from_mapping(dict(card.config), card.name).optimizer
-    row = task(card.task)
-    loss, metrics = row.loss(options), row.metrics()
-    if row.targets in ("number", "steps"):
-        metrics = [keras.metrics.MeanAbsoluteError(name="mae")]
-        loss = InUnits(loss, std, dtype=model.output.dtype)
-    with model.distribute_strategy.scope():
-        optimizer = make_optimizer(options, 1, learning_rate=float(options.learning_rate))
-        # XLA compiles neither texts nor images of any size.
-        model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
-        optimizer.build(model.trainable_variables)
-    return model
 
 
 def of_export(network, splits, export):
     """The compiled model of a network and its export's folder: `make`, then `compiled`."""
     with network.distribute_strategy.scope():
-        return compiled(make(network, splits, cards.read(export)))
+        return compiled(make(network, splits, cards.read(export)), own_parts.of(network))
 
 
 def write(network, splits, run, card):
