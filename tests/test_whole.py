@@ -352,3 +352,14 @@ def test_it_is_no_model_to_train_again(trained, tmp_path):
             zoo.train(model, ROWS, NAMES)
     export = trained("features").export
     assert zoo.train(export, ROWS, NAMES, out=str(tmp_path / "run"), **QUICK).report
+
+
+def test_several_numbers_keep_their_loss_also_in_a_file(in_tmp):
+    both = np.stack([NUMBERS, ROWS[:, 1]], 1)
+    found = zoo.train("dense:tiny", ROWS, both, loss="mae", out="run", **QUICK)
+    wanted = _evaluated(found.model, both)
+    off = np.abs(found.predict(ROWS)["prediction"] - both) / np.array(found.model.layers[-1].std)
+    assert_close(wanted["loss"], off.mean(), KERNELS)
+    found.save("m.keras")
+    for model in (zoo.load_run("run").model, keras.models.load_model("m.keras")):
+        assert_close(_evaluated(model, both)["loss"], wanted["loss"], KERNELS)

@@ -5,6 +5,7 @@ import logging
 import types
 
 import keras
+import numpy as np
 
 from zoo.config.config import OWN, TrainConfig
 from zoo.keras_fixes import sparse_gradients
@@ -13,6 +14,12 @@ from zoo.training import own as own_parts
 from zoo.training.compile import make_optimizer
 
 log = logging.getLogger("zoo")
+
+
+def as_lists(values):
+    """Numbers as a config of Keras's holds them: of an array the lists; also of one that Keras wrote down as an array."""
+    values = values["config"]["value"] if isinstance(values, dict) else values
+    return np.asarray(values).tolist()
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -27,14 +34,14 @@ class InUnits(keras.losses.Loss):
 
     def __init__(self, loss, std, mean=0.0, name="in_units", **kwargs):
         super().__init__(name=name, **kwargs)
-        self.loss, self.std, self.mean = loss, std, mean
+        self.loss, self.std, self.mean = loss, as_lists(std), as_lists(mean)
 
     def call(self, y_true, y_pred):
         y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))
-        scaled = [
-            keras.ops.cast((values - self.mean) / self.std, "float32")
-            for values in (y_true, y_pred)
-        ]
+        mean, std = (
+            keras.ops.convert_to_tensor(values, y_pred.dtype) for values in (self.mean, self.std)
+        )
+        scaled = [keras.ops.cast((values - mean) / std, "float32") for values in (y_true, y_pred)]
         is_loss = isinstance(self.loss, keras.losses.Loss)
         return self.loss.call(*scaled) if is_loss else self.loss(*scaled)
 

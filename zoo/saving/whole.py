@@ -13,7 +13,7 @@ import tensorflow as tf
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import raw_batches
-from zoo.saving.raw_compile import compiled, loads_again
+from zoo.saving.raw_compile import as_lists, compiled, loads_again
 from zoo.saving.raw_inputs import check_inputs
 from zoo.tasks import model_checks, task
 from zoo.training import own as own_parts
@@ -35,7 +35,7 @@ class Answer(keras.layers.Layer):
 
     def __init__(self, card, std=1.0, mean=0.0, **kwargs):
         super().__init__(autocast=False, **kwargs)  # which no config of a layer holds
-        self.card, self.std, self.mean = card, std, mean
+        self.card, self.std, self.mean = card, as_lists(std), as_lists(mean)
 
         self.temperature = 1.0
         if task(card["task"]).calibrate is not None:
