@@ -92,6 +92,7 @@ def train(
     >>> trained.report.num_test
     40
     """
+    whole.refuse_as_model(model)
     config = _begun_with(config, options)
     data = config.data.dataset if data is None else data
     data = paired(data, targets)

@@ -49,8 +49,8 @@ class Trained:
         """The Keras model that takes raw inputs, with the preparation as its first layers: a `zoo.saving.whole.RawModel`.
 
         Its `predict`, `evaluate` and `fit` take inputs in every form that `zoo.load(export).predict` takes, its outputs are logits, or
-        numbers in the units of the targets; targets are labels or class ids. It shares its weights with `network`, is
-        compiled with the loss of the training, and `model.save("m.keras")` writes it with its `card` and `labels`, which
+        numbers in the units of the targets; targets are labels. It shares its weights with `network`, is compiled with the optimizer,
+        the loss and the metrics of the training (of a run that is loaded: with what a config can hold of them), and `model.save("m.keras")` writes it with its `card` and `labels`, which
         `keras.models.load_model` loads after `import zoo`. What it learns does not reach the export.
 
         Raises:

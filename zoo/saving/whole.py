@@ -3,20 +3,20 @@
 A run's folder holds it as `model.keras`, for whoever goes on with Keras. It is no part of an export.
 """
 
+import inspect
 import logging
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from zoo.config.config import TrainConfig
 from zoo.models import checks
 from zoo.saving import card as cards
+from zoo.saving import raw_batches
+from zoo.saving.raw_compile import as_lists, compiled, loads_again
 from zoo.saving.raw_inputs import check_inputs
-from zoo.tasks import targets as conversions
-from zoo.tasks import task
-from zoo.training.compile import make_optimizer
+from zoo.tasks import model_checks, task
+from zoo.training import own as own_parts
 
 log = logging.getLogger("zoo")
 
@@ -25,53 +25,30 @@ FILE = "model.keras"  # in a run's folder
 
 @keras.saving.register_keras_serializable(package="zoo")
 class Answer(keras.layers.Layer):
-    """Passes a model's answers on, and holds its card, so that a file of Keras's has it, too.
+    """Divides logits by the temperature of the export, passes other answers on, and holds its card, so that a file of Keras's has it, too.
 
     Args:
         card: What `card.json` of the export holds.
         std: The standard deviation of the targets that are numbers; 1 for others.
+        mean: Their mean; 0 for others.
     """
 
-    def __init__(self, card, std=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.card, self.std = card, std
+    def __init__(self, card, std=1.0, mean=0.0, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # which no config of a layer holds
+        self.card, self.std, self.mean = card, as_lists(std), as_lists(mean)
+
+        self.temperature = 1.0
+        if task(card["task"]).calibrate is not None:
+            self.temperature = cards.Card.from_json(dict(card)).temperature
 
     def call(self, outputs):
-        return outputs
+        return outputs if self.temperature == 1.0 else outputs / self.temperature
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return super().get_config() | {"card": self.card, "std": self.std}
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class InUnits(keras.losses.Loss):
-    """A loss of numbers in the units of their targets, as large as that of the standardised ones it was trained by.
-
-    Args:
-        loss: A Keras loss.
-        std: The standard deviation that targets are divided by.
-    """
-
-    def __init__(self, loss, std, name="in_units", **kwargs):
-        super().__init__(name=name, **kwargs)
-        self.loss, self.std = loss, std
-
-    def call(self, y_true, y_pred):
-        y_true = keras.ops.reshape(y_true, keras.ops.shape(y_pred))
-        change = (y_pred - y_true) / self.std
-        return self.loss.call(keras.ops.zeros_like(change), change)
-
-    def get_config(self):
-        loss = keras.saving.serialize_keras_object(self.loss)
-        return super().get_config() | {"loss": loss, "std": self.std}
-
-    @classmethod
-    def from_config(cls, config):
-        loss = keras.saving.deserialize_keras_object(config["loss"])
-        return cls(**{**config, "loss": loss})
+        return super().get_config() | {"card": self.card, "std": self.std, "mean": self.mean}
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -79,9 +56,8 @@ class RawModel(keras.Model):
     """A Keras model that takes raw inputs, as `zoo.load` of its export does, and can go on training.
 
     Outputs are logits `[B, K]` of classes and labels; numbers `[B, 1]` and forecasts `[B, steps]` in the units of the targets.
-    Targets are class ids `0..K-1` in the order of `labels`, or the labels themselves, which win where both are possible; for several
-    labels rows of 0 and 1, otherwise numbers. Inputs that are a `tf.data.Dataset` or a generator pass as Keras takes them: arrays
-    under the names of the model's inputs, with class ids.
+    Targets are labels; for several labels rows of 0 and 1, otherwise numbers. Inputs that are a `tf.data.Dataset` or a generator pass as
+    Keras takes them: arrays under the names of the model's inputs; their targets are labels, too.
     """
 
     @property
@@ -97,26 +73,81 @@ class RawModel(keras.Model):
     @property
     def network(self):
         """The network that takes prepared inputs."""
-        inner = [layer for layer in self.layers if isinstance(layer, keras.Model)]
-        return next(layer for layer in inner if layer.name != "prepare")
+        return [layer for layer in self.layers if isinstance(layer, keras.Model)][-1]
+
+    def get_config(self):
+        config = super().get_config()
+        for layer in config["layers"]:
+            if not loads_again(layer.get("compile_config")):  # of the network
+                del layer["compile_config"]
+        return config
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if loads_again(config):
+            return config
+        log.warning(
+            "%s: its loss, a metric or its optimizer cannot be made again from a file, so that it is written as a model that is not "
+            "compiled: keras.saving.register_keras_serializable, or model.compile after loading",
+            self.name,
+        )
+        return None
+
+    def save(self, filepath, *arguments, **options):
+        if Path(filepath).suffix != ".keras":
+            raise checks.InputError(
+                f"{filepath}: Keras's format of today ends in .keras, model.save({str(Path(filepath).with_suffix('.keras'))!r}); "
+                "trained.save(folder) writes a SavedModel."
+            )
+        return super().save(filepath, *arguments, **options)
 
     def fit(self, x=None, y=None, *arguments, **options):
-        if options.get("validation_data") is not None and not _is_stream(
-            options["validation_data"]
-        ):
-            inputs, targets, *weights = options["validation_data"]
-            pair = (self._raw(inputs), self._targets(targets))
-            options["validation_data"] = (*pair, *weights)
-        return super().fit(self._raw(x), self._targets(y), *arguments, **options)
+        options = _by_name("fit", arguments, options)
+        given = options.get("validation_data")
+        if given is not None:
+            options["validation_data"] = self._validation(given, options)
+        options = self._brought(options, x, y, shuffles=True)
+        with raw_batches.clear_errors():
+            return super().fit(**options)
 
     def evaluate(self, x=None, y=None, *arguments, **options):
-        return super().evaluate(self._raw(x), self._targets(y), *arguments, **options)
+        options = _by_name("evaluate", arguments, options)
+        if options.get("_use_cached_eval_dataset"):  # of `fit`, which has brought it
+            return super().evaluate(x, y, **options)
+        with raw_batches.clear_errors():
+            return super().evaluate(**self._brought(options, x, y))
 
     def predict(self, x, *arguments, **options):
-        return super().predict(self._raw(x), *arguments, **options)
+        return super().predict(**self._brought(_by_name("predict", arguments, options), x))
+
+    @property
+    def _classes(self):
+        """The labels of targets that are classes; otherwise none."""
+        return self.card.labels if task(self.card.task).targets == "class" else ()
+
+    def _brought(self, options, x, y=None, shuffles=False):
+        """Arguments of a method of Keras's with prepared ones in place of raw inputs and labels."""
+        if raw_batches.is_stream(x):
+            return options | {"x": raw_batches.stream_for(x, self._classes)}
+        x, y = self._raw(x), raw_batches.targets_for(y, self._classes)
+        ends = [*self.inputs, *keras.tree.flatten(self.outputs)]
+        if x is not None and any(end.dtype == "float64" for end in ends):
+            return raw_batches.precise(options, x, y, shuffles=shuffles)
+        return options | {"x": x} | ({} if y is None else {"y": y})
+
+    def _validation(self, given, options):
+        if raw_batches.is_stream(given):
+            return raw_batches.stream_for(given, self._classes)
+        x, y, *weights = given
+        size = options.get("validation_batch_size") or options.get("batch_size")
+        own = {"batch_size": size, "sample_weight": weights[0] if weights else None}
+        found = self._brought(own, x, y)
+        return (
+            found["x"] if raw_batches.is_stream(found["x"]) else (found["x"], found["y"], *weights)
+        )
 
     def _raw(self, x):
-        if x is None or _is_stream(x):
+        if x is None:
             return x
         found = check_inputs(x, self.card)
         arrays = {
@@ -125,44 +156,12 @@ class RawModel(keras.Model):
         }
         return arrays if isinstance(self.input, dict) else next(iter(arrays.values()))
 
-    def _targets(self, y):
-        labels = self.card.labels
-        if y is None or not labels or np.ndim(y) > 1 and np.shape(y)[-1] > 1:
-            return y
-        return class_ids(y, labels)
 
-
-def class_ids(targets, labels):
-    """The class ids, int64 `[N]`, of labels, or of ids themselves.
-
-    Args:
-        targets: One for each example, in any form that training reads.
-        labels: The classes' names in the order of their ids.
-
-    Raises:
-        InputError: One is neither a label nor an id.
-
-    Example:
-
-    >>> class_ids(["yes", "no"], ("no", "yes")).tolist()
-    [1, 0]
-    """
-    targets = np.asarray(targets)
-    found, at = conversions.different(targets)
-    known = {label: i for i, label in enumerate(labels)}
-    if all(str(label) in known for label in found):
-        return np.array([known[str(label)] for label in found], "int64")[at]
-    if found.dtype.kind in "iu" and found.min() >= 0 and found.max() < len(labels):
-        return found.astype("int64")[at]
-    strange = [label for label in found.tolist() if str(label) not in known]
-    shown = ", ".join(map(repr, labels[:5])) + ", ..." * (len(labels) > 5)
-    raise checks.InputError(
-        f"Targets are the labels {shown}, or their numbers 0..{len(labels) - 1}. Received: {strange[0]!r}"
-    )
-
-
-def _is_stream(x):
-    return isinstance(x, (tf.data.Dataset, keras.utils.PyDataset)) or hasattr(x, "__next__")
+def _by_name(method, arguments, options):
+    """The arguments of a method of Keras's after inputs and targets, by their names."""
+    names = list(inspect.signature(getattr(keras.Model, method)).parameters)
+    names = [name for name in names if name not in ("self", "x", "y")]
+    return dict(zip(names, arguments)) | options
 
 
 def make(network, splits, card):
@@ -180,7 +179,7 @@ def make(network, splits, card):
         InputError: The task or a part of the model does not allow it; the message says why.
     """
     info, preparation, kind = splits.info, splits.preparation, splits.kind
-    if isinstance(getattr(network, "input", None), dict):
+    if isinstance(getattr(network, "input", None), dict) and not info.parts:
         raise checks.InputError(
             f"A {info.task} has no Keras model of raw inputs alone: its network takes the answer so far, too. "
             "trained.predict(inputs) answers, and trained.network is that network, which takes ids."
@@ -191,7 +190,7 @@ def make(network, splits, card):
     }
     first = next(iter(raw.values()))
     try:
-        outputs = network(kind.to_model(raw, info, preparation.inputs))
+        outputs = network(_as_taken(kind.to_model(raw, info, preparation.inputs), network))
         if not isinstance(outputs, dict):
             outputs = preparation.targets.restored(outputs, first)
     except (TypeError, ValueError) as error:  # of a kind or a task of the caller's own
@@ -199,33 +198,32 @@ def make(network, splits, card):
             f"The {info.kind} inputs of a {info.task} cannot be prepared by Keras layers ({error}): trained.predict(inputs) "
             "takes raw inputs, and trained.network prepared ones."
         ) from error
-    std = preparation.target_std
-    answer = Answer(card.to_json(), std, name="answer", dtype="float32", autocast=False)
+    scale = (preparation.target_std, preparation.target_mean)
+    answer = Answer(card.to_json(), *scale, name="answer", dtype="float32")
     inputs = raw if len(raw) > 1 else first
     return RawModel(inputs, answer(outputs), name=network.name)
 
 
-def compiled(model):
-    """Compiles a `RawModel` with the loss and the optimizer of its training, whose rate is the constant `learning_rate`."""
-    card, std = model.card, model.layers[-1].std
-    options = TrainConfig.from_mapping(dict(card.config), card.name).optimizer
-    row = task(card.task)
-    loss, metrics = row.loss(options), row.metrics()
-    if row.targets in ("number", "steps"):
-        metrics = [keras.metrics.MeanAbsoluteError(name="mae")]
-        loss = InUnits(loss, std, dtype=model.output.dtype)
-    with model.distribute_strategy.scope():
-        optimizer = make_optimizer(options, 1, learning_rate=float(options.learning_rate))
-        # XLA compiles neither texts nor images of any size.
-        model.compile(optimizer, loss, metrics=metrics, jit_compile=False)
-        optimizer.build(model.trainable_variables)
-    return model
+def _as_taken(prepared, network):
+    """Prepared inputs as a network takes them: several in the order of its list, or in its dict."""
+    if not isinstance(prepared, dict) or isinstance(getattr(network, "input", None), dict):
+        return prepared
+    return [prepared[name] for name in model_checks.input_names(network)] or prepared
+
+
+def refuse_as_model(model):
+    """Raises `InputError` for a `RawModel` in place of a model that takes prepared inputs."""
+    if isinstance(model, RawModel):
+        raise checks.InputError(
+            f"{model.name!r} takes raw inputs, as trained.model of the zoo does, and zoo.train prepares inputs itself. Go on from its export, "
+            "zoo.train(trained.export, x, y), or train it with model.fit(x, y)."
+        )
 
 
 def of_export(network, splits, export):
     """The compiled model of a network and its export's folder: `make`, then `compiled`."""
     with network.distribute_strategy.scope():
-        return compiled(make(network, splits, cards.read(export)))
+        return compiled(make(network, splits, cards.read(export)), own_parts.of(network))
 
 
 def write(network, splits, run, card):
