@@ -173,3 +173,12 @@ def test_a_card_whose_lines_fail_is_not_published(wine_run, in_tmp, monkeypatch)
     with pytest.raises(zoo.InputError, match="lines of Python on the card do not run"):
         zoo.publish(wine_run, "wines")
     assert not list((in_tmp / "saved_models/wines").iterdir())
+
+
+def test_another_model_is_no_next_version(run, in_tmp):
+    zoo.publish(run("table"), "mine")
+    with pytest.raises(zoo.InputError, match="is another model, so this is no next version"):
+        zoo.publish(run("image"), "mine")
+    with pytest.raises(zoo.InputError, match="Choose another name"):
+        zoo.publish(run("table"), "mnist_cnn")
+    assert Path(zoo.publish(run("table"), "mine")).name == "2"

@@ -1,5 +1,7 @@
 """What a training gives, and the runs of a folder: asked, shown, saved, listed, loaded again."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -121,3 +123,18 @@ def test_one_row_is_answered(form):
     row = dict(zip(wine.card.columns, np.linspace(1, 13, 13)))
     wanted = wine.predict({name: [value] for name, value in row.items()})
     np.testing.assert_array_equal(wine.predict(form(row))["probabilities"], wanted["probabilities"])
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("score.json", "{"), ("score.json", ""), ("score.json", "[]"), ("score.json", '{"a": 1}'), ("config.yaml", ""), ("config.yaml", "a: [")],
+)  # fmt: skip
+def test_a_damaged_run_hides_no_other(file, text, run, tmp_path):
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+        for part in ("config.yaml", "score.json", "metrics.csv"):
+            shutil.copy(run("table") / part, tmp_path / name / part)
+    (tmp_path / "bad" / file).write_text(text)
+    found = zoo.runs(tmp_path).set_index("run")["state"]
+    assert found[str(tmp_path / "bad")] == "damaged"
+    assert found[str(tmp_path / "good")] == "evaluated"

@@ -12,6 +12,7 @@ from tolerances import decided
 import zoo
 from zoo import tasks
 from zoo.config.config import DataConfig, TrainConfig
+from zoo.tasks.row import mode_of
 from zoo.training.command_line import from_command_line
 
 RNG = np.random.default_rng(0)
@@ -289,6 +290,26 @@ def test_clipping_at_0_is_refused_and_was_none_in_configs_of_before(key, tmp_pat
     content = TrainConfig().to_dict()
     content["optimizer"][key] = 0.0
     assert TrainConfig.from_mapping(content, "old") == TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("metric", "mode"),
+    [
+        ("auc", "max"), ("val_auc_1", "max"), ("f1_score", "max"), ("recall", "max"), ("precision_at_recall", "max"), ("r2_score", "max"),
+        ("true_positives", "max"), ("weighted_accuracy", "max"), ("loss", "min"), ("scaled_mae", "min"), ("false_negatives", "min"),
+        ("root_mean_squared_error", "min"), ("sparse_categorical_crossentropy", "min"), ("log_cosh_error", "min"),
+    ],
+)  # fmt: skip
+def test_the_direction_of_a_metric_is_that_of_its_name(metric, mode):
+    assert mode_of(metric) == mode
+
+
+def test_the_best_epoch_by_a_rising_metric_is_the_highest(in_tmp):
+    trained = quick(epochs=4, metrics=["auc"], monitor="auc", learning_rate=0.05)
+    values = trained.history.history["val_auc"]
+    assert values[trained.history.best_epoch] == max(values)
+    with pytest.raises(zoo.InputError, match="its name does not say"):
+        mode_of("my_number")
 
 
 def test_a_monitor_that_the_task_has_not_is_refused(in_tmp):

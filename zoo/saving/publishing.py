@@ -45,7 +45,25 @@ def publish(run, name, *, also=(), folder="saved_models"):
     seeds = [run.seed for run in card.runs]
     if len(set(seeds)) < len(seeds):
         raise checks.InputError(f"The runs repeat a seed: {seeds}.")
+    _check_same(card, name, folder)
     return add_version(source, card, name, folder)
+
+
+def _check_same(card, name, folder):
+    """Raises `InputError` where a model of this name takes other inputs or answers something else: it is no next version of it."""
+    known = store.names().get(name)
+    if files.versions(Path(folder) / name):
+        known = Path(folder) / name
+    if known is None:
+        return
+    before = cards.read(store.find(known))
+    for key in ("task", "input_kind", "columns", "labels"):
+        then, now = getattr(before, key), getattr(card, key)
+        if then != now:
+            raise checks.InputError(
+                f"{known} is another model, so this is no next version of it: its {key.replace('_', ' ')} is {then!r}, and here it is "
+                f"{now!r}. Choose another name."
+            )
 
 
 def add_version(source, card, name, folder):

@@ -140,9 +140,32 @@ class Task:
         return f"val_{monitor}", mode_of(monitor)
 
 
+# Parts of a metric's name, with `_` around each, that say which way is better. The first list counts before the second.
+_RISING = (
+    "accuracy", "acc", "auc", "precision", "recall", "f1", "fbeta", "r2", "iou", "similarity", "specificity", "sensitivity",
+    "true", "dice", "bleu", "map",
+)  # fmt: skip
+_FALLING = (
+    "loss", "error", "mae", "mse", "rmse", "mape", "msle", "nll", "entropy", "crossentropy", "divergence", "hinge", "poisson", "logcosh",
+    "bound", "kl", "reconstruction", "perplexity", "false",
+)  # fmt: skip
+
+
 def mode_of(metric):
-    """Whether more (`"max"`) or less (`"min"`) of a logged value is better."""
-    return "max" if "accuracy" in metric else "min"
+    """Whether more (`"max"`) or less (`"min"`) of a logged value is better, by its name.
+
+    Raises:
+        InputError: The name does not say it.
+    """
+    words = metric.lower()
+    parts = set(words.split("_"))
+    for mode, known in (("max", _RISING), ("min", _FALLING)):
+        if parts & set(known) or any(len(word) > 4 and word in words for word in known):
+            return mode
+    raise checks.InputError(
+        f"Whether more or less of {metric!r} is better its name does not say: call the metric ..._accuracy, ..._score_auc or the like, or "
+        "..._error; or choose another monitor."
+    )
 
 
 def monitor_in_words(monitor):

@@ -18,7 +18,7 @@ def runs(folder="runs"):
 
     Returns:
         A `pandas.DataFrame` with a row a run, the last one that began at the end: its folder (`run`), whether it is
-        `"finished"`, has ended without an export (`"evaluated"`) or was `"stopped"`, its model, data and seed, the epochs that it
+        `"finished"`, has ended without an export (`"evaluated"`), was `"stopped"`, or has files that cannot be read (`"damaged"`), its model, data and seed, the epochs that it
         trained for, the name of its headline score, the score's `value` on the test split and the `low` and `high` end of its 95 %
         interval, and the `seconds` of training. What is not known is missing.
 
@@ -39,7 +39,15 @@ def runs(folder="runs"):
     found = [folder] if (folder / "config.yaml").exists() else list(folder.iterdir())
     found = [path for path in found if (path / "config.yaml").exists()]
     found.sort(key=lambda path: (path / "config.yaml").stat().st_mtime)
-    return pd.DataFrame([_row(path) for path in found], columns=list(COLUMNS))
+    return pd.DataFrame([_row_or_damage(path) for path in found], columns=list(COLUMNS))
+
+
+def _row_or_damage(folder):
+    """The row of a run; of one whose files cannot be read what is known."""
+    try:
+        return _row(folder)
+    except (checks.InputError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return {"run": str(folder), "state": "damaged"}
 
 
 def _row(folder):
@@ -64,6 +72,6 @@ def _row(folder):
 def _epochs(folder):
     try:
         with open(folder / "metrics.csv", newline="") as file:
-            return sum(1 for _ in csv.reader(file)) - 1
+            return max(0, sum(1 for _ in csv.reader(file)) - 1)
     except OSError:
         return 0
