@@ -51,10 +51,14 @@ def publish(run, name, *, also=(), folder="saved_models"):
 
 def _check_same(card, name, folder):
     """Raises `InputError` where a model of this name takes other inputs or answers something else: it is no next version of it."""
-    known = store.names().get(name)
-    if files.versions(Path(folder) / name):
-        known = Path(folder) / name
-    if known is None:
+    known = Path(folder) / name
+    if not files.versions(known):
+        if name in store.names():
+            log.warning(
+                "%s is the name of %s, too, which this model hides where it is found first",
+                name,
+                store.names()[name],
+            )
         return
     before = cards.read(store.find(known))
     for key in ("task", "input_kind", "columns", "labels"):
