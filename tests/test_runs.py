@@ -138,3 +138,12 @@ def test_a_damaged_run_hides_no_other(file, text, run, tmp_path):
     found = zoo.runs(tmp_path).set_index("run")["state"]
     assert found[str(tmp_path / "bad")] == "damaged"
     assert found[str(tmp_path / "good")] == "evaluated"
+
+
+def test_a_run_without_an_export_says_how_to_get_one(run, tmp_path):
+    shutil.copy(run("table") / "config.yaml", tmp_path / "config.yaml")
+    (tmp_path / "model.keras").write_text("")
+    with pytest.raises(zoo.InputError, match="is a run without an export: zoo finish"):
+        zoo.load(tmp_path)
+    with pytest.raises(zoo.InputError, match="There is no folder runs/nope"):
+        zoo.load("runs/nope")

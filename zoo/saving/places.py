@@ -54,6 +54,10 @@ def find(name_or_path):
                 return base
             if files.versions(base):
                 return base / str(files.versions(base)[-1])
+        if (path / "config.yaml").exists():
+            raise checks.InputError(
+                f"{path} is a run without an export: zoo finish {path} exports its best epoch so far, and zoo train --resume {path} goes on."
+            )
         for other in (*path.glob("saved_model.*"), *path.glob("*.keras"), *path.glob("*.h5")):
             _refuse_other_formats(other)
         raise checks.InputError(
@@ -62,6 +66,8 @@ def find(name_or_path):
     _refuse_other_formats(path)
     known = names()
     if str(name_or_path) not in known:
+        if len(path.parts) > 1:
+            raise checks.InputError(f"There is no folder {path}, and no model of that name.")
         if not known:
             searched = ", ".join(map(str, folders())) or "no folder"
             raise checks.InputError(
