@@ -272,7 +272,7 @@ def test_variables_that_cannot_be_read(plain, tmp_path):
     [
         (lambda f: (f / "variables.data-00001-of-00002").write_bytes(b"x"), "do not belong together"),
         (lambda f: (f / "variables.data-00001-of-00001").write_bytes(b"x"), "do not belong together"),
-        (lambda f: (f / "variables.data-00000-of-00001").open("ab").truncate(gate.GRAPH_LIMIT + 8192), "larger than the variables that its index names"),
+        (lambda f: (f / "variables.data-00000-of-00001").open("ab").truncate(gate.GRAPH_LIMIT + 8192), "larger than the variables that its index"),
         (lambda f: (f / "variables.index").unlink(), "variables/variables.index is missing"),
     ],
     ids=["another shard", "a shard too many", "larger", "no index"],

@@ -382,13 +382,13 @@ def drawn(monkeypatch, function, *arguments):
 
 def test_predictions_name_their_axes_and_show_how_dense_they_lie(monkeypatch):
     x = RNG.normal(size=1000)
-    figure, words = drawn(monkeypatch, pictures.predicted, x, x + 0.1, "price_in_$", "x.png")
+    figure, words = drawn(monkeypatch, pictures.predicted, x, x + 0.1, ("price_in_$",), "x.png")
     assert "true price_in_$" in words
     assert "predicted price_in_$" in words
     assert "test examples in a cell" in words
     held = figure.axes[0].collections[0].get_array()
     assert held.sum() == 1000
-    few, words = drawn(monkeypatch, pictures.predicted, x[:50], x[:50], "price", "x.png")
+    few, words = drawn(monkeypatch, pictures.predicted, x[:50], x[:50], ("price",), "x.png")
     assert "in a cell" not in words
     assert len(few.axes[0].collections[0].get_offsets()) == 50
 
@@ -398,7 +398,7 @@ def test_the_axes_of_a_regression_are_called_after_the_column(in_tmp, monkeypatc
     monkeypatch.setattr(
         pictures,
         "predicted",
-        lambda targets, outputs, name, path: called.append(name) or path.touch(),
+        lambda targets, outputs, names, path: called.extend(names) or path.touch(),
     )
     table = pd.DataFrame(X[:, :2], columns=["a", "b"]).assign(**{"price ($)": X[:, 0]})
     zoo.train("dense:tiny", table, target="price ($)", epochs=1, batch_size=16, quiet=True)

@@ -147,7 +147,7 @@ def test_the_export_answers_what_the_keras_model_does_to_inputs_by_name(trained)
     model = zoo.load(trained.export)
     some = rows(BOTH, slice(5))
     preparation = zoo.prepare(split_of((BOTH, CLASSES)))
-    logits = trained.model.predict(preparation.inputs(some), verbose=0)
+    logits = trained.network.predict(preparation.inputs(some), verbose=0)
     wanted = keras.ops.softmax(logits)
     found = model.predict(some)["probabilities"]
     assert_close(found, wanted, KERNELS)
@@ -234,7 +234,7 @@ def test_a_run_of_several_inputs_that_goes_on_ends_with_the_same_weights(in_tmp)
     whole = train(epochs=2, out="whole")
     train(epochs=1, out="parts")
     parts = train(epochs=2, resume="parts")
-    for ours, theirs in zip(whole.model.weights, parts.model.weights, strict=True):
+    for ours, theirs in zip(whole.network.weights, parts.network.weights, strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 

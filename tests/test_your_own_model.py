@@ -61,7 +61,7 @@ def test_objects_are_used_logged_reported_exported_and_asked_for_again(in_tmp):
         }
 
     trained = zoo.train("dense:tiny", X, Y, **parts(), **QUICK)
-    assert isinstance(trained.model.optimizer, keras.optimizers.AdamW)
+    assert isinstance(trained.network.optimizer, keras.optimizers.AdamW)
     (row,) = rows(trained)
     assert {"top_k_categorical_accuracy", "val_auc", "accuracy"} <= row.keys()
     assert float(row["learning_rate"]) == pytest.approx(1e-2)
@@ -211,19 +211,19 @@ def test_what_a_model_is_compiled_with_is_used_unless_an_argument_says_otherwise
     optimizer = keras.optimizers.SGD(0.05)
     model = compiled(optimizer)
     trained = zoo.train(model, X, Y, **QUICK)
-    assert trained.model.optimizer is optimizer
+    assert trained.network.optimizer is optimizer
     assert "auc" in rows(trained)[0]
     said = "the model is compiled: of that optimizer SGD, loss sparse_categorical_crossentropy, metrics accuracy and auc are used"
     assert logged(trained).count(said) == 1
     again = zoo.train(
         model, X, Y, loss="categorical_hinge", **QUICK
     )  # the zoo has compiled it since
-    assert again.model.optimizer is optimizer
+    assert again.network.optimizer is optimizer
     assert int(optimizer.iterations.numpy()) == 4  # it goes on, as in `fit`
     assert "of that optimizer SGD, metrics accuracy and auc are used" in logged(again)
-    assert again.model.loss.loss.name == "categorical_hinge"
+    assert again.network.loss.loss.name == "categorical_hinge"
     other = zoo.train(compiled("sgd"), X, Y, optimizer="adam", learning_rate=0.01, **QUICK)
-    assert isinstance(other.model.optimizer, keras.optimizers.Adam)
+    assert isinstance(other.network.optimizer, keras.optimizers.Adam)
     with pytest.raises(zoo.InputError, match="learning_rate=0.5 is for an optimizer by name"):
         zoo.train(compiled("sgd"), X, Y, learning_rate=0.5, **QUICK)
     with pytest.raises(zoo.InputError, match=r"pass SparseCategoricalCrossentropy\(from_logits"):
@@ -236,7 +236,7 @@ def test_a_builder_may_compile_and_a_run_with_it_goes_on(in_tmp):
 
     build.rate = 0.05
     trained = zoo.train(build, X, Y, **QUICK)
-    assert isinstance(trained.model.optimizer, keras.optimizers.SGD)
+    assert isinstance(trained.network.optimizer, keras.optimizers.SGD)
     more = {"resume": str(trained.folder), "epochs": 2, "quiet": True}
     assert len(rows(zoo.train(build, X, Y, **more))) == 2
     build.rate = 0.1
@@ -246,7 +246,7 @@ def test_a_builder_may_compile_and_a_run_with_it_goes_on(in_tmp):
 
 def test_the_average_that_an_optimizer_keeps_is_what_is_kept(in_tmp):
     def train(**options):
-        return zoo.train(unbuilt, X, Y, **QUICK | {"epochs": 2}, **options).model.get_weights()
+        return zoo.train(unbuilt, X, Y, **QUICK | {"epochs": 2}, **options).network.get_weights()
 
     average = train(optimizer=keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.9))
     for a, b in zip(average, train(ema=0.9)):
@@ -262,7 +262,7 @@ def test_a_model_without_shapes_is_built_trained_exported_and_goes_on(make, in_t
         return make()
 
     trained = zoo.train(begun(), X, Y, **QUICK)
-    assert type(trained.model) is (Net if make is Net else keras.Sequential)
+    assert type(trained.network) is (Net if make is Net else keras.Sequential)
     assert zoo.load(trained.export).predict(X)["probabilities"].shape == (60, 3)
     goes_on = zoo.train(make(), X, Y, resume=str(trained.folder), epochs=2, quiet=True)
     whole = zoo.train(begun(), X, Y, **QUICK | {"epochs": 2})
@@ -355,7 +355,7 @@ def test_weights_count_in_the_loss_and_in_weighted_metrics_alone(in_tmp):
         "dense:tiny", (X, Y, weights), class_weight={0.0: 1, 1.0: 2, 2.0: 5},
         metrics=["sparse_categorical_accuracy"], weighted_metrics=["categorical_crossentropy"], **QUICK,
     )  # fmt: skip
-    model, (row,) = trained.model, rows(trained)
+    model, (row,) = trained.network, rows(trained)
     info, splits = door.read((X, Y, weights))
     splits = door.make_splits(info, splits, batch_size=16)
     splits = splits.mapped(zoo.prepare(splits))
@@ -404,7 +404,7 @@ def test_labels_in_class_weight_may_be_floats_or_bools(labels, weights):
 def test_a_search_for_a_learning_rate_leaves_the_caller_s_parts_as_they_were(in_tmp):
     optimizer = keras.optimizers.SGD(0.01)
     parts = {"optimizer": optimizer, "loss": "mae", "metrics": ["mse"]}
-    model = zoo.train("dense:tiny", X, NUMBERS, find_lr=True, **parts, **QUICK).model
+    model = zoo.train("dense:tiny", X, NUMBERS, find_lr=True, **parts, **QUICK).network
     assert model.optimizer is optimizer
     assert int(optimizer.iterations.numpy()) == 0
 

@@ -100,7 +100,7 @@ def _check_variables(folder, shown):
         dtypes, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
     except Exception as error:  # noqa: BLE001 - whatever a damaged file makes the reader raise
         raise manifest.DamagedModelError(
-            f"Cannot read the variables of {shown}: {_said(error)}"
+            f"Cannot read the variables of {shown} (variables/variables.index): {_said(error)}"
         ) from None
     total = 0
     for name, dtype in dtypes.items():
@@ -202,7 +202,7 @@ def _check_shard(entry, shards, folder, budget):
     budget["variables"] -= entry.stat(follow_symlinks=False).st_size
     if budget["variables"] < 0:
         raise node_check.Refusal(
-            f"variables/{entry.name} is larger than the variables that its index names"
+            f"variables/{entry.name} is larger than the variables that its index, variables.index, names"
         )
 
 
