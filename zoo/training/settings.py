@@ -48,6 +48,8 @@ def check_settings(config, then):
         then: `recorded` of the config that the checkpoint was made with.
     """
     for key, value in recorded(config).items():
+        if key == "epochs" and config.checkpoints.resume is None:
+            continue  # a trial of a search, which goes on with another for longer
         if key in then and _without_number(then[key]) != _without_number(value):
             raise checks.InputError(
                 f"{config.checkpoints.resume}: its checkpoints were made with {key}={then[key]!r}, but its config.yaml says {value!r}: it was "
