@@ -5,7 +5,7 @@ import re
 
 import yaml
 
-from zoo.config.config import MADE_BY, OWN
+from zoo.config.config import AUTO, MADE_BY, OWN
 from zoo.models import checks
 
 # What may change when a run goes on, because nothing that is trained depends on it, or because it is checked elsewhere.
@@ -48,7 +48,7 @@ def check_settings(config, then):
         then: `recorded` of the config that the checkpoint was made with.
     """
     for key, value in recorded(config).items():
-        if key == "epochs" and config.checkpoints.resume is None:
+        if key == "epochs" and config.checkpoints.resume in (None, AUTO):
             continue  # a trial of a search, which goes on with another for longer
         if key in then and _without_number(then[key]) != _without_number(value):
             raise checks.InputError(
