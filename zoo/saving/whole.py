@@ -37,9 +37,9 @@ class Answer(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)  # which no config of a layer holds
         self.card, self.std, self.mean = card, as_lists(std), as_lists(mean)
 
-        self.temperature = 1.0
-        if task(card["task"]).calibrate is not None:
-            self.temperature = cards.Card.from_json(dict(card)).temperature
+        known, self.temperature = cards.Card.from_json(dict(card)), 1.0
+        if task(known.task).calibrate is not None:
+            self.temperature = known.temperature
 
     def call(self, outputs):
         return outputs if self.temperature == 1.0 else outputs / self.temperature
