@@ -750,7 +750,8 @@ def answer(case):
 
 
 def row(name, message):
-    """A line of the table in Markdown; which models ship is no part of it."""
+    """A line of the table in Markdown; which models ship, and the numbers in Keras's names, are no part of it."""
+    message = re.sub(r"\b(functional|keras_tensor|sequential)_\d+", r"\1", message)
     message = message.replace(", ".join(map(repr, store.names())), "...")
     return f"| {name} | {message} |".replace("\n", "<br>")
 
