@@ -12,7 +12,7 @@ import zoo
 from zoo import cli
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import card_page, gate, manifest, store
+from zoo.saving import card_page, gate, graph_check, manifest, store
 
 EVIL = "x\x1b[2K\r\nok      everything is well\u202e"
 
@@ -35,7 +35,7 @@ def _attribute(folder, model):
 
 
 def _function(folder, model):
-    function = model.meta_graphs[0].graph_def.library.function[0]
+    function = graph_check.graph_library(model.meta_graphs[0].graph_def).function[0]
     function.signature.name = EVIL
     function.node_def[0].op = "NoSuch"
 

@@ -212,9 +212,8 @@ def _records(name, builder, split, keys, kind, places=1):
         if places == 1:
             return records(split)
         parts = [records(part) for part in tfds.even_splits(split, places)]
-    except (
-        NotImplementedError
-    ) as error:  # what TFDS raises for files of array_record and their like
+    # What TFDS raises for files of array_record and their like, which only its random access reads.
+    except NotImplementedError as error:
         raise checks.InputError(
             f"The data set {name!r} lies in {builder.data_dir} in a format that tf.data does not read "
             f"({builder.info.file_format.value}): prepare it in another folder with file_format='tfrecord'."

@@ -40,7 +40,8 @@ def read(path):
             raise ValueError(f"it would take up {size / 2**20:,.0f} MiB of memory")
         with np.load(path, allow_pickle=False) as arrays:
             found = dict(arrays)
-    # What NumPy and zipfile raise for a file that somebody else wrote.
+    # What NumPy and zipfile raise for a file that somebody else wrote: of an unknown way of packing NotImplementedError, of a password
+    # RuntimeError, of a header that is no Python literal SyntaxError. The caller counts it as a problem of the model.
     except (
         OSError,
         EOFError,

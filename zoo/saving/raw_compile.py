@@ -146,7 +146,9 @@ def _copied(part):
         return part
     try:
         return type(part).from_config(part.get_config())
-    except (TypeError, ValueError, NotImplementedError):  # of the caller's own class or function
+    # A class of the caller's without a `get_config` that makes it again, for which Keras raises the last; the metric then counts for
+    # both models, and `evaluate` sets it to 0 before it begins.
+    except (TypeError, ValueError, NotImplementedError):
         return part
 
 
@@ -167,7 +169,8 @@ def loads_again(settings):
             return False
     try:
         keras.saving.deserialize_keras_object(settings)
-    # What Keras and a caller's class raise where it cannot be found, or be made of its settings.
+    # What Keras and a caller's class raise where it cannot be found, or be made of its settings: that is the answer, and whoever asked
+    # says in the log what is left out.
     except (TypeError, ValueError, KeyError, AttributeError, NotImplementedError, ImportError):
         return False
     return True

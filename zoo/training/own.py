@@ -108,7 +108,9 @@ def _described(part):
         return _name(part)
     try:
         settings = part.get_config()
-    except NotImplementedError:  # of a class of the caller's
+    except (
+        NotImplementedError
+    ):  # what Keras raises for a class of the caller's that has no settings
         return _name(part)
     if not isinstance(
         part, keras.metrics.Metric
@@ -260,7 +262,7 @@ def copied(optimizer, **changes):
     """
     try:
         return type(optimizer).from_config(optimizer.get_config() | changes)
-    except (TypeError, NotImplementedError) as error:
+    except (TypeError, NotImplementedError) as error:  # Keras, of a class without `get_config`
         raise checks.InputError(
             f"The optimizer {type(optimizer).__name__} cannot be made again from its get_config(), as is needed here: {error}"
         ) from error
