@@ -142,10 +142,13 @@ class Arrays:
         targets = np.concatenate([self.targets, others.targets])
         by, names = (_after(getattr(self, key), getattr(others, key)) for key in ("by", "names"))
         weights = None
-        if not self.weights is others.weights is None:
-            of_one = lambda one: np.ones(one.count, "float32") if one.weights is None else one.weights  # fmt: skip # noqa: E731
-            weights = np.concatenate([of_one(self), of_one(others)])
+        if self.weights is not None or others.weights is not None:
+            weights = np.concatenate([self._counted(), others._counted()])
         return Arrays(inputs, targets, by, weights, names)
+
+    def _counted(self):
+        """The weights of the examples; 1 where they have none."""
+        return np.ones(self.count, "float32") if self.weights is None else self.weights
 
     def take(self, indices):
         """The examples at these indices."""

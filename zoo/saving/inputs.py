@@ -106,9 +106,8 @@ def _own(row):
     """What a line of the answers begins with: the cells of the caller's own row, or what the example is called."""
     if "row" not in row:
         return {"input": row["input"]}
-    return {
-        title: "" if cell is None or cell != cell else cell for title, cell in row["row"].items()
-    }  # noqa: PLR0124 - NaN
+    cells = row["row"].items()
+    return {title: "" if cell is None or cell != cell else cell for title, cell in cells}  # of NaN
 
 
 def _answer(row):
