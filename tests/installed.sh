@@ -47,7 +47,7 @@ holds "zoo --help" "predict images" "$(cat "$folder/help")"
 passed "zoo --help"
 
 shipped=$(cd "$checkout/saved_models" && echo */ | tr -d /)
-listed=$(output "$bin/zoo" models | sed '1,/^trained:/d' | cut -d ' ' -f 1 | xargs)
+listed=$(output "$bin/zoo" models | sed '1,/^name /d; /^$/,$d' | cut -d ' ' -f 1 | xargs)
 same "the models that zoo models lists" "$shipped" "$listed"
 passed "zoo models lists the $(wc -w <<<"$shipped") shipped models"
 

@@ -156,7 +156,7 @@ def test_a_failed_run_does_not_look_finished(in_tmp):
         quick(broken, out="failed")
     assert not (in_tmp / "failed" / "score.json").exists()
     assert not (in_tmp / "failed" / "export").exists()
-    with pytest.raises(zoo.InputError, match="holds no SavedModel"):
+    with pytest.raises(zoo.InputError, match="is a run without an export"):
         zoo.load("failed")
 
 
