@@ -7,16 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from test_report import RNG, X, quick
 
 import zoo
+from zoo import files
 from zoo.tasks import pictures
 
 
 @pytest.mark.parametrize("count", [1, 4, 18])
 def test_the_title_of_images_stands_above_their_captions(count, tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(pictures, "save", lambda figure, path: drawn.append(figure))
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
     captions = ["eight, taken for\nthree (47%)"] * count
     pictures.mistakes(np.zeros((count, 8, 8, 1)), captions, tmp_path / "x.png")
     (figure,) = drawn
@@ -33,7 +35,8 @@ def test_the_title_of_images_stands_above_their_captions(count, tmp_path, monkey
 def drawn(monkeypatch, function, *arguments):
     """The figure of a picture, and all that stands in it."""
     figures = []
-    monkeypatch.setattr(pictures, "save", lambda figure, path: figures.append(figure))
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    monkeypatch.setattr(files, "write_atomic", lambda *_: None)
     function(*arguments)
     (figure,) = figures
     FigureCanvasAgg(figure).draw()
@@ -85,6 +88,17 @@ def test_a_picture_says_what_its_words_mean_below_all_else(function, arguments, 
     (caption,) = figure.texts
     top = caption.get_window_extent().y1
     assert all(axes.get_tightbbox().y0 >= top - 1 for axes in figure.axes)
+
+
+def test_nothing_of_a_picture_is_cut_off(tmp_path):
+    figure = pictures.blank((2, 2))
+    figure.subplots().set(
+        ylabel="far out to the left " * 3, title="a title wider than the figure " * 2
+    )
+    pictures.save(figure, tmp_path / "x.png", "And words below it.")
+    picture = keras.utils.img_to_array(keras.utils.load_img(tmp_path / "x.png"))
+    for edge in (picture[:5], picture[-5:], picture[:, :5], picture[:, -5:]):
+        assert edge.min() > 250
 
 
 def test_mistakes_on_files_are_called_by_them(in_tmp):

@@ -20,18 +20,21 @@ def blank(size):
     return Figure(figsize=size)
 
 
-def save(figure, path):
-    """Writes a figure into a PNG file."""
+def save(figure, path, explained=""):
+    """Writes a figure into a PNG file, with what its words mean below it.
+
+    What is drawn is measured here, once: `savefig` would draw everything to find the same box.
+    """
+    box = figure.get_tightbbox()
+    if explained:
+        lines = textwrap.fill(explained, int(15 * figure.get_figwidth()))
+        below = box.y0 / figure.get_figheight() - 0.02
+        text = figure.text(0.5, below, lines, ha="center", va="top", fontsize=8, color="dimgrey")
+        extent = text.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+        box = box.union([box, extent])
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110, bbox_inches="tight")
+    figure.savefig(picture, format="png", dpi=110, bbox_inches=box.padded(0.1))
     files.write_atomic(path, picture.getvalue())
-
-
-def _explain(figure, text):
-    """Writes what a picture's words mean below it."""
-    lines = textwrap.fill(text, int(15 * figure.get_figwidth()))
-    below = figure.get_tightbbox().y0 / figure.get_figheight() - 0.02
-    figure.text(0.5, below, lines, ha="center", va="top", fontsize=8, color="dimgrey")
 
 
 # Metric of the training → what it means, where its name does not say it.
@@ -62,8 +65,7 @@ def curves(history, best_epoch, path):
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend()
     told = [_METRICS[name] for name in names if name in _METRICS]
-    _explain(figure, " ".join([*told, "The dotted line is the epoch that is kept."]))
-    save(figure, path)
+    save(figure, path, " ".join([*told, "The dotted line is the epoch that is kept."]))
 
 
 def confusion(targets, predicted, labels, path):
@@ -92,11 +94,11 @@ def confusion(targets, predicted, labels, path):
     axes.set_xticks(ticks, [labels[i] for i in ticks], rotation=60, ha="right")
     axes.set_yticks(ticks, [labels[i] for i in ticks])
     axes.set(xlabel="predicted", ylabel="true", title="test examples")
-    _explain(
+    save(
         figure,
+        path,
         "How many test examples of each class (row) were taken for which (column); the darker, the larger their share of the row.",
     )
-    save(figure, path)
 
 
 def reliability(counts, confidence, accuracy, error, path):
@@ -118,12 +120,12 @@ def reliability(counts, confidence, accuracy, error, path):
     above.legend(loc="upper left", bbox_to_anchor=(1, 1))
     below.bar(edges[:-1], counts, 1 / len(counts), align="edge", edgecolor="white", color="grey")
     below.set(xlabel="confidence (top probability)", ylabel="examples", xlim=(0, 1))
-    _explain(
+    save(
         figure,
+        path,
         f"ece, the expected calibration error, is {error:.4f}: how far accuracy and confidence are apart on average over the test examples. "
         "Of a calibrated model, 80 % of the answers with a probability of 80 % are right.",
     )
-    save(figure, path)
 
 
 def labels(names, f1, precision, path):
@@ -144,12 +146,12 @@ def labels(names, f1, precision, path):
     axes.set_yticks(rows, [names[i] for i in shown])
     axes.set(xlim=(0, 1), title="test examples")
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    _explain(
+    save(
         figure,
+        path,
         "F1 is the harmonic mean of precision (how many of the answers are right) and recall (how many of those that are there are found). Average "
         "precision is that over all thresholds.",
     )
-    save(figure, path)
 
 
 def mistakes(images, captions, path):
@@ -260,8 +262,7 @@ def predicted(targets, outputs, names, path):
     pairs = zip(targets.reshape(len(targets), -1).T, outputs.reshape(len(outputs), -1).T)
     for axes, name, (true, found) in zip(grid, names, pairs):
         _against(figure, axes, name, true, found)
-    _explain(figure, "On the dotted line a prediction is the true value.")
-    save(figure, path)
+    save(figure, path, "On the dotted line a prediction is the true value.")
 
 
 def _against(figure, axes, name, true, found):
@@ -306,9 +307,9 @@ def forecast(targets, forecasts, naive, scale, unit, path):
     left.set(xlabel="step of the test split", ylabel=unit, title=f"{horizon} steps at a time")
     left.legend()
     right.set(xlabel="steps ahead", ylabel="MASE", title="test examples", ylim=(0, None))
-    _explain(
+    save(
         figure,
+        path,
         "MASE is the mean absolute error, divided by that of forecasting each step of the training series by its value one season earlier (the step before "
         "where there is no season): below 1 a forecast is better than that. The seasonal naive forecast repeats the last season.",
     )
-    save(figure, path)
