@@ -324,6 +324,18 @@ def test_free_dimensions_of_onnx_have_names(run, in_tmp):
         assert all(output.shape[0] == "batch" for output in session.get_outputs())
 
 
+@pytest.mark.parametrize("quantize", [None, pytest.param("dynamic", marks=pytest.mark.slow)])
+def test_onnx_takes_the_columns_alone_and_holds_what_they_are_scaled_by(quantize, wines, in_tmp):
+    """Of Keras's own export the means and deviations of a `Normalization` become inputs that somebody has to feed."""
+    import onnx
+
+    folder = zoo.convert("wine_dense", "onnx", quantize=quantize) if quantize else wines["onnx"]
+    graph = onnx.load(folder / "model.onnx").graph
+    assert [given.name for given in graph.input] == ["features"]
+    outputs = runtimes.open_converted(folder)({"features": np.zeros((2, 13), "float32")})
+    assert np.isfinite(outputs["probabilities"]).all()
+
+
 STUB = """
 exports.Tensor = class { constructor(type, data, dims) { Object.assign(this, { type, data, dims }); } };
 exports.InferenceSession = { create: async (file) => ({ run: async (inputs) => {

@@ -44,6 +44,28 @@ def test_the_loss_is_the_formula(weights):
     assert_close(student.train_on_batch(X, Y, sample_weight=weights), wanted, ORDER)
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_penalties_of_the_student_count_whole(replicas):
+    """Keras's `Distiller` leaves them out; of the share of the labels they are no part."""
+    strategy = (
+        zoo.make_strategy("mirrored", replicas=2) if replicas > 1 else zoo.make_strategy("one")
+    )
+    with strategy.scope():
+        student, teacher = pair(teacher_weight=1.0, teacher_temperature=2.0)
+        before = student.get_weights()
+        student.get_layer("logits").kernel.regularizer = keras.regularizers.L2(0.5)
+        student.optimizer.learning_rate = 1.0
+        for own, weight in zip(teacher.weights, before, strict=True):
+            own.assign(
+                weight
+            )  # so that the teacher changes nothing, and the share of the labels is 0
+        loss = student.fit(X, Y, batch_size=64, epochs=1, verbose=0).history["loss"][0]
+    logits = student.get_layer("logits")
+    (kernel,) = [w for w, of in zip(before, student.weights) if of is logits.kernel]
+    assert_close(loss, 0.5 * (kernel.astype("float64") ** 2).sum(), ORDER)
+    assert_close(logits.kernel.numpy(), np.zeros_like(kernel), ORDER, scale=1)  # 1 - 2 * 0.5 of it
+
+
 def test_a_student_of_the_teacher_alone_becomes_like_it():
     student, teacher = pair(teacher_weight=1.0, teacher_temperature=1.0)
     before = [w.copy() for w in teacher.get_weights()]

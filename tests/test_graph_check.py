@@ -1,6 +1,9 @@
 """The rules for graphs: which operations, which structure, and that the project's own exports keep them."""
 
+import collections
+import inspect
 import re
+import sys
 
 import harmful_changes
 import harmful_programs
@@ -10,7 +13,7 @@ from tensorflow.core.framework import op_def_pb2
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session
 
-from zoo.saving import graph_check, node_check
+from zoo.saving import graph_check, node_check, store
 
 SHIPPED = harmful_changes.SHIPPED
 
@@ -232,6 +235,53 @@ def test_a_check_that_takes_too_long_ends(plain, monkeypatch):
     monkeypatch.setattr(node_check, "SECONDS", 0)
     with pytest.raises(node_check.Refusal, match="takes longer than 0 seconds to check"):
         graph_check.check((plain / "saved_model.pb").read_bytes())
+
+
+def test_the_time_is_looked_at_wherever_a_graph_may_be_long(monkeypatch):
+    """Each of these can be as many as 64 MiB hold."""
+    model, looked = harmful_changes.graph_of(store.find("digits_dense")), collections.Counter()
+    monkeypatch.setattr(node_check, "check_time", lambda: looked.update([inspect.currentframe().f_back.f_code.co_name]))  # fmt: skip
+    graph_check.check_model(model)
+    graph, objects = model.meta_graphs[0].graph_def, model.meta_graphs[0].object_graph_def
+    functions = graph_check.graph_library(graph).function
+    nodes = [*graph.node, *(node for function in functions for node in function.node_def)]
+    assert looked["check_node"] == len(nodes)
+    assert looked["check_value"] >= sum(len(node.attr) for node in nodes)
+    assert looked["_check_expansion"] >= 2 * len(functions)
+    assert looked["check_objects"] == len(objects.nodes) + len(objects.concrete_functions)
+    assert looked["_check_child"] == sum(len(node.children) for node in objects.nodes)
+
+
+def nodes_of(model):
+    graph = model.meta_graphs[0].graph_def
+    return len(graph.node) + sum(len(f.node_def) for f in graph_check.graph_library(graph).function)
+
+
+def calls_of_the_check(model):
+    """How many functions, of Python and of C, the check of a model calls: its time, without a clock."""
+    counted = collections.Counter()
+    sys.setprofile(lambda frame, event, argument: counted.update([event]))
+    try:
+        graph_check.check_model(model)
+    finally:
+        sys.setprofile(None)
+    return counted["call"] + counted["c_call"]
+
+
+def test_the_check_of_the_largest_shipped_model_is_bounded_and_grows_as_its_nodes_do():
+    largest = max(SHIPPED.glob("*/*/saved_model.pb"), key=lambda path: path.stat().st_size)
+    model = harmful_changes.graph_of(largest.parent)
+    nodes, calls = nodes_of(model), calls_of_the_check(model)
+    assert nodes > 5000
+    assert calls < 60 * nodes
+    library = graph_check.graph_library(model.meta_graphs[0].graph_def)
+    for function in list(library.function):
+        for number in range(0 if node_check.is_saver(function.signature.name) else 3):
+            copy = library.function.add()
+            copy.CopyFrom(function)
+            copy.signature.name += f"_{number}"
+    assert nodes_of(model) > 3 * nodes
+    assert calls_of_the_check(model) / nodes_of(model) < 1.1 * calls / nodes
 
 
 def test_singular_values_alone_may_be_read(plain):

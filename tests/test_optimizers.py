@@ -163,3 +163,33 @@ def test_a_saved_model_names_an_optimizer_of_plain_keras(name):
         saved = keras.saving.serialize_keras_object(make_optimizer(config, 10, replicas=replicas))
         assert saved["module"] == "keras.optimizers"
         assert keras.saving.deserialize_keras_object(saved).global_clipnorm == 1.0
+
+
+def scaled(optimizer):
+    return keras.optimizers.LossScaleOptimizer(optimizer)
+
+
+@pytest.mark.parametrize("wrap", [lambda optimizer: optimizer, scaled], ids=["plain", "scaled"])
+@pytest.mark.parametrize("way", ["argument", "compiled"])
+def test_an_optimizer_that_leaves_other_weights_than_its_average_is_refused(way, wrap, in_tmp):
+    optimizer, x = wrap(keras.optimizers.ScheduleFreeAdamW()), np.zeros((60, 3))
+    model = zoo.build("dense:tiny", input_shape=(3,), num_classes=2)
+    options = {"optimizer": optimizer} if way == "argument" else {}
+    if way == "compiled":
+        model.compile(optimizer, "sparse_categorical_crossentropy")
+    with pytest.raises(zoo.InputError, match="ScheduleFreeAdamW trains at other weights.*ema="):
+        zoo.train(model, (x + np.arange(60)[:, None], np.arange(60) % 2), quiet=True, **options)
+    assert not list(in_tmp.rglob("metrics.csv"))
+
+
+def test_keras_still_leaves_the_average_of_schedule_free_training_out():
+    """Fails once Keras puts it into the model: then it need not be refused."""
+    variable = keras.Variable([1.0])
+    optimizer = keras.optimizers.ScheduleFreeAdamW(0.5)
+    for _ in range(3):
+        optimizer.apply([4 * variable.value], [variable])
+    left, base = variable.numpy().copy(), optimizer.variables[2].numpy()
+    optimizer.finalize_variable_values([variable])
+    np.testing.assert_array_equal(variable.numpy(), left)
+    average = (left - (1 - optimizer.beta_1) * base) / optimizer.beta_1
+    assert np.abs(average - left).max() > 1e-3

@@ -116,10 +116,26 @@ def test_a_quantized_export_is_smaller_and_is_rebuilt(mode, in_tmp):
     assert_close(keras.ops.softmax(rebuilt), served, KERNELS, scale=1)
     head = zoo.build(weights=path, num_classes=5).get_layer("logits")
     assert [w.path for w in head.trainable_weights] == ["logits/kernel", "logits/bias"]
+    with pytest.raises(zoo.InputError, match=f"weights in {mode}, which cannot be trained"):
+        zoo.train(str(path), "wine", epochs=1, quiet=True, out="further")
     for options in ({"quantize": "int8"}, {"prune": 0.5}):
         with pytest.raises(zoo.InputError, match="quantized already"):
             zoo.shrink(path, out="again", **options)
     assert not Path("again").exists()
+
+
+def test_quantized_weights_are_neither_trained_nor_adapted(in_tmp):
+    """What Keras's LoRA learns beside weights of 4 bits is rounded away when both are added up; of 8 bits, in part."""
+    x, y = np.random.default_rng(0).normal(size=(60, 6)), np.arange(60) % 2
+    for mode in shrinking.MODES:
+        model = zoo.build("dense:tiny", input_shape=(6,), num_classes=2)
+        trained.quantize(model, mode)
+        with pytest.raises(zoo.InputError, match=f"weights in {mode}: what is trained beside them"):
+            zoo.enable_lora(model, 2)
+        assert not any("lora" in weight.path for weight in model.weights)
+        with pytest.raises(zoo.InputError, match=f"weights in {mode}, which cannot be trained"):
+            zoo.train(model, (x, y), epochs=1, quiet=True)
+    assert not list(in_tmp.rglob("metrics.csv"))
 
 
 TOKENS = {

@@ -58,6 +58,13 @@ def all_layers(layer, include_self=True):
     return list(layer._flatten_layers(include_self=include_self))
 
 
+def quantized(model):
+    """The first layer of a model whose weights are rounded to few whole numbers, and so are not trained; `None` without one."""
+    exact = (None, "float8")  # Keras trains with the latter
+    found = (layer for layer in all_layers(model) if getattr(layer, "quantization_mode", None) not in exact)  # fmt: skip
+    return next(found, None)
+
+
 @keras.saving.register_keras_serializable(package="zoo")
 class MaskedConv1D(keras.layers.Conv1D):
     """`Conv1D` that reads masked steps as zeros, which is what it reads beyond the border, and hands the mask on.

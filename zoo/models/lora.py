@@ -3,7 +3,7 @@
 import keras
 
 from zoo.models import checks
-from zoo.models.layers import all_layers
+from zoo.models.layers import all_layers, quantized
 
 # The name of a weight, and the attribute that holds the matrix that starts at 0 beside it.
 _PARTS = (("kernel", "lora_kernel_b"), ("embeddings", "lora_embeddings_b"))
@@ -26,7 +26,7 @@ def enable_lora(model, rank):
         The model.
 
     Raises:
-        InputError: `rank` is out of its range, or no layer can be adapted.
+        InputError: `rank` is out of its range, no layer can be adapted, or one holds quantized weights.
 
     Example:
 
@@ -36,6 +36,11 @@ def enable_lora(model, rank):
     363
     """
     checks.positive_int("rank", rank)
+    if (layer := quantized(model)) is not None:
+        raise checks.InputError(
+            f"The layer {layer.name!r} of {model.name} holds weights in {layer.quantization_mode}: what is trained beside them would be rounded "
+            "away when both are added up. Adapt the model that it was made of, and quantize what comes of it."
+        )
     adapted = 0
     for layer in all_layers(model, include_self=False):
         if layer.name == "logits" or all_layers(layer, include_self=False):

@@ -105,6 +105,7 @@ def check_device(device, where):
 
 def check_value(key, value, where, functions, savers=()):
     """Refuses an attribute by its name, its text, the functions that it calls or the constant that it holds."""
+    check_time()
     kind = value.WhichOneof("value")
     if kind == "placeholder":
         raise Refusal(f"{where} has an attribute {key!r} without a value")

@@ -16,6 +16,7 @@ def check_objects(objects, graph, functions):
     """Refuses an object graph by its classes, the parts that it sets, its signatures, or numbers of objects that are not there."""
     constants = {node.name for node in graph.node if node.op == "Const"}
     for name, function in objects.concrete_functions.items():
+        node_check.check_time()
         node_check.check_called(name, functions, "the object graph")
         _check_ids(function.bound_inputs, objects)
         _check_signature(function)
@@ -67,6 +68,7 @@ def _check_kind(kind, node, objects, constants):
 
 def _check_child(name, node, kind, count):
     """Objects get their parts by `setattr`, lists by index; `__call__` is set in an object's class."""
+    node_check.check_time()
     identifier = node.user_object.identifier
     has_own_class = kind == "user_object" and identifier not in _SHARED_CLASSES
     if name.startswith("__") and not (name == "__call__" and has_own_class):

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from zoo.keras_fixes.tensor_origin import origin
 from zoo.models import checks
+from zoo.models.layers import quantized
 
 # Functions whose output is no logit, and what may follow them without changing a value; in Keras's spelling, without `_`.
 SQUASHING = (
@@ -60,6 +61,15 @@ def check_built(model):
         raise checks.InputError(
             f"The shapes of the model {model.name!r} are not known, as it is subclassed or has no keras.Input: pass it to zoo.train, which "
             "builds it on the prepared inputs, or make it a functional one, keras.Model(inputs, outputs)."
+        )
+
+
+def check_trainable(model):
+    """Raises `InputError` where weights of a model are rounded to whole numbers: only what is left of the others would be trained."""
+    if (layer := quantized(model)) is not None:
+        raise checks.InputError(
+            f"The layer {layer.name!r} of the model {model.name!r} holds weights in {layer.quantization_mode}, which cannot be trained: "
+            "go on from the model that it was made of, and quantize what comes of it."
         )
 
 

@@ -230,6 +230,7 @@ def compile_model(
         )
     own_parts.check_given(own, config)
     check_output(model, info)
+    model_checks.check_trainable(model)
     task, options = row_of(info.task), config.optimizer
     loss = prepare_loss(of_keras.loss_of(own.loss, task, options), strategy)
     metrics, weighted = _metrics(task, info, options, own)

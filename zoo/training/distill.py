@@ -1,7 +1,7 @@
 """Distillation: a student learns from the labels, and from what a teacher says of the same inputs.
 
-Keras's `Distiller` leaves weights of examples out (its documentation says "currently unused") and adds up the teacher's
-part over the devices of a strategy in place of taking its mean.
+Keras's `Distiller` leaves out weights of examples (its documentation says "currently unused") and the penalties that the student adds
+to its loss, and adds up the teacher's part over the devices of a strategy in place of taking its mean.
 """
 
 from keras import ops
@@ -14,7 +14,7 @@ class Distillation:
     """The training loss of a student, `(1 - w) * loss + w * T**2 * D(softmax(teacher / T), softmax(student / T))`.
 
     `D` is the Kullback-Leibler divergence, `w` the teacher's weight and `T` the temperature. The validation loss stays
-    that of the labels.
+    that of the labels. What the model adds to its loss itself, such as penalties of its weights, counts whole besides.
 
     Reference: Hinton et al. 2015, "Distilling the knowledge in a neural network".
 
@@ -29,21 +29,22 @@ class Distillation:
         self.share, self.temperature = options.teacher_weight, options.teacher_temperature
         self._crossentropy = losses.Crossentropy()
 
-    def __call__(self, loss, x, logits, sample_weight=None):
+    def __call__(self, loss, x, logits, sample_weight=None, penalty=0.0):
         """The mixed loss of a batch.
 
         Args:
-            loss: That of the labels, a scalar.
+            loss: That of the labels and the penalty, a scalar.
             x: The inputs.
             logits: The student's outputs `[B, classes]`.
             sample_weight: Weights of the examples `[B]`, or `None`.
+            penalty: The part of the loss that is not of the labels, a scalar.
         """
         share, temperature, soft = self.share, self.temperature, self._crossentropy
         told = ops.cast(self.teacher(x, training=False), "float32") / temperature
         guess, shares = ops.cast(logits, "float32") / temperature, ops.softmax(told)
         best = soft(shares, told, sample_weight=sample_weight)
         taught = soft(shares, guess, sample_weight=sample_weight) - best
-        return (1 - share) * loss + share * temperature**2 * taught
+        return (1 - share) * loss + share * temperature**2 * taught + share * penalty
 
 
 def check(config, info, teacher):

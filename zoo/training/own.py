@@ -227,6 +227,16 @@ def with_compiled(own, model, config):
     return own
 
 
+def _check_weights(optimizer):
+    """Refuses an optimizer whose training leaves other weights in the model than those that are to be used."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a scaled loss
+    if isinstance(inner, keras.optimizers.ScheduleFreeAdamW):
+        raise checks.InputError(
+            f"{type(inner).__name__} trains at other weights than the average that it is to be judged and used by, and Keras never puts that "
+            "into the model: pass optimizer='adamw' with ema=0.99, which does."
+        )
+
+
 def ready_optimizer(optimizer, model, replicas):
     """The caller's optimizer as a model can be compiled with it.
 
@@ -236,8 +246,9 @@ def ready_optimizer(optimizer, model, replicas):
         replicas: Devices that share a step; its variables must then be made for all of them.
 
     Raises:
-        InputError: It belongs to another model, or cannot be made again.
+        InputError: It belongs to another model, cannot be made again, or leaves weights that are not to be used.
     """
+    _check_weights(optimizer)
     if replicas > 1:
         return copied(optimizer)
     if optimizer.built and getattr(model, "optimizer", None) is not optimizer:
@@ -260,6 +271,7 @@ def copied(optimizer, **changes):
         optimizer: A Keras optimizer.
         **changes: Settings that differ.
     """
+    _check_weights(optimizer)
     try:
         return type(optimizer).from_config(optimizer.get_config() | changes)
     except (TypeError, NotImplementedError) as error:  # Keras, of a class without `get_config`

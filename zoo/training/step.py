@@ -70,11 +70,18 @@ class TrainingStep:
             outputs = model(x, training=True)
             loss = own_models.loss_of(model, x, y, outputs, sample_weight, training=True)
             if self.distillation is not None:
-                loss = self.distillation(loss, x, outputs, sample_weight)
+                loss = self.distillation(loss, x, outputs, sample_weight, self._penalty())
             scaled = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, [weight.value for weight in weights])
         model.compute_metrics(x, y, outputs, sample_weight=sample_weight)
         return [g if g is None else tf.convert_to_tensor(g) for g in gradients], loss
+
+    def _penalty(self):
+        """The part of the last loss that is of the model's own weights and layers, as Keras adds it to that of the labels."""
+        model = self.model
+        if not model.losses or type(model).compute_loss is not keras.Model.compute_loss:
+            return 0.0
+        return tf.add_n(model.losses) / model.distribute_strategy.num_replicas_in_sync
 
 
 class TrainFunction:
