@@ -98,7 +98,9 @@ def _first_bad_byte(content):
 
 def _unescaped(path, content):
     """The content with quotes in cells doubled, where they are escaped by backslashes as MySQL and Spark write them."""
-    if b"\\" not in content or b'\\"' not in content:  # one sign is looked for ten times as fast as two
+    if (
+        b"\\" not in content or b'\\"' not in content
+    ):  # one sign is looked for ten times as fast as two
         return content
     doubled = re.sub(rb'\\(["\\])', lambda m: b'""' if m[1] == b'"' else m[1], content)
     if _is_even(content) or not _is_even(doubled):
