@@ -55,10 +55,10 @@ class Once:
         """
         texts, numbers = [*texts, *[missing] * self.has_gaps], {}
         found = np.array([*texts, None], object)[:-1][self.codes]
-        codes = [-1 if t is None else numbers.setdefault(t, len(numbers)) for t in texts]
-        is_same = codes == list(range(len(self.texts)))
         found.flags.writeable = False
-        if numbers:
+        codes = [-1 if t is None else numbers.setdefault(t, len(numbers)) for t in texts]
+        if numbers and all(isinstance(text, str) for text in numbers):
+            is_same = codes == list(range(len(self.texts)))
             codes = self.codes if is_same else np.array(codes)[self.codes]
             _keep(found, Once(codes, list(numbers)))
         return found
@@ -92,7 +92,12 @@ def texts_of(values):
 def _holder(values):
     """What holds the cells of a column, as long as any table has them; `None` where they may change."""
     if isinstance(values, np.ndarray):
-        return values if not values.flags.writeable and values.base is None else None
+        whole = values if values.base is None else values.base  # in another shape
+        is_whole = (
+            isinstance(whole, np.ndarray) and whole.base is None and whole.size == values.size
+        )
+        is_whole = is_whole and values.flags.c_contiguous and whole.flags.c_contiguous
+        return whole if is_whole and not whole.flags.writeable else None
     is_of_arrow = getattr(values.dtype, "storage", None) == "pyarrow" and hasattr(values, "array")
     return values.array.__arrow_array__() if is_of_arrow else None
 

@@ -135,7 +135,9 @@ def _without_empty_rows(path, content, separator):
         end = last
     if count:
         examples.log.info("%s: %d rows of empty cells at its end are not read", path, count)
-    return content[:end]
+    return (
+        content if len(content) - end < 3 else content[:end]
+    )  # the end of the last line costs nothing
 
 
 def _is_text(column):
@@ -203,7 +205,8 @@ def _cells(content, separator, skipped, titles, texts):
 def _lines(content, separator, skipped, count):
     """The line of the file that each of `count` rows begins in: values may go over several lines, and empty ones are no rows."""
     usual = np.arange(count) + skipped + 1
-    if content.rstrip(b"\r\n").count(b"\n") + 1 - skipped == count:
+    end = len(content) - len(content[-2:]) + len(content[-2:].rstrip(b"\r\n"))
+    if content.count(b"\n", 0, end) + 1 - skipped == count:
         return usual
     lines = io.StringIO(content.decode("utf-8"), newline="")
     for _ in range(skipped):
