@@ -24,6 +24,7 @@ ORDER = [
     "zoo.families",
     "zoo.summary",
     "zoo.files",
+    "zoo.data.once",
     "zoo.data.naming",
     "zoo.data.examples",
     "zoo.data.part",

@@ -16,25 +16,6 @@ log = logging.getLogger("zoo")
 traced_as_written = tf.autograph.experimental.do_not_convert
 
 
-def texts_once(values):
-    """The different texts of an array, so that each is looked at once.
-
-    Returns:
-        The number of each value's text, int64 `[N]`, -1 for a missing one, and the different texts; `None` where the values
-        are no texts.
-    """
-    import pandas as pd
-
-    column = values
-    if not isinstance(values, pd.Series):
-        array = np.asarray(values).reshape(-1)
-        column = pd.Series(array, dtype=array.dtype if array.dtype.kind != "U" else object)
-    if pd.api.types.infer_dtype(column, skipna=True) != "string":
-        return None
-    codes, texts = pd.factorize(column)
-    return codes, texts.tolist()
-
-
 @dataclasses.dataclass(frozen=True)
 class DataInfo:
     """What is known of a data set without reading it.
@@ -168,15 +149,20 @@ class Arrays:
         """What a message calls an example."""
         return f"example {index}"
 
-    def keys(self):
-        """A short key for the inputs of each example; equal inputs have equal keys."""
+    def keys(self, names=None):
+        """A short key for the inputs of each example, of a table uint64 `[N]`; equal inputs have equal keys.
+
+        Args:
+            names: Those of several inputs, or of a table's columns, that count; default: all.
+        """
         if isinstance(self.inputs, dict):
-            if any(getattr(values, "ndim", 2) > 1 for values in self.inputs.values()):
-                return list(zip(*(self.of_input(name).keys() for name in self.inputs)))
+            chosen = self.inputs if names is None else {name: self.inputs[name] for name in names}
+            if any(getattr(values, "ndim", 2) > 1 for values in chosen.values()):
+                return list(zip(*(self.of_input(name).keys() for name in chosen)))
             import pandas as pd
 
-            columns = {name: pd.Series(v, dtype=v.dtype) for name, v in self.inputs.items()}
-            return pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).tolist()
+            columns = {name: pd.Series(v, dtype=v.dtype) for name, v in chosen.items()}
+            return pd.util.hash_pandas_object(pd.DataFrame(columns), index=False).to_numpy()
         if self.inputs.dtype == object:
             rows = (str(text).encode() for text in self.inputs)
         else:

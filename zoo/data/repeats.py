@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from zoo.data import examples, kinds
+from zoo.data import examples, kinds, once
 from zoo.models import checks
 
 MOST = 0.05  # share of train that is left out without asking
 SLACK = 10  # values of real columns go together, so that rows repeat more often than independent ones would
+FEW = 3  # columns that are looked at first
 SHORT = 40  # characters of a text, on average, up to which two people may well write the same
 
 
@@ -33,33 +34,55 @@ def removed(splits, info, how="auto", *, skip_bad=False):
     is_known = all(data.is_indexed for data in splits.values())
     if how == "keep" or not (is_own and is_known) or kinds.kind(info.kind).is_ordered:
         return splits
-    train, judged = splits["train"], {}
-    for split in ("validation", "test"):
-        if split in splits:
-            judged |= dict.fromkeys(splits[split].keys(), split)
-    keys = train.keys()
-    shared = {i: judged[key] for i, key in enumerate(keys) if key in judged}
-    if not shared:
+    train = splits["train"]
+    found = {split: _shared(train, splits[split]) for split in ("test", "validation") if split in splits}  # fmt: skip
+    is_shared = np.any(list(found.values()), 0)
+    if not is_shared.any():
         return splits
-    counts = len(shared), len(keys)
+    counts = int(is_shared.sum()), train.count
     told = "%d of %d training examples repeat an example of validation or test"
     if how == "auto":
         others = sum(data.count for split, data in splits.items() if split != "train")
-        if len(shared) <= SLACK * train.count * others / _possible(train, info):
+        if counts[0] <= SLACK * train.count * others / _possible(train, info):
             examples.log.info(
                 told + ": as many as chance explains, since few different ones are possible, so all stay", *counts
             )  # fmt: skip
             return splits
-        if len(shared) > MOST * len(keys) and not skip_bad:
-            first, split = next(iter(shared.items()))
+        if counts[0] > MOST * counts[1] and not skip_bad:
+            first = int(np.argmax(is_shared))
+            split = next(split for split, rows in found.items() if rows[first])
             raise checks.InputError(
                 f"{told % counts}, first {train.where(first)} (in {split}): more than chance explains, so the score would "
                 "flatter.\nTo leave them out of train pass repeats='drop' (--repeats drop); where they are independent "
                 "observations, repeats='keep'."
             )
     examples.log.warning(told + ": left out of train", *counts)
-    keep = np.setdiff1d(np.arange(train.count), list(shared))
-    return {**splits, "train": train.take(keep)}
+    return {**splits, "train": train.take(np.flatnonzero(~is_shared))}
+
+
+def _shared(train, judged):
+    """Which examples of train are in another split as well, bool `[N]`."""
+    columns = train.inputs if isinstance(train.inputs, dict) else {}
+    if len(columns) <= FEW or any(getattr(v, "ndim", 2) > 1 for v in columns.values()):
+        return _among(train.keys(), judged.keys())
+    # A few columns tell most rows apart, numbers above all; only rows that are alike in these are compared as a whole.
+    few = sorted(columns, key=lambda name: columns[name].dtype.kind != "f")[:FEW]
+    of_train, of_judged = train.keys(few), judged.keys(few)
+    rows = np.flatnonzero(_among(of_train, of_judged))
+    others = np.flatnonzero(_among(of_judged, of_train[rows]))
+    found = np.zeros(train.count, bool)
+    found[rows] = _among(train.take(rows).keys(), judged.take(others).keys())
+    return found
+
+
+def _among(keys, others):
+    """Which of some keys of examples are among others, bool `[N]`."""
+    if isinstance(keys, np.ndarray):
+        import pandas as pd
+
+        return pd.Series(keys).isin(others).to_numpy()
+    known = set(others)
+    return np.array([key in known for key in keys], bool)
 
 
 def _possible(train, info):
@@ -79,7 +102,8 @@ def _possible(train, info):
     )
     possible = 1
     for column in columns:
-        possible *= len(set(column.tolist())) if column.dtype == object else len(np.unique(column))
+        is_text = column.dtype == object
+        possible *= len(once.texts_of(column).texts if is_text else np.unique(column))
         if possible > SLACK * train.count**2:  # not even one repeat is to be expected
             return np.inf
     return possible

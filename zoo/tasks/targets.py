@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples, labels
+from zoo.data import examples, labels, once
 from zoo.data.kinds import numbers
 from zoo.models import checks
 
@@ -272,7 +272,8 @@ def different(targets):
     elif targets.dtype.kind == "f":
         targets = targets.astype("int64")
     elif targets.dtype.kind in "OUST":
-        at, texts = examples.texts_once(targets) or (None, targets.tolist())
+        found = once.texts_of(targets)
+        at, texts = (found.codes, found.texts) if found and found.texts else (None, targets.tolist())
         texts = [v.decode() if isinstance(v, bytes) else str(v) for v in texts]
         targets = np.array([text.strip() for text in texts])
     labels, places = np.unique(targets, return_inverse=True)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples
+from zoo.data import examples, once
 
 # Words for yes and no, in pairs.
 _PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("on", "off"))
@@ -26,9 +26,8 @@ def as_texts(column):
     """
     if column.dtype.kind == "M":
         column = column.dt.strftime("%Y-%m-%d")
-    if found := examples.texts_once(column):  # each different text is looked at once
-        codes, texts = found
-        return np.array([*map(_as_text, texts), ""], object)[codes]
+    if found := once.texts_of(column):
+        return found.written(map(_as_text, found.texts), "")
     missing = column.isna().to_numpy(bool)
     values = column.to_numpy() if column.dtype.kind == "f" else column.to_numpy(object)
     return np.array(
@@ -113,7 +112,7 @@ def known(splits):
     for column, kind in zip(info.columns, info.column_kinds):
         if kind == "category":
             layer = splits.preparation.inputs.get_layer(f"{column}_clean")
-            texts = np.unique(splits.examples["train"].inputs[column].astype(str))
+            texts = np.array(once.texts_of(splits.examples["train"].inputs[column]).texts, str)
             found[column] = np.unique(
                 examples.as_unicode(layer(tf.constant(texts)).numpy())
             ).tolist()
@@ -129,8 +128,9 @@ def warn_of_new(columns, known, split):
         split: The split's name.
     """
     for column, texts in columns.items():
-        train = np.unique(known.setdefault(column, texts).astype(str))
+        train = known.setdefault(column, texts)
         if split != "train":
+            train = np.array(once.texts_of(train).texts, str)
             cleaned = CleanTexts.for_texts(train)(tf.constant(train)).numpy()
             categories = np.unique(examples.as_unicode(cleaned)).tolist()
             warn_of_unknown(f"{column} of {split}", texts, categories)
@@ -139,7 +139,9 @@ def warn_of_new(columns, known, split):
 def warn_of_unknown(column, texts, known):
     """Says which of the texts that a model is given are no category of its training column."""
     layer = CleanTexts.for_texts(np.array(known, str))
-    given, counts = np.unique(texts.astype(str), return_counts=True)
+    different = once.texts_of(texts)
+    given, places = np.unique(np.array(different.texts, str), return_index=True)
+    counts = different.counts[places]
     cleaned = examples.as_unicode(layer(tf.constant(given)).numpy())
     strange = ~np.isin(cleaned, known) & (cleaned != "")
     if strange.any():

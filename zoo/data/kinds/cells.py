@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import examples
+from zoo.data import examples, once
 from zoo.data.kinds import categories
 from zoo.models import checks
 
@@ -15,11 +15,13 @@ _PROBE = 50  # cells by which folder and ending of names, or lists are told
 
 def are_file_names(column, endings):
     """Whether nearly all texts of a DataFrame's column are names of files with one of these endings."""
-    present = column.dropna()
-    if present.dtype != object and present.dtype.kind not in "OUST" or len(present) == 0:
+    if column.dtype != object and column.dtype.kind not in "OUST":
         return False
-    names = present.astype(str).str.strip().str.lower()
-    return names.str.endswith(tuple(endings)).mean() > 0.9 and names.nunique() > 1
+    different = once.texts_of(column) or once.texts_of(column.dropna().astype(str))
+    names = [text.strip().lower() for text in different.texts]
+    fits = np.array([name.endswith(tuple(endings)) for name in names], bool)
+    share = different.counts[fits].sum() / max(1, different.counts.sum())
+    return bool(share > 0.9) and len(set(names)) > 1
 
 
 def resolve(title, names, folders, endings):
@@ -136,8 +138,10 @@ def are_no_values(column, endings):
 
 def are_lists(column):
     """Whether most cells of a DataFrame's column are lists of numbers."""
+    if column.dtype.kind in "iufbmMc" or column.dtype == "category":
+        return False
     present = column.dropna()
-    if present.dtype.kind in "iufbmMc" or present.dtype == "category" or len(present) == 0:
+    if len(present) == 0:
         return False
     return np.mean([numbers_in(cell) is not None for cell in present.iloc[:_PROBE]]) > 0.5
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from zoo.config.constraints import plain
-from zoo.data import examples
+from zoo.data import examples, once
 from zoo.data.kinds import categories, cleaning, date_forms, dates, numbers, readings, units
 from zoo.models import checks
 
@@ -55,15 +55,15 @@ def column_kinds(frame, *, skip_bad=False, told=(), least=1):
 
 def _kind(title, column, skip_bad):
     """Returns a kind and `None`, or `None` and why the column is left out."""
-
     present = column.dropna()
     if len(present) == 0:
         return None, "all its values are missing"
-    if column.dtype == object and present.map(np.ndim).any():
+    different = once.texts_of(column)
+    if different is None and column.dtype == object and present.map(np.ndim).any():
         raise checks.InputError(
             f"The column {title!r} holds lists or arrays: give each of their values a column of its own."
         )
-    if column.nunique(dropna=False) == 1:
+    if _is_constant(column, different):
         return None, f"it is constant ({repr(plain(present.iloc[0]))[:50]})"
     if column.dtype.kind == "M":
         return "date", None
@@ -82,6 +82,15 @@ def _kind(title, column, skip_bad):
     return _text_kind(title, present, skip_bad)
 
 
+def _is_constant(column, different):
+    """Whether all cells of a column that has any, missing ones too, are the same; of texts by its `Once`."""
+    if different is not None:
+        return len(different.texts) == 1 and not different.has_gaps
+    if column.dtype.kind in "iuf":
+        return not column.hasnans and bool((column == column.iloc[0]).all())
+    return column.nunique(dropna=False) == 1
+
+
 def numbers_rows(title):
     """Whether a column's title says that it numbers the rows; pandas calls an index without a name so when it writes a file."""
     return re.fullmatch(r"id|index|unnamed: 0|.*[_ ]id", str(title).lower()) is not None
@@ -89,27 +98,29 @@ def numbers_rows(title):
 
 def _number_kind(title, present):
     """The kind of a column of numbers, which may be codes."""
+    is_long = present.dtype.kind in "iu" and present.abs().max() > 2**53  # for float64
+    is_postcode = _POSTCODE.search(title) is not None and units.are_whole(present.to_numpy())
+    if not is_long and not is_postcode:
+        return "number", None
     is_few = present.nunique() <= max(_MANY, len(present) / 2)
-    if present.dtype.kind in "iu" and present.abs().max() > 2**53:  # float64 would make some alike
+    if is_long:  # float64 would make some alike
         return ("category", None) if is_few else (None, "its numbers have more digits than float64")
-    if _POSTCODE.search(title) and (present == present.round()).all():
-        if not is_few:
-            told = "%s: taken for numbers, as so many postcodes are of no use as categories; pass kinds={%r: 'category'} for these"
-            examples.log.warning(told, title, title)
-            return "number", None
-        examples.log.info(
-            "%s: codes, so each is a category; where they are numbers pass kinds={%r: 'number'}", title, title
-        )  # fmt: skip
-        return "category", None
-    return "number", None
+    if not is_few:
+        told = "%s: taken for numbers, as so many postcodes are of no use as categories; pass kinds={%r: 'category'} for these"
+        examples.log.warning(told, title, title)
+        return "number", None
+    examples.log.info(
+        "%s: codes, so each is a category; where they are numbers pass kinds={%r: 'number'}", title, title
+    )  # fmt: skip
+    return "category", None
 
 
 def _text_kind(title, present, skip_bad):
     """What `_kind` returns, for values none of which is missing and some of which are texts."""
     import pandas as pd
 
-    at, values = pd.factorize(categories.as_texts(present))  # each different text is looked at once
-    texts, counts = pd.Series(values).str.strip(), np.bincount(at)
+    found = once.texts_of(categories.as_texts(present))
+    at, counts, texts = found.codes, found.counts, pd.Series(found.texts, dtype=object).str.strip()
     if texts.str.fullmatch(date_forms.ISO_DATE).all():
         return "date", None
     codes = texts.str.fullmatch(units.CODE)
@@ -139,7 +150,9 @@ def _text_kind(title, present, skip_bad):
 
 def are_phrases(column, words=2):
     """Whether the different values of a column have so many words on average: they are then sentences more than names."""
-    return column.dropna().drop_duplicates().astype(str).map(cleaning.count).mean() >= words
+    different = once.texts_of(column)
+    texts = column.dropna().drop_duplicates().astype(str) if different is None else different.texts
+    return np.mean([cleaning.count(text) for text in texts]) >= words
 
 
 def is_precise(column):
@@ -147,6 +160,8 @@ def is_precise(column):
     import pandas as pd
 
     values = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
+    if units.are_whole(values) and np.nanmax(np.abs(values), initial=0) < 2**20:
+        return False
     steps = np.diff(np.sort(values[np.isfinite(values)]))
     steps, largest = steps[steps > 0], np.nanmax(np.abs(values), initial=0)
     if not len(steps) or largest > np.finfo("float32").max:
@@ -194,11 +209,11 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
                 f"The column {title!r} holds {column[row]} in {column.index.name or 'row'} {row}: infinite, or too large for float32."
             )
         return numbers
-    import pandas as pd
-
     try:
-        codes, texts = pd.factorize(categories.as_texts(column))  # each different text once
-        return np.array([*(text.strip() for text in texts), ""], object)[codes]
+        texts = categories.as_texts(column)
+        different = once.texts_of(texts)
+        bare = [text.strip() for text in different.texts]
+        return texts if bare == different.texts else different.written(bare)
     except ValueError as error:
         raise checks.InputError(
             f"The column {title!r} must have one value for each example: {error}."
@@ -210,9 +225,11 @@ def _check_values(split, title, column, kind, skip_bad):
 
     if kind not in ("date", *NUMBERS) or (kind in NUMBERS and is_numeric(column)):
         return
-    column = column.dropna()
-    codes, values = pd.factorize(column.astype(str))  # each different text is looked at once
-    values = pd.Series(values, dtype=object)
+    different = once.texts_of(column)
+    if different is None:
+        column = column.dropna()
+        different = once.texts_of(column.astype(str))
+    values = pd.Series(different.texts, dtype=object)
     if kind == "date":
         fits, wanted = dates.are_dates(values), "dates as YYYY-MM-DD"
         if split == "train" and values.str.match(r"\s*.{10}[T ][\d:.]*[1-9]").any():
@@ -220,10 +237,10 @@ def _check_values(split, title, column, kind, skip_bad):
     else:
         fits, wanted = values.map(is_number), "numbers"
     if not fits.all() and not skip_bad:
-        wrong = np.flatnonzero(~fits.to_numpy(bool)[codes])
+        wrong = np.flatnonzero(different.spread(~fits.to_numpy(bool), False, bool))
         raise checks.InputError(
             f"The column {title!r} holds {wanted}, but {len(wrong)} values of the {split} table are none, first "
-            f"{values[codes[wrong[0]]]!r} in {column.index.name or 'row'} {column.index[wrong[0]]}: mend them, or pass skip_bad "
+            f"{values[different.codes[wrong[0]]]!r} in {column.index.name or 'row'} {column.index[wrong[0]]}: mend them, or pass skip_bad "
             "(--skip-bad) to count them as missing."
         )
 
@@ -232,8 +249,8 @@ def in_words(values, kind):
     """What the values of a column are, in a few words: their range or the commonest of them, and how many are missing."""
     if kind in NUMBERS:
         return numbers.in_words(values)
-    codes, texts = examples.texts_once(values)
-    counts = dict(zip(texts, np.bincount(codes).tolist()))
+    different = once.texts_of(values)
+    counts = dict(zip(different.texts, different.counts.tolist()))
     gaps = counts.pop("", 0)
     told = f", {gaps:,} gaps" if gaps else ""
     if kind == "date":

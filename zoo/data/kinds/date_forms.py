@@ -32,6 +32,9 @@ CLOCK = (
     r"\s*(?P<zone>z|utc|gmt|[+-]\d\d:?(?:\d\d)?)?"
 )
 _TEXT = re.compile(rf"(?is)\s*(?:{_WEEKDAY})?(?P<day>\S.*?)(?:(?:\s*[t,:]\s*|\s+){CLOCK})?\s*")
+_LOOKS = {form: re.compile(pattern) for form, pattern in FORMS.items()}
+_ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th)\b|(?<=[a-z])\.")
+_AROUND_MONTHS = re.compile(r"(?:\.\s|[\s,/-])\s*")
 # Titles of columns that tell when, where the values alone could be anything.
 NAMED = re.compile(
     r"(?i)(?:^|[^a-z])(?:day|ts|epoch|unix|month|week|year|quarter|period|tag|monat|jahr|woche|quartal|fecha|mes|a.o|jour|mois|"
@@ -60,41 +63,61 @@ def parsed(texts, form):
     Returns:
         `datetime64[us]`, NaT for what is not of the form, and `timedelta64[us]`.
     """
+    return _read(*_taken_apart(texts), form)
+
+
+def _taken_apart(texts):
+    """The days of some texts, the times of day in microseconds, and what the zones are ahead of UTC."""
+    days, clocks, zones = zip(*map(_apart, texts)) if len(texts) else ((), (), ())
+    return days, np.array(clocks, "timedelta64[us]"), np.array(zones, "timedelta64[us]")
+
+
+def _read(days, clocks, zones, form):
+    """What `parsed` returns, of texts that are taken apart."""
     import pandas as pd
 
-    days, clocks, zones = zip(*map(_apart, texts)) if len(texts) else ((), (), ())
-    given = pd.Series([_day(day, form) for day in days], dtype=object)
+    given = [_day(day, form) for day in days]
+    if not any(given):  # mostly
+        return np.full(len(given), np.datetime64("NaT", "us")), zones
     base, first = split_form(form)
     used = {"quarter": "%Y-%m"}.get(base, base.replace("%y", "%Y") if first else base)
-    times = pd.to_datetime(given, format=used, errors="coerce").to_numpy("datetime64[us]")
-    return times + np.array(clocks, "timedelta64[us]"), np.array(zones, "timedelta64[us]")
+    times = pd.to_datetime(pd.Series(given, dtype=object), format=used, errors="coerce")
+    return times.to_numpy("datetime64[us]") + clocks, zones
 
 
 def _apart(text):
-    """A text as its day, and as microseconds its time of day and what its zone is ahead of UTC."""
+    """A text as its day in small letters, and as microseconds its time of day and what its zone is ahead of UTC."""
     found = _TEXT.fullmatch(text)
     if found is None:
         return "", 0, 0
     day, hour, minute, second, half, zone = found.group("day", "hour", "minute", "second", "half", "zone")  # fmt: skip
-    hour = int(hour or 0)
+    day = _ORDINAL.sub("", day.strip().lower())
+    day = re.sub(r"\bsept\b", "sep", day)
+    if hour is None:
+        return day, 0, 0
+    hour = int(hour)
     if half:
         hour = hour % 12 + 12 * (half[0] in "pP")
     if hour > 24:
         return "", 0, 0
-    clock = hour * 3600 + int(minute or 0) * 60 + float((second or "0").replace(",", "."))
+    clock = hour * 3600 + int(minute) * 60 + float((second or "0").replace(",", "."))
     ahead = re.fullmatch(r"([+-])(\d\d):?(\d\d)?", zone or "")
     minutes = int(ahead[2]) * 60 + int(ahead[3] or 0) if ahead else 0
     return day, round(clock * 1e6), minutes * 60_000_000 * (-1 if ahead and ahead[1] == "-" else 1)
 
 
+def _fits(day, form):
+    """A day in the signs that its form has, `""` where it is not of the form by its looks."""
+    if "%b" in form.lower() and " " in form:  # Jan 5, 2023; 5. January 2023; 5-Jan-2023
+        day = _AROUND_MONTHS.sub(" ", day)
+    return day if _LOOKS[form].fullmatch(day) else ""
+
+
 def _day(text, form):
     """A day as `strptime` reads its form; `None` where it is not of it."""
     form, first = split_form(form)
-    text = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b|(?<=[a-z])\.", "", text.strip().lower())
-    text = re.sub(r"\bsept\b", "sep", text)
-    if "%b" in form.lower() and " " in form:  # Jan 5, 2023; 5. January 2023; 5-Jan-2023
-        text = re.sub(r"(?:\.\s|[\s,/-])\s*", " ", text)
-    if not re.fullmatch(FORMS[form], text):
+    text = _fits(text, form)
+    if not text:
         return None
     if form == "quarter":
         year, quarter = re.search(r"\d{4}", text)[0], int(re.search(r"q([1-4])", text)[1])
@@ -117,18 +140,20 @@ def forms(texts, order=None):
     Raises:
         InputError: They are dates, but not in that order.
     """
-    found = []
+    found = {}  # form → times
     if len(texts) and re.search(r"\d", texts.iloc[0]) and len(texts.iloc[0]) < 50:
-        for form in FORMS:
-            # The first ones say at once of most columns that they are none.
-            if not np.isnat(parsed(texts.iloc[:3], form)[0]).any():
-                times = parsed(texts, form)[0]
-                if not np.isnat(times).any() and not any((times == o).all() for o in (parsed(texts, f)[0] for f in found)):  # fmt: skip
-                    found.append(form)
+        # The first ones say at once of most columns that they are none.
+        first = _taken_apart(texts.iloc[:3])
+        likely = [form for form in FORMS if not np.isnat(_read(*first, form)[0]).any()]
+        apart = _taken_apart(texts) if likely else None
+        for form in likely:
+            times = _read(*apart, form)[0]
+            if not np.isnat(times).any() and not any((times == o).all() for o in found.values()):
+                found[form] = times
     wrong = {"day-first": MONTH_FIRST, "month-first": DAY_FIRST}.get(order, ())
     kept = [form for form in found if form not in wrong]
     if found and not kept:
-        other = parsed(texts, found[0])[0]
+        other = next(iter(found.values()))
         raise checks.InputError(
             f"dates={order!r} does not fit: {texts.iloc[0]!r} to {texts.iloc[-1]!r} are dates such as {str(other[0])[:10]} "
             "only the other way round."
@@ -138,8 +163,13 @@ def forms(texts, order=None):
 
 def usual_forms(texts, order):
     """The forms of more than half of some texts that begin with one of them."""
-    for form in FORMS if re.search(r"\d{2}", texts.iloc[0]) else ():
-        times = parsed(texts, form)[0]
+    if not re.search(r"\d{2}", texts.iloc[0]):
+        return []
+    apart = _taken_apart(texts)
+    if sum(any(_fits(day, form) for form in FORMS) for day in apart[0]) <= len(texts) / 2:
+        return []  # as of names: no form is tried
+    for form in FORMS:
+        times = _read(*apart, form)[0]
         if np.isnat(times).mean() < 0.5:
             return forms(texts[~np.isnat(times)], order)
     return []

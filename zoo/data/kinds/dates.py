@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from zoo.data import once
 from zoo.data.kinds import date_forms, units
 from zoo.models import checks
 
@@ -43,17 +44,19 @@ def moments(column, order=None, form=None):
         return {date_forms.ISO: times.to_numpy("datetime64[us]")}
     if column.dtype.kind in "iuf":
         return _of_numbers(column)
-    codes, texts = pd.factorize(column)
-    if column.dtype.kind in "bmc" or not len(texts) or not all(isinstance(t, str) for t in texts):
+    if column.dtype.kind in "bmc":
         return {}
-    texts = pd.Series(texts).astype(object)
-    gaps = texts.map(lambda text: not text.strip() or units.is_gap(text))
+    different = once.texts_of(column) or once.Once(*pd.factorize(column))
+    if not len(different.texts) or not all(isinstance(text, str) for text in different.texts):
+        return {}
+    texts = pd.Series(different.texts, dtype=object)
+    present = texts[[bool(text.strip()) and not units.is_gap(text) for text in different.texts]]
+    is_known = _fits(present, form)
+    fitting = [form] if is_known else date_forms.forms(present, order)
     found = {}
-    is_known = _fits(texts[~gaps], form)
-    fitting = [form] if is_known else date_forms.forms(texts[~gaps], order)
-    for one in fitting if is_known else _with_centuries(texts[~gaps], fitting):
+    for one in fitting if is_known else _with_centuries(present, fitting):
         times, ahead = date_forms.parsed(texts, one)
-        found[one] = np.append(times - ahead, np.datetime64("NaT"))[codes]
+        found[one] = different.spread(times - ahead, np.datetime64("NaT"), "datetime64[us]")
     return found
 
 
@@ -77,12 +80,10 @@ def _fits(texts, form):
 
 def _of_numbers(column):
     """Whole numbers that are times, under a title that says so: 20230105, 2023, seconds or milliseconds since 1970."""
+    if not date_forms.NAMED.search(str(column.name)):
+        return {}
     values = column.dropna().to_numpy("float64")
-    if (
-        not date_forms.NAMED.search(str(column.name))
-        or not len(values)
-        or (values != np.round(values)).any()
-    ):
+    if not len(values) or not units.are_whole(values):
         return {}
     low, high = values.min(), values.max()
     unit = next((u for u, one in (("s", 1), ("ms", 1e3), ("us", 1e6)) if 1e8 * one <= low <= high < 5e9 * one), None)  # fmt: skip
@@ -108,10 +109,12 @@ def as_iso(column, form):
 
     if column.dtype.kind == "M":
         return column
-    column = column.map(lambda v: f"{v:.0f}" if isinstance(v, (int, float, np.number)) and v == v else v)  # fmt: skip
-    codes, texts = pd.factorize(column)
-    texts = pd.Series(texts, dtype=object)
-    is_text = texts.map(lambda text: isinstance(text, str))
+    found = once.texts_of(column)
+    if found is None:
+        column = column.map(lambda v: f"{v:.0f}" if isinstance(v, (int, float, np.number)) and v == v else v)  # fmt: skip
+        found = once.Once(*pd.factorize(column))
+    texts = pd.Series(found.texts, dtype=object)
+    is_text = texts.map(lambda text: isinstance(text, str)).astype(bool)
     if not is_text.any():
         return column
     times = np.full(len(texts), np.datetime64("NaT", "us"))
@@ -122,7 +125,7 @@ def as_iso(column, form):
         np.isnat(times) | texts.astype(str).str.fullmatch(date_forms.ISO_DATE), written
     )
     kept = kept.mask(is_text & texts.astype(str).map(units.is_gap), None)
-    return pd.Series(np.array([*kept, None], object)[codes], column.index, object, column.name)
+    return pd.Series(found.written(kept), column.index, object, column.name)
 
 
 def read_frame(frame, *, styles=None, order=None, texts=(), skip_bad=False):
@@ -163,14 +166,22 @@ def read_frame(frame, *, styles=None, order=None, texts=(), skip_bad=False):
 
 def _form_of(title, column, order, skip_bad):
     """The form of a training table's column of dates that are not written as ISO 8601 has them; otherwise `None`."""
+    import pandas as pd
+
     if column.dtype.kind in "iu":
-        return next((form for form in moments(column) if form == "%Y%m%d"), None)
-    given = column.drop_duplicates().dropna()  # each different value is looked at once
-    texts = given[~given.map(lambda v: not isinstance(v, str) or not v.strip() or units.is_gap(v))]
+        return next((form for form in _of_numbers(column) if form == "%Y%m%d"), None)
+    found = once.texts_of(column)
+    if found is None:
+        given = column.drop_duplicates().dropna()
+    else:
+        given = pd.Series(found.texts, column.index[found.first], object)
+    texts = given[[isinstance(v, str) and bool(v.strip()) and not units.is_gap(v) for v in given]]
     if not len(texts) or len(texts) < given.map(lambda v: not isinstance(v, str)).sum():
         return None
-    if are_dates(texts).all() and len(texts) == len(given):
+    if len(texts) == len(given) and are_dates(texts.iloc[:3]).all() and are_dates(texts).all():
         return None  # nothing to change
+    if not re.search(r"\d", min(texts)):
+        return None  # as of words
     different = texts.sort_values()
     fitting = date_forms.forms(different, order) or date_forms.usual_forms(different, order)
     if not fitting:

@@ -54,10 +54,12 @@ def placeholder(values):
     """
     present = values[np.isfinite(values)].astype("float64")
     for end in (present.min(), present.max()) if present.size else ():
+        digits = f"{abs(end):.0f}"
+        if len(digits) < 2 or set(digits) != {"9"} or end % 1:
+            continue
         others = present[present != end]
         count = present.size - others.size
-        digits = f"{abs(end):.0f}"
-        if count < 2 or not others.size or len(digits) < 2 or set(digits) != {"9"} or end % 1:
+        if count < 2 or not others.size:
             continue
         away = max(others.min() - end, end - others.max())
         if away > np.ptp(others) or end < 0 <= others.min():

@@ -3,18 +3,59 @@
 A reading is decided by all values of a column of the training table, and kept: `predict` reads by the same one.
 """
 
+import dataclasses
+import functools
+import itertools
 import logging
 import numbers
 import re
 
 import numpy as np
 
+from zoo.data import once
 from zoo.data.kinds import units
 from zoo.models import checks
 
 log = logging.getLogger("zoo")
 
 FEW_MEASURED, MANY_MEASURED = 10, 20  # different values of targets with a unit: more are no classes
+# Plain numbers that are written as whole ones: 2.0 is none on purpose.
+_DIGITS = re.compile(r"[+-]?\d{1,15}")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Texts:
+    """A column's different texts, as they are looked at.
+
+    Attributes:
+        column: The pandas Series.
+        once: Its `Once`.
+        gaps: Whether each text is empty, or one that the caller calls a gap.
+        are_said: Whether each text is that, or stands for a missing number.
+    """
+
+    column: object
+    once: once.Once
+    gaps: list[bool]
+    are_said: list[bool]
+
+    @functools.cached_property
+    def apart(self):
+        """All of them, taken apart."""
+        return units.Apart.of(self.once.texts)
+
+    @functools.cached_property
+    def beside(self):
+        """Those that stand for no gap, taken apart; and in how many cells each is."""
+        is_left = [not is_said for is_said in self.are_said]
+        return self.apart.where(is_left), self.once.counts[is_left]
+
+    @property
+    def may_be_numbers(self):
+        """Whether more than half of the cells beside gaps have a digit."""
+        of_digits = np.array([units.has_digit(text) for text in self.once.texts], bool)
+        counts = np.where(self.are_said, 0, self.once.counts)
+        return counts[of_digits].sum() > counts.sum() / 2
 
 
 def typed(
@@ -43,58 +84,63 @@ def typed(
         _check_shares(column, style)
     if column.dtype.kind in "iuf":
         return _of_numbers(column, missing, quoted_in and not is_text)
-    if column.dtype.kind not in "OUST" and not isinstance(column.dtype, pd.StringDtype):
-        return column, None
-    if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
+    found = once.texts_of(column) if _may_hold_texts(column) else None
+    if found is None:
         return column, None  # numbers and texts in one column, or objects: judged as they are
-    codes, texts = pd.factorize(column)  # -1: missing already
-    texts = [str(text) for text in texts]
-    gaps = [text.strip() == "" or text.strip() in missing for text in texts]
-    beside = [t for t, gap in zip(texts, gaps) if not gap and not units.is_gap(t)]
-    if style is None and not is_text:
+    gaps = [text.strip() in ("", *missing) for text in found.texts]
+    said = [gap or units.is_gap(text) for text, gap in zip(found.texts, gaps)]
+    texts, is_new = _Texts(column, found, gaps, said), style is None and not is_text
+    if is_new:
         try:
-            style, is_new = (
-                _style_of(column, beside, decimal, quoted_in, skip_bad, is_label, is_class),
-                True,
-            )
+            style = _style_of(texts, decimal, quoted_in, skip_bad, is_label, is_class)
         except units.MixedUnits as error:
             if not (skip_bad or is_label):
                 raise _odd(
                     column, error.texts, "numbers of different units: write all in one"
                 ) from None
-            style, is_new = None, True
             if skip_bad and not is_label:
                 kept = units.of_most(column.dropna()).reindex(column.index, fill_value=False)
                 return typed(
                     column.where(kept), missing=missing, decimal=decimal, quoted_in=quoted_in
                 )
-    else:
-        is_new = False
     if style is None:
         if not any(gaps):
             return column, None
-        values = [None if gap else text for text, gap in zip(texts, gaps)]
-        values = np.array([*values, None], object)[codes]
+        values = found.written([None if gap else t for t, gap in zip(found.texts, gaps)])
         return pd.Series(values, column.index, object, column.name), None
-    values = np.append(np.where(gaps, np.nan, units.to_numbers(texts, style)), np.nan)
-    is_said = [gap or units.is_gap(text) for text, gap in zip(texts, gaps)]
-    wrong = [t for t, v, said in zip(texts, values, is_said) if np.isnan(v) and not said]
+    return _as_numbers(texts, style, is_new, decimal, skip_bad)
+
+
+def _may_hold_texts(column):
+    import pandas as pd
+
+    return column.dtype.kind in "OUST" or isinstance(column.dtype, pd.StringDtype)
+
+
+def _as_numbers(texts, style, is_new, decimal, skip_bad):
+    """The numbers of a column of texts by a style, and the style; the column as it is where some are none that are told of later."""
+    import pandas as pd
+
+    column, found = texts.column, texts.once
+    values = np.where(texts.gaps, np.nan, units.to_numbers(texts.apart, style))
+    gone = np.isnan(values)
     base = units.split_style(style)[0]
-    other = None if is_new or decimal else _other_than_trained(beside, style)
-    if not is_new and (wrong or other):
-        if wrong and (base == "plain" or skip_bad):
+    if not is_new:
+        unread = gone & ~np.array(texts.are_said, bool)
+        wrong = next(itertools.compress(found.texts, unread), None)
+        other = None if decimal else _other_than_trained(texts.beside[0], style)
+        if wrong is not None and (base == "plain" or skip_bad):
             return column, None  # told of, with its line, where it is converted
-        raise _not_as_trained(column, wrong[0] if wrong else other, style)
-    found = pd.Series(values[codes], column.index, "float64", column.name)
-    are_whole = (found.dropna() == np.round(found.dropna())).all()
+        if wrong is not None or other:
+            raise _not_as_trained(column, other if wrong is None else wrong, style)
+    are_whole = bool((values[~gone] == np.round(values[~gone])).all())
     style = f"{style}; whole" if is_new and are_whole and decimal is None else style
-    is_whole = are_whole and not found.isna().any() and (base != "plain" or _are_digits(texts))
-    return (found.astype("int64") if is_whole else found), style
-
-
-def _are_digits(texts):
-    """Whether plain numbers are written as whole ones: 2.0 is none on purpose."""
-    return all(re.fullmatch(r"[+-]?\d{1,15}", core) for core in units.bare(texts)[0])
+    is_whole = are_whole and not gone.any() and not found.has_gaps
+    if is_whole and (base != "plain" or all(map(_DIGITS.fullmatch, texts.apart.cores))):
+        cells = values.astype("int64")[found.codes]
+    else:
+        cells = found.spread(values, np.nan, "float64")
+    return pd.Series(cells, column.index, name=column.name), style
 
 
 def _of_numbers(column, missing, is_of_file):
@@ -103,25 +149,28 @@ def _of_numbers(column, missing, is_of_file):
     column = column.mask(column.isin(codes)) if codes else column
     if not is_of_file:
         return column, None
-    present = column.dropna()
-    return column, "plain; whole" if (present == np.round(present)).all() else "plain"
+    return column, "plain; whole" if units.are_whole(column.to_numpy()) else "plain"
 
 
-def _style_of(column, beside, decimal, quoted_in, skip_bad, is_label, is_class):
+def _style_of(texts, decimal, quoted_in, skip_bad, is_label, is_class):
     """The style, with its unit, of a training table's column of texts; `None` where they are no numbers."""
+    if not texts.may_be_numbers:
+        return None
+    beside, _ = texts.beside
     try:
-        style = units.number_style(beside, decimal) or _usual_style(column, beside, skip_bad)
+        style = units.number_style(beside, decimal) or _usual_style(texts, skip_bad)
     except units.TwoReadings as error:
         if quoted_in != ",":
-            raise checks.InputError(f"The column {str(column.name)!r}: {error}") from None
+            raise checks.InputError(f"The column {str(texts.column.name)!r}: {error}") from None
         style = "1,234.5"
     if style is None:
-        odd = units.in_parentheses(beside)
+        odd = units.in_parentheses(beside.texts)
         if odd and not (is_label or skip_bad):
-            raise _odd(column, (odd,), "numbers, some in parentheses: write a minus as in -5")
+            what = "numbers, some in parentheses: write a minus as in -5"
+            raise _odd(texts.column, (odd,), what)
         return None
     values = units.to_numbers(beside, style)
-    unit = units.common_unit([t for t, value in zip(beside, values) if value == value])
+    unit = units.common_unit(beside.where(~np.isnan(values)))
     is_usual = unit in ("", "%", *units.CURRENCIES.values())
     if is_label and not is_usual and (is_class or not _are_measured(values)):
         return None  # the names of classes, such as 3 stars
@@ -174,12 +223,11 @@ def _place(column, text):
     return f"{column.index.name or 'row'} {column.index[int(np.argmax((column == text).to_numpy(bool, na_value=False)))]}"
 
 
-def _other_than_trained(texts, style):
-    """The first text of a later table that could mean another number than one of the training table's style; `None` for none."""
+def _other_than_trained(apart, style):
+    """The first of a later table's texts that could mean another number than one of the training table's style; `None` for none."""
     base, unit, is_whole = units.split_style(style)
     sign = units.STYLES[base][2] if base in units.STYLES else None
-    for text in texts:
-        core, own = units.taken_apart(text)
+    for text, core, own in zip(apart.texts, apart.cores, apart.signs):
         is_price = {unit, own} <= {"", *units.CURRENCIES.values()} and "" in (unit, own)
         if not units.are_same(own, unit) and not is_price:
             return text
@@ -188,36 +236,34 @@ def _other_than_trained(texts, style):
     return None
 
 
-def _usual_style(column, beside, skip_bad):
+def _usual_style(texts, skip_bad):
     """The style of most values of a column that has others, too; `None` for a column that is one of texts, or of plain numbers.
 
     Raises:
         InputError: Most values are numbers that are not written plainly, and some are none.
     """
-    counts = column.value_counts()
-    total = sum(counts[text] for text in beside)
+    beside, counts = texts.beside
+    has_unit = [unit in ("", *units.UNITS) for unit in beside.signs]
     for name, (pattern, *_) in units.STYLES.items():
-        apart = {text: units.taken_apart(text) for text in beside}
-        fitting = {t for t, (core, unit) in apart.items() if unit in ("", *units.UNITS) and re.fullmatch(pattern, core)}  # fmt: skip
-        if sum(counts[text] for text in fitting) <= total / 2:
+        looks = re.compile(pattern).fullmatch
+        fits = [known and bool(looks(core)) for known, core in zip(has_unit, beside.cores)]
+        if counts[fits].sum() <= counts.sum() / 2:
             continue
-        if all(re.fullmatch(units.PLAIN, text.strip()) for text in fitting):
-            return None
-        wrong = next((text for text in beside if text not in fitting), None)
-        if wrong is None:
+        fitting, others = beside.where(fits).texts, beside.where(np.logical_not(fits)).texts
+        if not others or all(re.fullmatch(units.PLAIN, text.strip()) for text in fitting):
             return None
         if skip_bad:
             return name
         raise checks.InputError(
-            f"The column {str(column.name)!r} holds numbers such as {next(iter(fitting))!r}, but {len(beside) - len(fitting)} values "
-            f"are none, first {wrong!r} in {_place(column, wrong)}: mend them, say missing=({wrong!r},) (--missing) where "
+            f"The column {str(texts.column.name)!r} holds numbers such as {fitting[0]!r}, but {len(others)} values "
+            f"are none, first {others[0]!r} in {_place(texts.column, others[0])}: mend them, say missing=({others[0]!r},) (--missing) where "
             "they are gaps, or pass skip_bad (--skip-bad) to count them as missing."
         )
     return None
 
 
 def say(title, column, style, texts):
-    """One line of the log for a column that is read otherwise than as plain numbers."""
+    """One line of the log for a column that is read otherwise than as plain numbers, its different `texts`."""
     base, unit, _ = units.split_style(style)
     parts = []
     if base != "plain":
@@ -250,25 +296,25 @@ def typed_frame(
         labels: Titles of columns that may hold names of classes → whether they do for sure.
         missing, decimal, quoted_in, skip_bad: As in `typed`.
     """
-    found, columns, labels = {}, {}, labels or {}
+    found, columns, labels, is_changed = {}, {}, labels or {}, False
     if not frame.columns.is_unique:  # told of later
         return frame, {}
     for title in frame.columns:
         style = None if styles is None else styles.get(title)
-        is_text = title in texts
+        is_text, column = title in texts, frame[title]
         columns[title], used = typed(
-            frame[title], missing=missing, decimal=decimal, quoted_in=quoted_in, skip_bad=skip_bad, style=style,
+            column, missing=missing, decimal=decimal, quoted_in=quoted_in, skip_bad=skip_bad, style=style,
             is_text=is_text, is_label=title in labels, is_class=labels.get(title, False),
         )  # fmt: skip
+        is_changed = is_changed or columns[title] is not column
         if used:
             found[title] = used
-            if styles is None and frame[title].dtype.kind not in "iuf":
-                texts_there = frame[title].dropna().astype(str).unique().tolist()
-                say(title, columns[title], used, texts_there)
+            if styles is None and column.dtype.kind not in "iuf":
+                say(title, columns[title], used, once.texts_of(column).texts)
     bases = {title: units.split_style(style)[0] for title, style in found.items()}
     if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(bases.values()):
         _check_dots(frame, [title for title, base in bases.items() if base == "plain"])
-    return type(frame)(columns, index=frame.index), found
+    return type(frame)(columns, index=frame.index) if is_changed else frame, found
 
 
 def _check_dots(frame, titles):
@@ -277,9 +323,8 @@ def _check_dots(frame, titles):
         dotted = [
             text for text in frame[title].dropna().astype(str).str.strip().unique() if "." in text
         ]
-        if dotted and all(
-            re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) for text in units.bare(dotted)[0]
-        ):
+        cores = units.Apart.of(dotted).cores
+        if dotted and all(re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", text) for text in cores):
             raise checks.InputError(
                 f"The column {str(title)!r}: {dotted[0]!r} can be read in two ways, as other columns have decimal commas: pass "
                 "decimal=',' (--decimal ,) where the point stands between thousands, decimal='.' where it begins the fraction."

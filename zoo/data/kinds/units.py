@@ -1,5 +1,7 @@
 """How numbers are written, and what stands beside them: signs of currencies, per cent, units of measurement."""
 
+import dataclasses
+import itertools
 import re
 import unicodedata
 
@@ -60,6 +62,9 @@ STYLES = {
     "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
 }  # fmt: skip
 _EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"  # 9750, or 9.75
+_PLAIN = re.compile(PLAIN)
+_PRICE = re.compile(rf"([+-]?)\s*({_CURRENCY})\s*([+-]?)\s*(.+)")
+_MEASURE = re.compile(rf"(.*\d\.?)\s*({_CURRENCY}|[^\W\d_]{{1,12}}[23]?|[%‰°][CF]?)\.?")
 
 
 def taken_apart(text):
@@ -67,20 +72,19 @@ def taken_apart(text):
 
     A minus of print, digits of full width and an apostrophe before a number, as spreadsheets have it, are brought to the usual.
     """
-    if _is_raised(text):
-        return text, ""
-    text = unicodedata.normalize("NFKC", text).strip().replace("\u2212", "-")
-    text = re.sub(r"^\u2013(?=\s*\S*\d)", "-", text)
+    if not text.isascii():
+        if _is_raised(text):
+            return text, ""
+        text = unicodedata.normalize("NFKC", text).replace("\u2212", "-")
+    text = re.sub(r"^\u2013(?=\s*\S*\d)", "-", text.strip())
     text = re.sub(r"^'(?=[+-]?[\d.])", "", text)
-    if re.fullmatch(PLAIN, text):
+    if _PLAIN.fullmatch(text):
         return text, ""
-    if found := re.fullmatch(rf"([+-]?)\s*({_CURRENCY})\s*([+-]?)\s*(.+)", text):
+    if found := _PRICE.fullmatch(text):
         minus, unit, inner, core = found.groups()
         core, scale = taken_apart(core)  # $1.2bn
         return minus + inner + core, f"{CURRENCIES.get(unit, unit)} {scale}".strip()
-    if found := re.fullmatch(
-        rf"(.*\d\.?)\s*({_CURRENCY}|[^\W\d_]{{1,12}}[23]?|[%‰°][CF]?)\.?", text
-    ):
+    if found := _MEASURE.fullmatch(text):
         core, unit = found.groups()
         unit = unit if len(unit) < 3 else re.sub(r"(?i)s$", "", unit)  # 1 day, 2 days
         return core, CURRENCIES.get(unit, unit)
@@ -89,16 +93,36 @@ def taken_apart(text):
 
 def _is_raised(text):
     """Whether a text has digits that stand for something else than a digit of a number: 10², ①; those of a unit, m², are none."""
-    return not text.isascii() and any(
+    return any(
         not sign.isdecimal() and not before.isalpha() and re.search(r"\d", unicodedata.normalize("NFKC", sign))
         for before, sign in zip(f" {text}", text)
     )  # fmt: skip
 
 
-def bare(texts):
-    """Texts without signs of currencies, per cent and units; and whether any had one."""
-    found = [taken_apart(text) for text in texts]
-    return [core for core, _ in found], any(unit for _, unit in found)
+@dataclasses.dataclass(frozen=True)
+class Apart:
+    """Texts that are taken apart, each once.
+
+    Attributes:
+        texts, cores, signs: The texts, and what `taken_apart` gives of each.
+    """
+
+    texts: list[str]
+    cores: list[str]
+    signs: list[str]
+
+    @classmethod
+    def of(cls, texts):
+        """Different texts, taken apart; such as are already come back as they are."""
+        if isinstance(texts, cls):
+            return texts
+        found = [taken_apart(text) for text in texts]
+        return cls(list(texts), [core for core, _ in found], [unit for _, unit in found])
+
+    def where(self, is_wanted):
+        """Those of them that are wanted, a list of bool."""
+        parts = (self.texts, self.cores, self.signs)
+        return Apart(*(list(itertools.compress(part, is_wanted)) for part in parts))
 
 
 def are_same(one, other):
@@ -108,14 +132,17 @@ def are_same(one, other):
 
 
 def common_unit(texts):
-    """The unit that all of some texts have, `""` for none; `None` where they differ and need not be units at all.
+    """The unit that all of some texts, or `Apart`, have, `""` for none; `None` where they differ and need not be units at all.
 
     Raises:
         MixedUnits: Some are in another unit, or in none; a price without its sign is none of those.
     """
-    first = {}
-    for text in texts:
-        unit = taken_apart(text)[1]
+    apart, first = Apart.of(texts), {}
+    by_unit = dict(
+        zip(reversed(apart.signs), reversed(apart.texts))
+    )  # the first text of each stays
+    for unit in dict.fromkeys(apart.signs):
+        text = by_unit[unit]
         first.setdefault(next((known for known in first if are_same(known, unit)), unit), text)
     if len(first) == 1:
         return next(iter(first))
@@ -137,24 +164,20 @@ class MixedUnits(checks.InputError):
 
 def are_ranges(texts):
     """Whether texts are ranges such as 10-20, >100 and 65+, at least one of them, among numbers."""
-    is_range = [re.fullmatch(_RANGE, text.strip()) is not None for text in texts]
-    return all(is_range) and not all(re.fullmatch(PLAIN, text.strip()) for text in texts)
+    return all(re.fullmatch(_RANGE, text.strip()) for text in texts) and not all(
+        re.fullmatch(PLAIN, text.strip()) for text in texts
+    )
 
 
 def like_numbers(texts):
     """The first of some texts most of which are numbers with a sign or a unit beside them; `None` where most are not, or are codes."""
-    found = []
+    found, forms = [], (PLAIN, *(style[0] for style in STYLES.values()))
     for text in texts:
         core, unit = taken_apart(text)
         unit = unit.split(" ")[0]
-        is_number = any(
-            re.fullmatch(form, core) for form in (PLAIN, *(s[0] for s in STYLES.values()))
-        )
-        if (
-            is_number
-            and not re.fullmatch(CODE, core)
-            and (unit in UNITS or unit.lower() in _WORDS or not unit)
-        ):
+        is_unit = unit in UNITS or unit.lower() in _WORDS or not unit
+        is_number = is_unit and any(re.fullmatch(form, core) for form in forms)
+        if is_number and not re.fullmatch(CODE, core):
             found.append(text)
     is_plain = all(re.fullmatch(PLAIN, text.strip()) for text in found)
     return found[0] if len(found) > len(texts) / 2 and not is_plain else None
@@ -173,6 +196,8 @@ def is_gap(text):
 
 def in_parentheses(texts):
     """The first of some numbers that is in parentheses, as accountants write what is below 0; `None` where the others are none."""
+    if not any("(" in text for text in texts):
+        return None
     without = [re.sub(r"\(([^()]+)\)", r"\1", text) for text in texts]
     if any(
         re.fullmatch(r"[+-]?[\d., ]*\d[\d., ]*", taken_apart(text)[0]) is None for text in without
@@ -180,6 +205,14 @@ def in_parentheses(texts):
         return None
     inside = [text for text, changed in zip(texts, without) if text != changed]
     return inside[0] if 0 < len(inside) < len(texts) else None
+
+
+def are_whole(values):
+    """Whether the numbers of an array that are there are whole ones."""
+    if values.dtype.kind in "iu":
+        return True
+    few = values[:1000]  # mostly they tell
+    return all(((v == np.round(v)) | np.isnan(v)).all() for v in (few, values))
 
 
 class TwoReadings(checks.InputError):
@@ -202,11 +235,16 @@ def is_style(text):
     return isinstance(text, str) and split_style(text)[0] in ("plain", *STYLES)
 
 
+def has_digit(text):
+    """Whether a text has a digit, of any script."""
+    return any(map(str.isdecimal, text))
+
+
 def number_style(texts, decimal=None):
     """How some texts, all of which are numbers, are written.
 
     Args:
-        texts: Different texts, none of them a gap.
+        texts: Different texts, or `Apart`, none of them a gap.
         decimal: `"."` or `","` where the caller says it.
 
     Returns:
@@ -215,37 +253,40 @@ def number_style(texts, decimal=None):
     Raises:
         InputError: They can be read in two ways.
     """
-    if not all(any(map(str.isdecimal, text)) for text in texts):
+    apart = Apart.of(texts)
+    cores = apart.cores
+    if (
+        not cores
+        or not all(map(has_digit, apart.texts))
+        or any(re.fullmatch(CODE, text) for text in cores)
+    ):
         return None
-    given, (texts, _) = texts, bare(texts)
-    if not texts or any(re.fullmatch(CODE, text) for text in texts):
-        return None
-    if decimal != "," and all(re.fullmatch(PLAIN, text) for text in texts):
-        return "plain" if common_unit(given) is not None else None
+    if decimal != "," and all(map(_PLAIN.fullmatch, cores)):
+        return "plain" if common_unit(apart) is not None else None
     fitting = [
         name
         for name, (pattern, _, sign, _) in STYLES.items()
-        if decimal in (None, sign) and all(re.fullmatch(pattern, text) for text in texts)
+        if decimal in (None, sign) and all(re.fullmatch(pattern, text) for text in cores)
     ]
-    if not fitting or common_unit(given) is None:
+    if not fitting or common_unit(apart) is None:
         return None
     both = {"1,234.5", "1.234,5"} <= set(fitting)
-    if both and all(re.fullmatch(_EITHER, t) for t in texts if "," in t):
+    if both and all(re.fullmatch(_EITHER, t) for t in cores if "," in t):
         raise TwoReadings(
-            f"{next(t for t in texts if ',' in t)!r} can be read in two ways: pass decimal='.' (--decimal .) where the comma "
+            f"{next(t for t in cores if ',' in t)!r} can be read in two ways: pass decimal='.' (--decimal .) where the comma "
             "stands between thousands, decimal=',' where it begins the fraction."
         )
     return fitting[0]
 
 
 def to_numbers(texts, style):
-    """Texts as numbers of a style, float64; NaN for a gap and for what is no number of it."""
+    """Texts, or `Apart`, as numbers of a style, float64; NaN for a gap and for what is no number of it."""
     found = []
     style, _, _ = split_style(style)
-    for text in bare(texts)[0]:
+    for text in Apart.of(texts).cores:
         if style != "plain":
             pattern, thousands, sign, _ = STYLES[style]
             text = re.sub(f"[{thousands}]" if len(thousands) == 1 else thousands, "", text) if re.fullmatch(pattern, text) else ""  # fmt: skip
             text = text.replace(sign, ".")
-        found.append(float(text) if re.fullmatch(PLAIN, text) else np.nan)
+        found.append(float(text) if _PLAIN.fullmatch(text) else np.nan)
     return np.array(found, "float64")

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from zoo.data import examples
+from zoo.data import examples, once
 from zoo.data import labels as spelling
 from zoo.data.kinds import units
 from zoo.models import checks
@@ -84,8 +84,8 @@ def check_numbers(part, titles):
     if targets.ndim == 2 and targets.shape[1] > 1:
         _check_columns(part, titles)
         return
-    once = examples.texts_once(targets)
-    if once is not None and not any(re.fullmatch(units.PLAIN, text.strip()) for text in once[1]):
+    different = once.texts_of(targets)
+    if different and not any(re.fullmatch(units.PLAIN, text.strip()) for text in different.texts):
         return
     given = [(i, v.strip()) for i, v in enumerate(targets) if isinstance(v, str) and v.strip()]
     is_number = [re.fullmatch(units.PLAIN, text) is not None for _, text in given]
@@ -134,6 +134,8 @@ def of_columns(frame, named):
     if not named:
         return np.zeros(len(frame), "int64")
     columns = frame[named[0]] if len(named) == 1 else frame[named]
+    if len(named) == 1 and (different := once.texts_of(columns)):
+        return different.written(different.texts)
     if not isinstance(
         columns.to_numpy().flat[0], np.number
     ):  # texts, or numbers that know missing ones
@@ -145,11 +147,12 @@ def plain(targets):
     """Targets of dtype object as floats where all that are there are numbers, `Decimal` too; others as they are."""
     if targets.dtype != object:
         return targets
-    present = [value for value in targets.flat if value is not None]
     is_number = all(
-        isinstance(v, (numbers.Real, decimal.Decimal)) and not isinstance(v, bool) for v in present
-    )
-    return targets.astype("float64") if present and is_number else targets
+        value is None or isinstance(value, (numbers.Real, decimal.Decimal)) and not isinstance(value, bool)
+        for value in targets.flat
+    )  # fmt: skip
+    is_there = is_number and any(value is not None for value in targets.flat)
+    return targets.astype("float64") if is_there else targets
 
 
 def problems(targets):
@@ -168,9 +171,8 @@ def _is_missing(targets):
         return np.zeros(len(targets), bool)
     if targets.dtype.kind == "f":
         return np.isnan(targets.reshape(len(targets), -1)).any(1)
-    if targets.size == len(targets) and (found := examples.texts_once(targets)):
-        codes, texts = found
-        return np.array([*(not spelling.seen(text) for text in texts), True])[codes]
+    if targets.size == len(targets) and (found := once.texts_of(targets)):
+        return found.spread([not spelling.seen(text) for text in found.texts], True, bool)
     flat = targets.reshape(len(targets), -1)
     missing = [any(v is None or v != v or v in ("", b"") for v in row) for row in flat.tolist()]
     return np.array(missing, bool)
