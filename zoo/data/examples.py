@@ -57,6 +57,7 @@ class DataInfo:
         target_unit: For answers that are texts, what they are split into.
         horizon: For a series, the steps to forecast.
         season: For a series, the steps after which it resembles itself; 1 where it does not.
+        spans: For a series, column of dates, or `"index"` → its first and last day, as ISO 8601 texts.
         split: How examples come into validation and test where a column says it, in words.
         licence: Terms of the data.
         source: Where it comes from.
@@ -83,6 +84,7 @@ class DataInfo:
     horizon: int = 0
     season: int = 1
     licence: str = "unknown"
+    spans: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     split: str = ""
     source: str = "the caller"
     limits: str = "judged on its own test split only"

@@ -51,7 +51,8 @@ class Card(Entries, Mapping):
         text_unit: What texts are split into.
         taken_for: What the inputs were taken for, and what was said while they were read, in words; `None` for a model of before.
         categories: Column → the categories that it knows; `None` for a model of before.
-        ranges: Column → lowest and highest number of the training split; `None` for a model of before.
+        ranges: Column → lowest and highest number of the training split, of dates the first and last day as texts; `None` for a model
+            of before.
         novelty: What tells inputs unlike any of training, and from which distance on; `None` where the run did not ask for it.
         text_cleaning: What of texts is brought to plain text, keys of `kinds.cleaning.STEPS`; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.

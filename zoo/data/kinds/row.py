@@ -110,7 +110,7 @@ class Kind:
         is_one: (array, card) → whether an array of a file is one example, and not a batch.
         other_files: What a message lists besides .csv.
         categories: `Splits` → column → the categories that training knows, for the card.
-        ranges: `Splits` in memory → column → lowest and highest number of training, for the card.
+        ranges: `Splits` in memory → column → lowest and highest number or date of training, for the card.
         vocabulary: Prepared inputs → the token of each id; `None` where inputs are no tokens.
     """
 

@@ -224,6 +224,11 @@ def _named(rows, info):
     return {column: rows[:, i] for i, column in enumerate(info.columns)}
 
 
+def _dated(info):
+    kinds = _kinds_of(info.columns, info.column_kinds)
+    return [column for column, kind in kinds.items() if kind == "date"]
+
+
 def _to_model(raw, info, inputs):
     if info.column_kinds:
         return inputs(raw)
@@ -325,7 +330,9 @@ KIND = Kind(
     numbers_are=_numbers_are,
     golden=_golden,
     categories=categories.known,
-    ranges=lambda splits: doubtful.ranges(_named(splits.examples["train"].inputs, splits.info)),
+    ranges=lambda splits: doubtful.ranges(
+        _named(splits.examples["train"].inputs, splits.info), _dated(splits.info)
+    ),
     check_raw=_check_raw,
     overview=_overview,
     otherwise=lambda info: (

@@ -141,7 +141,7 @@ def _parts(data, validation, test, options, separator):
                 styles, table = used, form.x if isinstance(form, pairs.Pair) else form
                 is_left = validation is None or test is None
                 by, group = _split_by(table, options, test is not None, is_left)
-            of_rows = weights.of(split, form, beside, options.sample_weight)
+            of_rows = weights.of(split, form, beside, options.sample_weight, options.target)
             left_out = {group, options.sample_weight}
             parts[split] = _part(split, form, options, left_out, of_rows, parts.get("train"))
     parts["train"].by = by
