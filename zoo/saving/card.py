@@ -114,6 +114,12 @@ class Card(Entries, Mapping):
         }
 
     @property
+    def unbounded(self):
+        """The same for inputs of any scale: without the range that others are refused for."""
+        inputs = {name: {**one, "input_range": None} for name, one in (self.inputs or {}).items()}
+        return dataclasses.replace(self, input_range=None, inputs=inputs or None)
+
+    @property
     def described(self):
         """The same with the arguments that differ from the size's: `cnn:base + filters=[16,32,64]`."""
         return described(self.model, self.config)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +104,7 @@ class Kind:
 
         golden: (raw examples, info) → these and some more, written as people write them, that an export is proved with.
         check_raw: (what a caller passed to `predict`, card, vocabulary) → named arrays; raises `InputError`.
+        far: (named arrays, card) → which examples are far outside of those of training by their numbers or dates alone, bool `[N]`.
         example_of_file: (path, bytes, card) → raw examples, for a file that is one example.
         reads_any_file: Whether every file is one example, whatever its ending; otherwise those of `file_endings`.
         of_frame: (DataFrame, names of the rows, path, card) → names and raw examples of a CSV file.
@@ -147,6 +149,7 @@ class Kind:
     numbers_are: Callable | None = None
     signatures: Callable = _no_more
     golden: Callable = lambda examples, info: examples
+    far: Callable = lambda named, card: np.zeros(len(next(iter(named.values()))), bool)
     example_of_file: Callable | None = None
     reads_any_file: bool = False
     of_frame: Callable | None = None

@@ -334,6 +334,9 @@ KIND = Kind(
         _named(splits.examples["train"].inputs, splits.info), _dated(splits.info)
     ),
     check_raw=_check_raw,
+    far=lambda named, card: np.any(
+        [doubtful.far(v, (card.ranges or {}).get(column)) for column, v in named.items()], 0
+    ),
     overview=_overview,
     otherwise=lambda info: (
         "in a table of your own kinds={'COLUMN': 'category'} (--kinds COLUMN=category) says what a column is"
