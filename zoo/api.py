@@ -20,7 +20,7 @@ from zoo.data.user import forms
 from zoo.data.user.pairs import paired
 from zoo.data.user.weights import Weighted
 from zoo.models import checks
-from zoo.saving import store, trained, whole
+from zoo.saving import places, store, trained, whole
 from zoo.saving.export import export_model, rehearse
 from zoo.saving.result import Trained
 from zoo.training import own as own_parts
@@ -238,6 +238,8 @@ def settle(model, data, config, own, options, *, parts=()):
         raise checks.InputError(f"The model comes first: zoo.train({data!r}, data).")
     if is_named_model and _is_trained(model):
         model, options = config.model, {**options, "weights": model}
+    elif is_named_model and not model.startswith(OWN) and not families.is_listed(model):
+        places.check_named(model, families.FAMILIES)
     if is_named_model and "task" not in options and families.only_task(model):
         options["task"] = families.only_task(model)
     model_name = (

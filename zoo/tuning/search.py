@@ -238,7 +238,9 @@ def _search(model, data, parts, config, asked, folder, settings):
         splits = door.load(data, config.data_options, **parts)
         check_named(model, splits.info)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
-        objective = objectives.find(asked.objective, splits.info.task)
+        objective, logged = objectives.find(asked.objective, splits.info)
+        metrics = dict.fromkeys((*config.optimizer.metrics, *logged))
+        config = config.replace(metrics=tuple(metrics))
         problem = Problem(
             model=model,
             config=config,
