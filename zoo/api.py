@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from zoo import families
 from zoo.building import make_compiled
-from zoo.config import constraints
+from zoo.config import constraints, needs
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
 from zoo.data import notes
@@ -106,6 +106,8 @@ def train(
         model, read = _chosen(data, config, own, options, parts)
     model = config.model if model is None else model
     model, config = settle(model, data, config, own, options, parts=parts)
+    if not goes_on:
+        needs.check(config)
     own_parts.check_given(brought, config)
     callbacks = keras.tree.flatten(callbacks or ())
     return run_recipe(model, data, config, read, parts, callbacks, own=brought)

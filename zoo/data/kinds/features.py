@@ -194,6 +194,7 @@ def _otherwise(info):
 
 KIND = Kind(
     name="features",
+    called="numbers",
     least_rank=1,
     meaning="one array of shape {shape} per example, unscaled",
     recognises=_recognises,

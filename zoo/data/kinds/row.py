@@ -64,6 +64,9 @@ class Kind:
 
     Attributes:
         name: What `DataInfo.kind` and the cards hold.
+        called: What messages call inputs of this kind.
+        options: The `DataOptions` that are for these inputs alone: for others they are refused.
+        asked_by: How a caller says that the inputs are of this kind, where they do not tell it.
         meaning: What a raw input is, for the card; `{height}`, `{width}`, `{channels}`, `{shape}`, `{steps}` and `{columns}`
             stand for the card's.
         rank: Dimensions of an example's `input_shape`; `None` for any.
@@ -122,6 +125,9 @@ class Kind:
     prepare: Callable
     specs: Callable
     check_raw: Callable
+    called: str = "inputs of another kind"
+    options: tuple[str, ...] = ()
+    asked_by: str = ""
     rank: int | None = None
     least_rank: int = 0
     is_drawn: bool = False

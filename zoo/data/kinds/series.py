@@ -287,6 +287,9 @@ def _describe(parts, options):
 
 KIND = Kind(
     name="series",
+    called="a series",
+    options=("window", "horizon", "season"),
+    asked_by="task='forecasting' (--task forecasting)",
     meaning="the last {steps} steps of the columns {columns}, in their own units, the newest last",
     rank=2,
     is_ordered=True,

@@ -295,6 +295,7 @@ def row(kind, recognise):
     own = _Several(kind, recognise)
     return Kind(
         name="several",
+        called="several inputs",
         meaning="several inputs by name",
         recognises=lambda x: isinstance(x, Inputs),
         problems=own.problems,

@@ -318,6 +318,7 @@ def _check_raw(inputs, card, vocabulary):
 
 KIND = Kind(
     name="table",
+    called="a table",
     meaning="one unscaled column each; a gap in a column of numbers is NaN, in one of texts an empty text",
     recognises=lambda x: hasattr(x, "columns"),
     describe=_describe,

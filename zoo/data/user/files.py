@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.config.options import OF_TABLES
 from zoo.data import examples, naming
 from zoo.data.user import csv_files, folders, layouts, memory, paths
 from zoo.models import checks
@@ -43,7 +44,7 @@ def read(path, options):
         others = {s: t for s, t in others.items() if _has_targets(csvs[s], t, train, options)}
         options = _with_folder(options, path)
         return memory.read(train, options, **others, name=path.stem, separator=separator)
-    for key in ("target", "columns", "files", "folder"):
+    for key in OF_TABLES:
         if getattr(options, key):
             what = f"{path} is a folder of classes." if path.is_dir() else f"Received: {path}"
             raise checks.InputError(f"`{key}` is for tables; {what}")

@@ -154,10 +154,8 @@ def _parts(data, validation, test, options, separator):
             problems |= {f"its {options.split_by!r} is missing": carving.is_missing(part.by)}
         part.drop(problems, options.skip_bad)
     is_table = parts["train"].is_frame or options.files
-    if not is_table and (options.target or options.columns):
-        raise checks.InputError(
-            "`target` and `columns` are for tables: leave them out with arrays."
-        )
+    if not is_table:
+        pairs.check_no_table(parts["train"].x, options)
     return parts, styles, table
 
 
