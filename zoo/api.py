@@ -146,7 +146,7 @@ def run_recipe(
             built = make_compiled(model, splits, run, own)
         rehearse_step(built, splits, run)
         if diagnose(built, splits, run):
-            return Trained(built)
+            return Trained(built, _folder=run.folder)
         with notes.timed("trying the export before the training"):
             rehearse(built, splits, run)
         history = fit_model(

@@ -259,7 +259,7 @@ class RunConfig:
     tensorboard: bool = False
     """Write TensorBoard logs to <run>/tensorboard."""
     quiet: bool = False
-    """Print nothing but errors."""
+    """Print nothing but errors; a command still prints its result, the test scores and where the export is."""
     smoke: bool = False
     """Try everything on the tiny size, 200 examples and one epoch."""
 

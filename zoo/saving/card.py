@@ -43,6 +43,7 @@ class Card(Entries, Mapping):
         preprocessing: What the graph does to raw inputs, in words.
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
         labels: The classes' names.
+        label_type: What the labels of the training data were, `"int"` or `"bool"`; `None` for texts, and for a model of before.
         target_names: The names of several predicted numbers, in their order; `None` for one.
         inputs: Name → what this card says of a single input, `card_checks.OF_INPUT`, of each of several; `None` of one.
         columns: A table's or a series' columns.
@@ -74,6 +75,7 @@ class Card(Entries, Mapping):
     preprocessing: tuple[str, ...]
     signatures: Mapping
     labels: tuple[str, ...]
+    label_type: str | None = dataclasses.field(default=None, metadata={"optional": True})
     target_names: tuple[str, ...] | None = dataclasses.field(
         default=None, metadata={"optional": True}
     )
@@ -200,6 +202,7 @@ def make(splits, builder, run, signatures):
         preprocessing=(*preparation.steps, *_calibration(score), *_decoding(splits.kind)),
         signatures=signatures,
         labels=tuple(info.labels),
+        label_type=info.label_type or None,
         target_names=tuple(info.target_names) or None,
         taken_for=splits.taken_for[:MOST_LINES],
         runs=(score,),

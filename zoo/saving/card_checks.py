@@ -209,6 +209,7 @@ _USABLE = {
     "input_shape": _is_shape,
     "preprocessing": _are_texts,
     "labels": _are_texts,
+    "label_type": lambda found: found in (None, "int", "bool"),
     "target_names": _or_none(_are_texts),
     "inputs": _or_none(_are_inputs),
     "columns": _are_texts,

@@ -28,7 +28,7 @@ class LoadedModel:
     Attributes:
         path: The folder of the version.
         card: The `Card`.
-        labels: The classes' names.
+        labels: The classes' names: whole numbers or truth values where the labels of the training data were such, otherwise texts.
         signatures: Name → TensorFlow function.
     """
 
@@ -36,7 +36,7 @@ class LoadedModel:
         """Loads the checked copy `folder` of the model in `path`."""
         self.path = Path(path)
         self.card = cards.read(folder, shown=path)
-        self.labels = self.card.labels
+        self.labels = frames.typed_labels(self.card)
         self._vocabulary = _vocabulary(folder, path)
         self._novelty = novelties.read(folder, self.card)
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
@@ -66,7 +66,7 @@ class LoadedModel:
                 warned of otherwise, are then novel, at the distance 2. Of models that were trained with `novelty=True`.
 
         Returns:
-            A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
+            A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` `[N]` (str, or int64 or bool as `labels` are) and `probabilities` float32 `[N, K]`
             (these alone for a multi-label task), or `prediction` float32 `[N]`, `[N, K]` of several numbers, in the order of
             `card.target_names` (in a DataFrame the columns `prediction_NAME`); `forecast` float32 `[N, steps]`; of a VAE `reconstruction`, `mean` and
             `log_variance`.
@@ -85,6 +85,9 @@ class LoadedModel:
             embeddings = self._of_named("embed", named, batch_size)["embedding"]
             far = kinds.kind(self.card.input_kind).far(named, self.card)
             outputs |= self._novelty.answers(embeddings, far)
+        if "label" in outputs and self.labels != self.card.labels:
+            typed = dict(zip(self.card.labels, self.labels, strict=True))
+            outputs["label"] = np.array([typed.get(label, label) for label in outputs["label"]])
         if not as_frame:
             return outputs
         index = inputs.index if hasattr(inputs, "columns") and hasattr(inputs, "iloc") else None

@@ -80,7 +80,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             f"A {row.name} learns from one input, and the data have several, {', '.join(described['parts'])}: pass one of them."
         )
     called = options.target[0] if len(options.target) == 1 else ""
-    info = _described(described | {row.names: names, "target": called}, name, row.name, styles)
+    told = {row.names: names, "target": called, "label_type": targets.label_type(train, row)}
+    info = _described(described | told, name, row.name, styles)
     if train.by is not None:
         told = carving.told(train.by, options.split_by, "test" in parts)
         info = dataclasses.replace(info, split=told)
