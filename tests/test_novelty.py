@@ -2,7 +2,9 @@
 
 import json
 
+import keras
 import numpy as np
+import pandas as pd
 import pytest
 from tolerances import FLOAT16, assert_close
 
@@ -60,3 +62,54 @@ def test_a_model_without_it_says_how_to_get_it(digits, in_tmp):
         zoo.train("cnn:tiny", "digits", use_validation=True, novelty=True, **QUICK)
     with pytest.raises(DamagedModelError, match="cannot be read"):
         novelty.read("nowhere", zoo.load(digits.export).card)
+
+
+def test_numbers_far_outside_of_training_are_novel(tmp_path, caplog):
+    x = RNG.normal(size=(120, 3))
+    trained = zoo.train(
+        "dense:tiny", x, x[:, 0] > 0, novelty=True, out=str(tmp_path / "run"), **QUICK
+    )
+    given = np.concatenate([x[:20], x[:3] * 1e4, x[:1] * 1e30])
+    with pytest.raises(zoo.InputError, match="bring them to the same scale"):
+        trained.predict(given)
+    caplog.clear()
+    answers = trained.predict(given, novelty=True)
+    assert answers["is_novel"][20:].all()
+    assert (answers["novelty"][20:] == novelty.FARTHEST).all()
+    assert answers["is_novel"][:20].mean() < 0.5
+    assert len(caplog.records) == 3  # one line for each column, said once
+    for wrong in (np.full((1, 3), np.nan), np.zeros((1, 4))):
+        with pytest.raises(zoo.InputError):
+            trained.predict(wrong, novelty=True)
+
+
+def test_a_row_with_a_number_or_a_date_from_elsewhere_is_novel(tmp_path):
+    rows = pd.DataFrame(
+        {
+            "size": RNG.normal(50, 10, 120),
+            "day": pd.date_range("2024-01-01", periods=120),
+            "kind": RNG.choice(["x", "y"], 120),
+        }
+    )
+    out = str(tmp_path / "run")
+    trained = zoo.train("dense:tiny", rows, target="kind", novelty=True, out=out, **QUICK)
+    given = rows.drop(columns="kind")[:6]
+    given.loc[1, "size"], given.loc[2, "day"] = 4000.0, pd.Timestamp("1960-01-01")
+    answers = trained.predict(given, novelty=True)
+    assert answers["is_novel"][[1, 2]].all()
+    assert not answers["is_novel"].all()
+
+
+def test_a_far_input_of_several_is_novel(tmp_path):
+    images = RNG.integers(0, 256, (120, 8, 8, 1)).astype("uint8")
+    numbers = RNG.normal(size=(120, 3))
+    image, columns = keras.Input((8, 8, 1), name="image"), keras.Input((3,), name="columns")
+    joined = keras.layers.Concatenate()([keras.layers.Flatten()(image), columns])
+    model = keras.Model([image, columns], keras.layers.Dense(2)(joined))
+    out = str(tmp_path / "run")
+    data = ({"image": images, "columns": numbers}, numbers[:, 0] > 0)
+    trained = zoo.train(model, data, novelty=True, out=out, **QUICK)
+    given = {"image": images[:4], "columns": numbers[:4] * [[1], [1], [1e5], [1]]}
+    with pytest.raises(zoo.InputError, match="bring them to the same scale"):
+        trained.predict(given)
+    assert trained.predict(given, novelty=True)["novelty"][2] == novelty.FARTHEST

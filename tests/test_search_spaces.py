@@ -9,6 +9,7 @@ from searches import build, quick_trials, rows, tune
 
 import zoo
 from zoo import families, tasks
+from zoo.data import examples
 from zoo.tuning import objectives, spaces
 
 QUICK = {"epochs": 1, "limit": 60, "quiet": True}
@@ -288,7 +289,35 @@ def test_the_objectives_of_every_task_and_their_directions(name):
     assert modes["val_loss"] == "min"
     assert {"val_accuracy": "max"}.items() <= modes.items() or "classification" not in name
     with pytest.raises(zoo.InputError, match="Choose one of: .*'val_loss'"):
-        objectives.find("val_acc", name)
+        objectives.find("val_acuracy", described(name))
+
+
+def described(task, labels=("a", "b")):
+    return examples.DataInfo("some", "image", task, (8, 8, 1), "uint8", labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("task", "name", "found", "mode", "logged"),
+    [
+        ("classification", "val_auc", "val_auc", "max", ("auc",)),
+        ("classification", "val_acc", "val_accuracy", "max", ()),
+        ("multilabel", "val_acc", "val_binary_accuracy", "max", ()),
+        ("multilabel", "val_f1_score", "val_f1_score", "max", ("f1_score",)),
+        ("regression", "val_mae", "val_mae", "min", ("mae",)),
+    ],
+)
+def test_metrics_of_keras_are_objectives_and_are_logged_for_it(task, name, found, mode, logged):
+    objective, metrics = objectives.find(name, described(task))
+    assert (objective.name, objective.mode, metrics) == (found, mode, logged)
+    with pytest.raises(zoo.InputError, match="Did you mean 'val_loss'"):
+        objectives.find("loss", described(task))
+
+
+def test_a_search_by_a_metric_of_keras_logs_it(in_tmp):
+    found = tune(objective="val_auc", out="by_auc", trials=1)
+    assert found.objective == "val_auc"
+    assert found.config.optimizer.metrics == ("auc",)
+    assert 0 <= found.score <= 1
 
 
 def test_scores_as_objectives_are_those_of_the_report():

@@ -293,3 +293,21 @@ def test_monitors_that_are_logged_are_let_through(in_tmp):
     stops = [keras.callbacks.EarlyStopping(name, mode="min", patience=9) for name in watched]
     late = keras.callbacks.EarlyStopping("val_mine", mode="max", patience=2)
     assert len(quick(callbacks=[*stops, Logs(), late], epochs=5).history.epoch) == 3
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_keyboard_interrupt_of_a_callback_gives_the_best_epoch_as_ctrl_c_does(epoch, in_tmp):
+    def interrupt(model):
+        raise KeyboardInterrupt
+
+    stops = AtEpoch(epoch, interrupt)
+    if not epoch:  # no epoch has ended
+        with pytest.raises(KeyboardInterrupt):
+            quick(callbacks=[stops])
+        return
+    trained = quick(callbacks=[stops])
+    assert len(stops.kept) == 2
+    kept = stops.kept[trained.history.best_epoch]
+    for own, wanted in zip(trained.network.get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(own, wanted)
+    assert trained.predict(X[:2])["label"].shape == (2,)

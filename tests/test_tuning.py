@@ -251,7 +251,7 @@ def test_limits_of_size_and_time(in_tmp):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"objective": "val_acc"}, "Did you mean 'val_accuracy'"),
+        ({"objective": "val_acuracy"}, "Did you mean 'val_accuracy'"),
         ({"tuner": "hyperbnd"}, "Did you mean 'hyperband'"),
         ({"trials": 0}, "`trials` must be a whole number above 0"),
         ({"max_minutes": -1}, "`max_minutes` must be a number above 0"),

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from zoo import families
 from zoo.building import make_compiled
-from zoo.config import constraints
+from zoo.config import constraints, needs
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
 from zoo.data import load as door
 from zoo.data import notes
@@ -20,7 +20,7 @@ from zoo.data.user import forms
 from zoo.data.user.pairs import paired
 from zoo.data.user.weights import Weighted
 from zoo.models import checks
-from zoo.saving import store, trained, whole
+from zoo.saving import places, store, trained, whole
 from zoo.saving.export import export_model, rehearse
 from zoo.saving.result import Trained
 from zoo.training import own as own_parts
@@ -106,6 +106,8 @@ def train(
         model, read = _chosen(data, config, own, options, parts)
     model = config.model if model is None else model
     model, config = settle(model, data, config, own, options, parts=parts)
+    if not goes_on:
+        needs.check(config)
     own_parts.check_given(brought, config)
     callbacks = keras.tree.flatten(callbacks or ())
     return run_recipe(model, data, config, read, parts, callbacks, own=brought)
@@ -144,7 +146,7 @@ def run_recipe(
             built = make_compiled(model, splits, run, own)
         rehearse_step(built, splits, run)
         if diagnose(built, splits, run):
-            return Trained(built)
+            return Trained(built, _folder=run.folder)
         with notes.timed("trying the export before the training"):
             rehearse(built, splits, run)
         history = fit_model(
@@ -238,6 +240,8 @@ def settle(model, data, config, own, options, *, parts=()):
         raise checks.InputError(f"The model comes first: zoo.train({data!r}, data).")
     if is_named_model and _is_trained(model):
         model, options = config.model, {**options, "weights": model}
+    elif is_named_model and not model.startswith(OWN) and not families.is_listed(model):
+        places.check_named(model, families.FAMILIES)
     if is_named_model and "task" not in options and families.only_task(model):
         options["task"] = families.only_task(model)
     model_name = (

@@ -10,6 +10,7 @@ import os
 import sys
 import textwrap
 
+from zoo.config import typed
 from zoo.models import checks
 
 
@@ -160,11 +161,14 @@ class _clean_exit:
     """Turns what a user can mend into a message and exit code 2; everything else keeps its traceback."""
 
     def __enter__(self):
+        self.shown = typed.on_the_command_line()
+        self.shown.__enter__()
         return self
 
     def __exit__(self, kind, error, traceback):
+        self.shown.__exit__(None, None, None)
         if isinstance(error, checks.InputError):
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {typed.as_typed(str(error))}", file=sys.stderr)
             sys.exit(2)
         if isinstance(error, BrokenPipeError):  # `zoo models | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from zoo.config import parsing
+from zoo.config import parsing, typed
 from zoo.models import checks
 
 
@@ -17,7 +17,7 @@ def inspect(arguments):
 
     found = data_from_command_line(arguments)
     given = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-    print(zoo.inspect(given.pop("dataset"), **given))
+    print(typed.said(str(zoo.inspect(given.pop("dataset"), **given))))
 
 
 def train(arguments):

@@ -32,6 +32,10 @@ NotNegative = Annotated[float, Interval(0)]
 PATH = Text("a path")
 PIXELS = TwoSizes("height and width in pixels", (64, 64))
 WORDS = TwoSizes("words of a text, words in the vocabulary", (256, 20000))
+# Options that say something of a table alone.
+OF_TABLES = (
+    "target", "columns", "files", "folder", "kinds", "missing", "decimal", "dates", "target_separator",
+)  # fmt: skip
 # The keys of `zoo.data.augment.POLICIES`, which cannot be imported without TensorFlow.
 POLICIES = ("none", "digits", "photographs", "randaugment", "erase", "mixup", "cutmix")
 # The keys of `zoo.tasks.TASKS`, likewise; `zoo.tasks.add` appends the name of a new row.
@@ -255,7 +259,7 @@ class RunConfig:
     tensorboard: bool = False
     """Write TensorBoard logs to <run>/tensorboard."""
     quiet: bool = False
-    """Print nothing but errors."""
+    """Print nothing but errors; a command still prints its result, the test scores and where the export is."""
     smoke: bool = False
     """Try everything on the tiny size, 200 examples and one epoch."""
 

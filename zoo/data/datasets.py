@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from zoo.config.options import OF_TABLES
 from zoo.data import builders, examples, fetch, kinds, tfds_tables, words
 from zoo.data.kinds import series
 from zoo.models import checks
@@ -108,7 +109,7 @@ def read(name, options):
     Raises:
         InputError: The set is not to be had, or has no inputs and targets that the zoo can read.
     """
-    for key in ("target", "columns", "files", "folder", "skip_bad"):
+    for key in (*OF_TABLES, "skip_bad"):
         if getattr(options, key):
             raise checks.InputError(
                 f"`{key}` is for files of your own; the data set {name!r} says itself what it holds."

@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from zoo.config.options import DataOptions, SeriesConfig, descriptions
+from zoo.config.options import DataOptions, descriptions
 from zoo.data import augment, datasets, examples, kinds, notes, repeats
 from zoo.data.batches import Splits
 from zoo.data.carving import carved
@@ -116,13 +116,7 @@ def _read(data, options, validation, test):
     else:
         info, splits = files.read(data, options)
     kind = kinds.kind(info.kind)
-    for field in () if kind.is_ordered else dataclasses.fields(SeriesConfig):
-        value = getattr(options, field.name)
-        if value is not None:
-            raise checks.InputError(
-                f"{field.name}={value} is for a series, but {info.name} is a {info.task}: pass task='forecasting' (--task), or "
-                "leave it out."
-            )
+    kinds.check_options(info, options)
     if options.task and task(options.task).targets == "none":  # any targets are only shown
         info = dataclasses.replace(info, task=options.task)
     is_whole = {"validation", "test"} <= splits.keys()  # then there is nothing to split

@@ -6,6 +6,8 @@ import sys
 import threading
 import time
 
+from zoo.config import typed
+
 log = logging.getLogger("zoo")
 MOMENT = 1.0  # seconds for which nobody asks what is going on
 
@@ -61,6 +63,7 @@ def kept_aside(quiet=False):
         quiet: Whether that is not shown either.
     """
     terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(typed.Formatter("%(message)s"))
     terminal.addFilter(lambda record: hasattr(record, "is_time"))
     before = log.level, log.propagate, log.handlers
     log.setLevel(logging.INFO)

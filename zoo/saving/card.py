@@ -43,6 +43,7 @@ class Card(Entries, Mapping):
         preprocessing: What the graph does to raw inputs, in words.
         signatures: Signature → {"inputs": {name: [dtype, shape]}, "outputs": the same}.
         labels: The classes' names.
+        label_type: What the labels of the training data were, `"int"` or `"bool"`; `None` for texts, and for a model of before.
         target_names: The names of several predicted numbers, in their order; `None` for one.
         inputs: Name → what this card says of a single input, `card_checks.OF_INPUT`, of each of several; `None` of one.
         columns: A table's or a series' columns.
@@ -51,7 +52,8 @@ class Card(Entries, Mapping):
         text_unit: What texts are split into.
         taken_for: What the inputs were taken for, and what was said while they were read, in words; `None` for a model of before.
         categories: Column → the categories that it knows; `None` for a model of before.
-        ranges: Column → lowest and highest number of the training split; `None` for a model of before.
+        ranges: Column → lowest and highest number of the training split, of dates the first and last day as texts; `None` for a model
+            of before.
         novelty: What tells inputs unlike any of training, and from which distance on; `None` where the run did not ask for it.
         text_cleaning: What of texts is brought to plain text, keys of `kinds.cleaning.STEPS`; `None` for a model of before.
         readings: Column → how its numbers are written in a CSV file; `None` for a model of before, which reads NA as a gap.
@@ -73,6 +75,7 @@ class Card(Entries, Mapping):
     preprocessing: tuple[str, ...]
     signatures: Mapping
     labels: tuple[str, ...]
+    label_type: str | None = dataclasses.field(default=None, metadata={"optional": True})
     target_names: tuple[str, ...] | None = dataclasses.field(
         default=None, metadata={"optional": True}
     )
@@ -111,6 +114,12 @@ class Card(Entries, Mapping):
             )
             for name, one in (self.inputs or {}).items()
         }
+
+    @property
+    def unbounded(self):
+        """The same for inputs of any scale: without the range that others are refused for."""
+        inputs = {name: {**one, "input_range": None} for name, one in (self.inputs or {}).items()}
+        return dataclasses.replace(self, input_range=None, inputs=inputs or None)
 
     @property
     def described(self):
@@ -193,6 +202,7 @@ def make(splits, builder, run, signatures):
         preprocessing=(*preparation.steps, *_calibration(score), *_decoding(splits.kind)),
         signatures=signatures,
         labels=tuple(info.labels),
+        label_type=info.label_type or None,
         target_names=tuple(info.target_names) or None,
         taken_for=splits.taken_for[:MOST_LINES],
         runs=(score,),

@@ -1,5 +1,7 @@
 """What of a card's JSON can be used. Imports TensorFlow only where every entry is looked at."""
 
+import datetime
+
 from zoo.config.config import MADE_BY
 
 MOST = 1.7976931348623157e308  # of a number: JSON reads more as infinity
@@ -54,6 +56,18 @@ def _is_count(value):
 
 def _is_dict(value):
     return isinstance(value, dict)
+
+
+def _is_range(value):
+    """Whether it is the lowest and the highest of some numbers, or the first and the last of some days."""
+    return _is_list_of(_is_number, 2)(value) or _is_list_of(_is_day, 2)(value)
+
+
+def _is_day(value):
+    try:
+        return isinstance(value, str) and bool(datetime.date.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _is_list_of(is_one, lengths=None):
@@ -195,6 +209,7 @@ _USABLE = {
     "input_shape": _is_shape,
     "preprocessing": _are_texts,
     "labels": _are_texts,
+    "label_type": lambda found: found in (None, "int", "bool"),
     "target_names": _or_none(_are_texts),
     "inputs": _or_none(_are_inputs),
     "columns": _are_texts,
@@ -215,7 +230,7 @@ _USABLE = {
     ),
     "novelty": lambda found: found is None or _has(threshold=_is_number)(found),
     "ranges": lambda found: (
-        found is None or _is_dict(found) and all(map(_is_list_of(_is_number, 2), found.values()))
+        found is None or _is_dict(found) and all(map(_is_range, found.values()))
     ),
     "text_cleaning": _or_none(_are_texts),
     "protocol": _is_text,

@@ -20,6 +20,7 @@ VERSION = 1  # counts up with a change that an older reader would take for somet
 _LATER = {
     "card": {
         "input_range": None,
+        "label_type": None,
         "target_names": None,
         "inputs": None,
         "column_kinds": [],

@@ -150,9 +150,8 @@ def _value(name, dtype, shape, card):
     card, name = _part_of(card, name)
     if dtype == "string":
         kind = dict(zip(card.columns, card.column_kinds)).get(name)
-        known = (card.categories or {}).get(name) or [
-            "2024-01-31" if kind == "date" else "a few words"
-        ]
+        days = (card.ranges or {}).get(name, ("2024-01-31",))
+        known = (card.categories or {}).get(name) or [days[0] if kind == "date" else "a few words"]
         return f"tf.constant([{next((text for text in known if text), known[0])!r}])"
     if len(shape) == 1:
         low, high = (card.ranges or {}).get(name, (1.0, 1.0))

@@ -1,5 +1,7 @@
 """One row of a table in place of several, and answers as a DataFrame: what people pass and want who work with pandas."""
 
+import re
+
 import numpy as np
 
 from zoo.data import naming
@@ -19,6 +21,15 @@ def one_row(inputs, columns):
     is_dict = isinstance(inputs, dict) and not objects.is_sparse(inputs)
     is_row = is_dict and inputs and all(np.ndim(v) == 0 for v in inputs.values())
     return {name: [value] for name, value in inputs.items()} if is_row else inputs
+
+
+def typed_labels(card):
+    """The labels of a card as the training data had them: whole numbers, truth values or texts."""
+    if card.label_type == "bool" and set(card.labels) <= {"False", "True"}:
+        return tuple(label == "True" for label in card.labels)
+    if card.label_type == "int" and all(re.fullmatch(r"-?\d{1,18}", one) for one in card.labels):
+        return tuple(map(int, card.labels))
+    return card.labels
 
 
 def of_outputs(outputs, labels, index=None, target_names=()):

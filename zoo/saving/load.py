@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from zoo.data import kinds
 from zoo.data.examples import as_unicode
 from zoo.data.kinds import numbers
 from zoo.models import checks
@@ -27,7 +28,7 @@ class LoadedModel:
     Attributes:
         path: The folder of the version.
         card: The `Card`.
-        labels: The classes' names.
+        labels: The classes' names: whole numbers or truth values where the labels of the training data were such, otherwise texts.
         signatures: Name → TensorFlow function.
     """
 
@@ -35,7 +36,7 @@ class LoadedModel:
         """Loads the checked copy `folder` of the model in `path`."""
         self.path = Path(path)
         self.card = cards.read(folder, shown=path)
-        self.labels = self.card.labels
+        self.labels = frames.typed_labels(self.card)
         self._vocabulary = _vocabulary(folder, path)
         self._novelty = novelties.read(folder, self.card)
         self._loaded = gate.load(folder, path)  # kept: its variables die with it
@@ -61,10 +62,11 @@ class LoadedModel:
             batch_size: Examples at a time.
             as_frame: Whether the answers come as a DataFrame, with the index of the inputs where those are one.
             novelty: Whether the answers say which inputs are unlike any of training: `is_novel` bool `[N]`, and `novelty` float32 `[N]`, the
-                distance of their features to those of training examples. Of models that were trained with `novelty=True`.
+                distance of their features to those of training examples. Numbers far outside of those of training, which are refused or
+                warned of otherwise, are then novel, at the distance 2. Of models that were trained with `novelty=True`.
 
         Returns:
-            A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` str `[N]` and `probabilities` float32 `[N, K]`
+            A DataFrame, whose probabilities are columns `p(LABEL)`, or a dict of NumPy arrays: `class_id` int64 `[N]`, `label` `[N]` (str, or int64 or bool as `labels` are) and `probabilities` float32 `[N, K]`
             (these alone for a multi-label task), or `prediction` float32 `[N]`, `[N, K]` of several numbers, in the order of
             `card.target_names` (in a DataFrame the columns `prediction_NAME`); `forecast` float32 `[N, steps]`; of a VAE `reconstruction`, `mean` and
             `log_variance`.
@@ -76,11 +78,16 @@ class LoadedModel:
             raise checks.InputError(
                 f"{self.card.name} holds nothing that tells novel inputs: train it with novelty=True (--novelty)."
             )
-        outputs = self._in_batches("serving_default", inputs, batch_size)
+        card = self.card.unbounded if novelty else self.card
+        named = check_inputs(inputs, card, self._vocabulary)
+        outputs = self._of_named("serving_default", named, batch_size)
         if novelty:
-            outputs |= self._novelty.answers(
-                self._in_batches("embed", inputs, batch_size)["embedding"]
-            )
+            embeddings = self._of_named("embed", named, batch_size)["embedding"]
+            far = kinds.kind(self.card.input_kind).far(named, self.card)
+            outputs |= self._novelty.answers(embeddings, far)
+        if "label" in outputs and self.labels != self.card.labels:
+            typed = dict(zip(self.card.labels, self.labels, strict=True))
+            outputs["label"] = np.array([typed.get(label, label) for label in outputs["label"]])
         if not as_frame:
             return outputs
         index = inputs.index if hasattr(inputs, "columns") and hasattr(inputs, "iloc") else None
@@ -141,8 +148,11 @@ class LoadedModel:
         return self._in_batches("generate", texts, batch_size, **settings)
 
     def _in_batches(self, signature, inputs, batch_size, **settings):
+        named = check_inputs(inputs, self.card, self._vocabulary)
+        return self._of_named(signature, named, batch_size, **settings)
+
+    def _of_named(self, signature, inputs, batch_size, **settings):
         checks.positive_int("batch_size", batch_size)
-        inputs = check_inputs(inputs, self.card, self._vocabulary)
         count = len(next(iter(inputs.values())))
         parts = []
         for start in range(0, count, batch_size):

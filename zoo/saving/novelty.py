@@ -18,6 +18,7 @@ FILE = f"{EXTRA}/novelty.npz"
 REFERENCES, NEIGHBOURS = 500, 5  # training embeddings that are kept; which nearest of them counts
 VALIDATION = 1000  # validation examples that the threshold is told from
 SHARE = 0.95  # of them that are not novel
+FARTHEST = 2.0  # distance of two embeddings of length 1
 _TOGETHER = 256
 
 
@@ -53,10 +54,18 @@ class Novelty:
             found.append(np.sqrt(np.partition(squares, nearest, axis=1)[:, nearest]))
         return np.concatenate(found).astype("float32")
 
-    def answers(self, embeddings):
-        """The outputs that `predict` adds: `novelty` float32 `[N]` and `is_novel` bool `[N]`."""
-        distances = self.distances(embeddings)
-        return {"novelty": distances, "is_novel": distances > self.threshold}
+    def answers(self, embeddings, far=False):
+        """The outputs that `predict` adds: `novelty` float32 `[N]` and `is_novel` bool `[N]`.
+
+        Args:
+            embeddings: Of the inputs, `[N, D]`.
+            far: Which inputs are far outside of training by themselves, bool `[N]`: whatever their embeddings, they are novel.
+        """
+        with np.errstate(invalid="ignore", over="ignore"):  # of huge ones
+            distances = self.distances(embeddings)
+        far = far | ~np.isfinite(distances)
+        distances = np.where(far, np.float32(FARTHEST), distances)
+        return {"novelty": distances, "is_novel": far | (distances > self.threshold)}
 
 
 def _normalised(embeddings):

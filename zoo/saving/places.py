@@ -33,6 +33,19 @@ def names():
     return found
 
 
+def check_named(name, families):
+    """Raises `InputError`, with the nearest names of both, for a name that neither a family nor a trained model has.
+
+    Args:
+        name: Of a family, perhaps with a size, or of a trained model, or its path.
+        families: The names of families.
+    """
+    if len(Path(name).parts) > 1:
+        find(name)
+    trained = "or a trained model (zoo models lists them)"
+    checks.one_of("model", name.partition(":")[0], families, names(), trained)
+
+
 def find(name_or_path):
     """Returns the folder of a model's newest version.
 

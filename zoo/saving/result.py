@@ -8,16 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from zoo.models import checks
 from zoo.saving import card as cards
 from zoo.saving import store, whole
 from zoo.saving.load import load
 from zoo.saving.trained import build_trained
+from zoo.training import diagnose
 from zoo.training.evaluate import Report
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Trained:
     """What `zoo.train` returns.
 
@@ -27,7 +29,9 @@ class Trained:
         report: Test scores and where the report is.
         export: The folder of the SavedModel, which takes raw inputs: `zoo.load(trained.export)`.
 
-    With `find_lr=True` or `overfit_batch=True` nothing is trained for good: the last three are `None`.
+    With `find_lr=True` or `overfit_batch=True` nothing is trained for good: the last three are `None`, and `plot()` shows what was found.
+
+    Pickling one, which joblib and the like do, keeps the path of its run's folder and loads the run from there again, as `zoo.load_run` does.
 
     Example:
 
@@ -42,7 +46,21 @@ class Trained:
     history: keras.callbacks.History | None = None
     report: Report | None = None
     export: object = None
-    _make: Callable | None = dataclasses.field(default=None, repr=False)
+    _make: Callable | None = None
+    _folder: Path | None = None
+
+    def __repr__(self):
+        name = checks.shown(self.network.name)
+        if self.report is None:
+            return f"<Trained {name}: nothing trained for good, see {self.folder}>"
+        score = next(f"{key} {value:.4f}" for key, value in self.report.scores.items())
+        return (
+            f"<Trained {name}: {score} on {self.report.num_test} test examples, see {self.folder}>"
+        )
+
+    def __reduce__(self):
+        self._check_trained()
+        return load_run, (str(self._place.parents[1]),)
 
     @functools.cached_property
     def model(self):
@@ -61,13 +79,22 @@ class Trained:
 
     @property
     def labels(self):
-        """The classes' names in the order of the outputs."""
+        """The classes' names in the order of the outputs; whole numbers or truth values where the labels of the data were such."""
         return self._loaded.labels
 
     @property
     def folder(self):
         """The run's folder: report, pictures, log, checkpoints and export."""
-        return None if self.report is None else self.report.folder
+        return self._folder if self.report is None else self.report.folder
+
+    @property
+    def learning_rates(self):
+        """With `find_lr=True`, what the trial of learning rates suggests: reason → learning rate; otherwise empty."""
+        path = self.folder and Path(self.folder) / diagnose.RATES_TABLE
+        if not path or not path.exists():
+            return {}
+        table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+        return diagnose.suggest(table[:, 0], table[:, 1])
 
     def __post_init__(self):
         place = None if self.export is None else Path(self.export).absolute()
@@ -75,7 +102,9 @@ class Trained:
 
     def _check_trained(self):
         if self.export is None:
-            raise checks.InputError("Nothing was trained for good, so there is nothing to ask.")
+            raise checks.InputError(
+                "Nothing was trained for good, so there is nothing to ask or to keep; plot() shows what was found."
+            )
 
     @functools.cached_property
     def _loaded(self):

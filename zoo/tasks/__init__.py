@@ -3,6 +3,7 @@
 To add a task, write `tasks/<name>.py` with its row and add that here.
 """
 
+from zoo.config.config import OPTIONS
 from zoo.config.options import TASK_NAMES
 from zoo.models import checks
 from zoo.tasks import (
@@ -38,6 +39,22 @@ def add(row):
         raise checks.InputError(f"There is a task {row.name!r} already: give yours another name.")
     TASKS[row.name] = row
     TASK_NAMES.append(row.name)
+
+
+def check_options(info, config):
+    """Raises `InputError` for an option that is set and that only other tasks look at.
+
+    Args:
+        info: The `DataInfo`.
+        config: The `TrainConfig`.
+    """
+    read, flat = task(info.task).options, config.flat()
+    for other in TASKS.values():
+        for name in other.options:
+            if name not in read and flat[name] != OPTIONS[name].default:
+                raise checks.InputError(
+                    f"{name}={flat[name]!r} is for a {other.name}, and {info.name} is a {info.task}: leave it out."
+                )
 
 
 def task(name) -> Task:

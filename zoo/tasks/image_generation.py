@@ -188,6 +188,7 @@ TASK = Task(
     constant_is="each pixel by its mean in the training split, independently of the others",
     objectives=("negative_elbo", "nll"),
     draw=draw,
+    options=("likelihood_samples",),
     protocol=_protocol,
     predict=_predict,
     signatures=_signatures,

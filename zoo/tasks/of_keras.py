@@ -89,13 +89,23 @@ _SHORT = {
     "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error",
     "logcosh": "log_cosh", "bce": "binary_crossentropy", "f1": "f1_score",
 }  # fmt: skip
-_ACCURACIES = {"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"}  # fmt: skip
+ACCURACIES = {"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"}  # fmt: skip
 _GENERIC = (_M.Metric, _M.Mean, _M.Sum, _M.MeanMetricWrapper)  # what they measure is the caller's
 
 
 def name_of(part):
     """The name of a loss, a metric or an optimizer as a person reads it: that of its class or function."""
     return getattr(part, "__name__", type(part).__name__)
+
+
+def fitting_metrics(row):
+    """The names that metrics of Keras's for a task may have, but for those that need arguments."""
+    table = METRICS.get(row.targets, {})
+    short = [name for name, whole in _SHORT.items() if whole in table]
+    own = ACCURACIES if {metric.name for metric in row.metrics()} & ACCURACIES else ()
+    return [
+        name for name in (*table, *short, *own) if name not in table or not _needed(table[name])
+    ]
 
 
 def _is_of_keras(part):
@@ -255,10 +265,10 @@ def metrics_of(parts, row, info, scale=None, taken=(), *, weighted=False):
         name = snake_case(part) if isinstance(part, str) else getattr(part, "name", name_of(part))
         is_accuracy = isinstance(part, str) or _is_of_keras(part)
         metric = None
-        if is_accuracy and name in own | {"acc"} & _ACCURACIES and own & _ACCURACIES:
+        if is_accuracy and name in own | {"acc"} & ACCURACIES and own & ACCURACIES:
             if not weighted:
                 continue  # the task's own says the same
-            same = next(one for one in row.metrics() if one.name in _ACCURACIES)
+            same = next(one for one in row.metrics() if one.name in ACCURACIES)
             named = same.get_config() | {"name": f"weighted_{same.name}"}  # as Keras calls it
             metric = type(same).from_config(named)
         metric = metric or _metric(part, row, info, table, scale)

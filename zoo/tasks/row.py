@@ -53,6 +53,7 @@ class Task:
         smooths_labels: Whether `label_smoothing` can be searched.
         weighs_classes: Whether `class_weight` can be given.
         weighs_examples: Whether `sample_weight` can be given.
+        options: Names of options of a run that are for this task alone: for others they are refused.
         distils: Whether a teacher's probabilities can be learned.
         loss_is_in_nats: Whether a loss near 0 means a perfect fit; otherwise only its fall says something.
 
@@ -118,6 +119,7 @@ class Task:
     report: Callable = _none
     protocol: Callable = _none
     weighs_examples: bool = False
+    options: tuple[str, ...] = ()
     signatures: Callable | None = None
     answer: Callable | None = None
     is_looped: bool = False

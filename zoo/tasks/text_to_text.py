@@ -189,6 +189,7 @@ TASK = Task(
     constant_is="empty answers",
     objectives=("sequence_error", "token_error"),
     report=_report,
+    options=("beam_width",),
     protocol=lambda config: (f"any listed answer is right; beam of {config.report.beam_width}",),
     predict=_predict,
     signatures=_signatures,

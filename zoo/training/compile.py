@@ -11,7 +11,7 @@ from zoo.config import config as configs
 from zoo.keras_fixes import clip_before_reduce, sparse_gradients
 from zoo.keras_fixes.tensor_origin import origin
 from zoo.models import checks
-from zoo.tasks import model_checks, of_keras
+from zoo.tasks import check_options, model_checks, of_keras
 from zoo.tasks import task as row_of
 from zoo.training import distill, fused, own_models, step
 from zoo.training import own as own_parts
@@ -326,6 +326,7 @@ def _check_muon(model, outputs):
 def _check_asked(config, info, model, teacher):
     """Raises `InputError` for settings that the task or the model has no use for."""
     task = row_of(info.task)
+    check_options(info, config)
     distill.check(config, info, teacher)
     if config.report.calibrate and task.calibrate is None:
         raise checks.InputError(

@@ -21,6 +21,7 @@ log = logging.getLogger("zoo")
 
 RATES = (1e-7, 10.0)
 RANGE_STEPS = (50, 200)
+RATES_TABLE = "learning_rates.csv"
 OVERFIT_STEPS = 300
 OVERFIT_LOSS = 0.1  # nats; with every example right
 ACCURACIES = {"accuracy", "binary_accuracy"}
@@ -141,7 +142,7 @@ def find_learning_rate(model, splits, run):
     smooth, marks = smoothed(losses), suggest(rates, losses)
     rows = [f"{r:.6g},{a:.6g},{b:.6g}" for r, a, b in zip(rates, losses, smooth)]
     text = "\n".join(["learning_rate,loss,smoothed_loss", *rows])
-    files.write_atomic(run.folder / "learning_rates.csv", text + "\n")
+    files.write_atomic(run.folder / RATES_TABLE, text + "\n")
     pictures.learning_rates(rates, losses, smooth, marks, run.folder / "learning_rates.png")
     if not marks:
         log.warning("the loss fell at no learning rate: try --overfit-batch, which says more")

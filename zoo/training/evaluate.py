@@ -19,7 +19,7 @@ from zoo.training.callbacks import NotFiniteError, check_weights
 MOST_SAID = 12  # scores beside the headline in a line; the page has all
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Report:
     """What a run reached.
 
@@ -72,6 +72,10 @@ class Report:
         baseline = Baseline(**found["baseline"]) if "baseline" in found else None
         interval = tuple(found["interval"] or (-np.inf, np.inf))
         return cls(**{**values, "interval": interval, "folder": folder, "baseline": baseline})
+
+    def __repr__(self):
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in [*self.scores.items()][:3])
+        return f"<Report {scores} on {self.num_test} test examples, see {self.folder}>"
 
     def __str__(self):
         (name, value), *others = self.scores.items()

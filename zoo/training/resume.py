@@ -176,6 +176,8 @@ class Checkpoints(keras.callbacks.Callback):
         try:
             yield
         except KeyboardInterrupt:
+            if not asked:  # no signal: a callback raised it, or what runs a notebook
+                asked.append(signal.SIGINT)
             if not self._may_stop(keeps_best):
                 raise
         if self._may_stop(keeps_best):

@@ -17,6 +17,7 @@ import tensorflow as tf
 import yaml
 
 from zoo import families, files
+from zoo.config import typed
 from zoo.config.config import AUTO, OWN, TrainConfig
 from zoo.models import checks
 from zoo.training import provenance, settings, signals, workers
@@ -277,7 +278,7 @@ def logging_to(path, *, quiet, level, log=log):
     handlers[0].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     if not quiet and not log.handlers:
         handlers.append(logging.StreamHandler(sys.stderr))
-        handlers[1].setFormatter(logging.Formatter("%(message)s"))
+        handlers[1].setFormatter(typed.Formatter("%(message)s"))
         handlers[1].setLevel(level)
         handlers[1].addFilter(lambda record: not getattr(record, "is_on_bar", False))
     before = log.level, log.propagate

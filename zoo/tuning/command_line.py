@@ -35,7 +35,7 @@ class Search:
     trials: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
     """how many at most"""
     objective: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """for example val_accuracy or val_nll"""
+    """for example val_accuracy, val_nll, or val_ and a metric of Keras's: val_auc"""
     fix: Annotated[_SEVERAL, tyro.conf.arg(metavar="NAME=VALUE ...")] = ()
     """not searched: dropout=0.2"""
     space: Annotated[_SEVERAL, tyro.conf.arg(metavar="NAME=RANGE ...")] = ()

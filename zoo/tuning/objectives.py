@@ -3,6 +3,7 @@
 import dataclasses
 
 from zoo.models import checks
+from zoo.tasks import of_keras
 from zoo.tasks import task as row_of
 from zoo.tasks.row import mode_of
 
@@ -61,14 +62,26 @@ def choices(task_name):
     return [*scored, *logged]
 
 
-def find(name, task_name):
-    """The objective of a name; the task's usual one where it is `None`.
+def find(name, info):
+    """The objective of a name, and the metrics of Keras's, by name, that have to be logged for it.
+
+    Args:
+        name: One of `choices`, or `val_` and a metric of Keras's such as `"val_auc"`; `None` for the task's usual one.
+        info: The `DataInfo`.
 
     Raises:
         InputError: The task has none of that name.
     """
-    found = {objective.name: objective for objective in choices(task_name)}
+    task = row_of(info.task)
+    found = {objective.name: objective for objective in choices(info.task)}
     if name is None:
-        return next(iter(found.values()))
-    checks.one_of(f"objective of a {task_name}", name, found)
-    return found[name]
+        return next(iter(found.values())), ()
+    metric = name.removeprefix("val_")
+    fitting = of_keras.fitting_metrics(task)
+    if name in found or name == metric or of_keras.snake_case(metric) not in fitting:
+        checks.one_of(f"objective of a {info.task}", name, found, [f"val_{m}" for m in fitting], "or val_ and a metric of Keras's")  # fmt: skip
+        return found[name], ()
+    if metric == "acc":  # as of old, for the task's own
+        own = next(one.name for one in task.metrics() if one.name in of_keras.ACCURACIES)
+        return found[f"val_{own}"], ()
+    return Objective(name, mode_of(metric)), (metric,)

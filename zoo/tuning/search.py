@@ -30,7 +30,7 @@ BEST = "best.yaml"
 TRIALS = 30  # of a random or Bayesian search, unless the caller says how many
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Tuned:
     """What `zoo.tune` returns.
 
@@ -57,6 +57,9 @@ class Tuned:
     best_epoch: int
     retrained: final.Retrained | None = None
     is_default: bool = False
+
+    def __repr__(self):
+        return f"<Tuned {self.objective} {self.score:.5g}, best of {len(self.trials)} trials, see {self.folder}>"
 
     def __str__(self):
         best = f"best of {len(self.trials)} trials: {self.objective} {self.score:.5g}"
@@ -238,7 +241,9 @@ def _search(model, data, parts, config, asked, folder, settings):
         splits = door.load(data, config.data_options, **parts)
         check_named(model, splits.info)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
-        objective = objectives.find(asked.objective, splits.info.task)
+        objective, logged = objectives.find(asked.objective, splits.info)
+        metrics = dict.fromkeys((*config.optimizer.metrics, *logged))
+        config = config.replace(metrics=tuple(metrics))
         problem = Problem(
             model=model,
             config=config,

@@ -38,6 +38,25 @@ def kind(name) -> Kind:
     return KINDS[name]
 
 
+def check_options(info, options):
+    """Raises `InputError` for an option that is set and that only other kinds of inputs read.
+
+    Args:
+        info: The `DataInfo`.
+        options: The `DataOptions`.
+    """
+    rows = [kind(info.kind), *(kind(part.kind) for part in info.parts.values())]
+    read, default = {name for row in rows for name in row.options}, type(options)()
+    for other in KINDS.values():
+        for name in other.options:
+            value = getattr(options, name)
+            if name not in read and value != getattr(default, name):
+                instead = f", or pass {other.asked_by}" if other.asked_by else ""
+                raise checks.InputError(
+                    f"{name}={value!r} is for {other.called}, and the inputs of {info.name} are {rows[0].called}: leave it out{instead}."
+                )
+
+
 def recognise(x) -> Kind:
     """Returns the kind of what a caller passed as the inputs of a split; raises `InputError` where it is none."""
     for row in reversed(KINDS.values()):

@@ -6,7 +6,16 @@ import numpy as np
 
 from zoo.config.constraints import plain
 from zoo.data import examples, once
-from zoo.data.kinds import categories, cleaning, date_forms, dates, numbers, readings, units
+from zoo.data.kinds import (
+    categories,
+    cleaning,
+    date_forms,
+    dates,
+    doubtful,
+    numbers,
+    readings,
+    units,
+)
 from zoo.models import checks
 
 # Kinds of columns of numbers → what they are computed in; `precise` are large numbers that differ by little.
@@ -203,11 +212,17 @@ def convert_column(title, column, kind, *, split=None, skip_bad=False):
         values = pd.to_numeric(column, errors="coerce").to_numpy("float64", na_value=np.nan)
         with np.errstate(over="ignore"):
             numbers = values.astype(NUMBERS[kind])
-        if np.isinf(numbers).any():
-            row = column.index[np.isinf(numbers)][0]
-            raise checks.InputError(
-                f"The column {title!r} holds {column[row]} in {column.index.name or 'row'} {row}: infinite, or too large for float32."
-            )
+        if (infinite := np.isinf(numbers)).any():
+            at = int(np.argmax(infinite))
+            what = f"{column.iloc[at]} in {column.index.name or 'row'} {column.index[at]}"
+            if not skip_bad:
+                raise checks.InputError(
+                    f"The column {title!r} holds {what}: infinite, or too large for float32. Mend it, or pass skip_bad (--skip-bad) to count "
+                    "it as missing."
+                )
+            told = "%s: %d of %d values are infinite, or too large for float32, first %s: they count as missing"
+            examples.log.warning(told, title, infinite.sum(), len(infinite), what)
+            numbers[infinite] = np.nan
         return numbers
     try:
         texts = categories.as_texts(column)
@@ -285,7 +300,7 @@ def check_raw(name, values, kind, has_gaps, style=None):
             values = dates.as_iso(values, style) if date_forms.is_form(style) else values
             _check_dates(name, values, style)
         return convert_column(name, values, kind)
-    dtype = getattr(values, "dtype", np.dtype(object))
+    dtype, given = getattr(values, "dtype", np.dtype(object)), values
     if style and (dtype.kind in "OUST" or units.is_share(style)):
         if not hasattr(values, "to_numpy"):
             values = numbers.one_each(f"The column {name!r}", np.asarray(values, object))
@@ -301,12 +316,12 @@ def check_raw(name, values, kind, has_gaps, style=None):
     except (ValueError, TypeError) as error:
         first = next(i for i, value in enumerate(values) if not is_number(value))
         raise checks.InputError(
-            f"The column {name!r} must hold numbers. Received {str(values[first])!r} in example {first}."
+            f"The column {name!r} must hold numbers. Received {str(values[first])!r} in {doubtful.places(given)(first)}."
         ) from error
     found = numbers.one_each(f"The column {name!r}", found)
     if has_gaps and not np.isinf(found).any():
         return found
-    return numbers.finite(name, found)
+    return numbers.finite(f"The column {name!r}", found, doubtful.places(given))
 
 
 def _check_dates(name, column, style):

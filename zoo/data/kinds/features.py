@@ -112,11 +112,7 @@ def _check_scale(what, values, bounds):
     """
     if bounds is None or not values.size:
         return
-    largest = max(abs(bounds[0]), abs(bounds[1]), float(np.finfo("float32").tiny))
-    sizes = np.abs(values.astype("float64"))
-    too_large = sizes.mean(axis=tuple(range(1, values.ndim))) > 10 * largest
-    if values.dtype == np.uint8 and values.ndim > 2 and largest <= 1:  # a dark picture, too
-        too_large |= sizes.max(axis=tuple(range(1, values.ndim))) > 10 * largest
+    sizes, largest, too_large = _sizes(values, bounds)
     if too_large.any():
         row = int(np.argmax(too_large))
         raise checks.InputError(
@@ -130,6 +126,27 @@ def _check_scale(what, values, bounds):
             largest,
             sizes.max(),
         )
+
+
+def _sizes(values, bounds):
+    """The magnitudes of numbers `[N, ...]`, the largest of training, and which examples are far beyond it, bool `[N]`."""
+    largest = max(abs(bounds[0]), abs(bounds[1]), float(np.finfo("float32").tiny))
+    sizes = np.abs(values.astype("float64"))
+    too_large = sizes.mean(axis=tuple(range(1, values.ndim))) > 10 * largest
+    if values.dtype == np.uint8 and values.ndim > 2 and largest <= 1:  # a dark picture, too
+        too_large |= sizes.max(axis=tuple(range(1, values.ndim))) > 10 * largest
+    return sizes, largest, too_large
+
+
+def _far(named, card):
+    (values,) = named.values()
+    outside = [
+        doubtful.far(values[:, int(column)], bounds)
+        for column, bounds in (card.ranges or {}).items()
+    ]
+    if card.input_range is not None:
+        outside.append(_sizes(values, card.input_range)[2])
+    return np.any(outside, 0) if outside else np.zeros(len(values), bool)
 
 
 def _ranges(splits):
@@ -177,6 +194,7 @@ def _otherwise(info):
 
 KIND = Kind(
     name="features",
+    called="numbers",
     least_rank=1,
     meaning="one array of shape {shape} per example, unscaled",
     recognises=_recognises,
@@ -188,6 +206,7 @@ KIND = Kind(
         "features": tf.TensorSpec((None, *info.input_shape), info.input_dtype, name="features")
     },
     check_raw=_check_raw,
+    far=_far,
     ranges=_ranges,
     overview=numbers.overview,
     otherwise=_otherwise,

@@ -297,6 +297,8 @@ def _of_frame(frame, names, path, card):
 
 KIND = Kind(
     name="image",
+    called="images",
+    options=("image_size",),
     numbers_are=lambda card: (
         "pixels 0..255, of the shape [height, width, channels], not scaled",
         (),

@@ -18,12 +18,12 @@ def as_float32(name, values):
     return finite(name, found)
 
 
-def finite(name, values):
-    """Returns an array, or raises `InputError` where it holds NaN or infinity."""
+def finite(name, values, place="example {}".format):
+    """Returns an array, or raises `InputError` where it holds NaN or infinity; `place` says what a message calls an example."""
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0])
         raise checks.InputError(
-            f"{name} is NaN or infinite in example {row}: the answer would mean nothing."
+            f"{name} is NaN or infinite in {place(row)}: the answer would mean nothing."
         )
     return values
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +64,9 @@ class Kind:
 
     Attributes:
         name: What `DataInfo.kind` and the cards hold.
+        called: What messages call inputs of this kind.
+        options: The `DataOptions` that are for these inputs alone: for others they are refused.
+        asked_by: How a caller says that the inputs are of this kind, where they do not tell it.
         meaning: What a raw input is, for the card; `{height}`, `{width}`, `{channels}`, `{shape}`, `{steps}` and `{columns}`
             stand for the card's.
         rank: Dimensions of an example's `input_shape`; `None` for any.
@@ -103,6 +107,7 @@ class Kind:
 
         golden: (raw examples, info) → these and some more, written as people write them, that an export is proved with.
         check_raw: (what a caller passed to `predict`, card, vocabulary) → named arrays; raises `InputError`.
+        far: (named arrays, card) → which examples are far outside of those of training by their numbers or dates alone, bool `[N]`.
         example_of_file: (path, bytes, card) → raw examples, for a file that is one example.
         reads_any_file: Whether every file is one example, whatever its ending; otherwise those of `file_endings`.
         of_frame: (DataFrame, names of the rows, path, card) → names and raw examples of a CSV file.
@@ -110,7 +115,7 @@ class Kind:
         is_one: (array, card) → whether an array of a file is one example, and not a batch.
         other_files: What a message lists besides .csv.
         categories: `Splits` → column → the categories that training knows, for the card.
-        ranges: `Splits` in memory → column → lowest and highest number of training, for the card.
+        ranges: `Splits` in memory → column → lowest and highest number or date of training, for the card.
         vocabulary: Prepared inputs → the token of each id; `None` where inputs are no tokens.
     """
 
@@ -120,6 +125,9 @@ class Kind:
     prepare: Callable
     specs: Callable
     check_raw: Callable
+    called: str = "inputs of another kind"
+    options: tuple[str, ...] = ()
+    asked_by: str = ""
     rank: int | None = None
     least_rank: int = 0
     is_drawn: bool = False
@@ -147,6 +155,7 @@ class Kind:
     numbers_are: Callable | None = None
     signatures: Callable = _no_more
     golden: Callable = lambda examples, info: examples
+    far: Callable = lambda named, card: np.zeros(len(next(iter(named.values()))), bool)
     example_of_file: Callable | None = None
     reads_any_file: bool = False
     of_frame: Callable | None = None

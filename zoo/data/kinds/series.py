@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from zoo.data import examples, naming
 from zoo.data.kinds import columns as tables
-from zoo.data.kinds import date_forms, numbers, time_order
+from zoo.data.kinds import date_forms, doubtful, numbers, time_order
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
@@ -50,7 +50,7 @@ def read(data, options, name="your data"):
             f"A window of {window} steps does not hold the step one season ({season}) ago, which forecasts are "
             f"compared with: pass window={season + 1} or more."
         )
-    titles, values, row_name, forms = _columns(data, options)
+    titles, values, row_name, forms, spans = _columns(data, options)
     least = window + 10 * horizon  # leaves some examples for each split
     if len(values) < least:
         raise checks.InputError(
@@ -73,6 +73,7 @@ def read(data, options, name="your data"):
         horizon=horizon,
         season=season,
         styles=forms,
+        spans=spans,
     )
     return info, windows(values.astype("float32"), window, horizon)
 
@@ -102,8 +103,8 @@ def pieces(data):
 
 
 def _columns(data, options):
-    """The titles of the columns of numbers, the one to forecast first; their values, float64 `[T, C]`; what row i is called; and the
-    form of each column of dates, by its name.
+    """The titles of the columns of numbers, the one to forecast first; their values, float64 `[T, C]`; what row i is called; the form of
+    each column of dates, by its name; and its first and last day.
     """
     if hasattr(data, "to_pandas"):
         data = data.to_pandas()
@@ -120,7 +121,7 @@ def _columns(data, options):
     for title in (*targets, *options.columns):
         checks.one_of("column of the series", title, list(frame.columns))
     learned = (*targets, *options.columns)
-    frame, when = time_order.in_time_order(frame, learned=learned, order=options.dates)
+    frame, when, stamps = time_order.in_time_order(frame, learned=learned, order=options.dates)
     rest = frame.drop(columns=[*when, *targets])
     kinds = tables.column_kinds(rest, least=0)
     numbers = [t for t, kind in kinds.items() if kind == "number"]
@@ -152,7 +153,14 @@ def _columns(data, options):
     ]
     forms = {naming.column_name(title): form for title, form in when.items()}
     forms = {name: form for name, form in forms.items() if date_forms.is_form(form)}
-    return names, np.stack(values, -1), lambda i: time_order.place(frame, frame.index[i]), forms
+    spans = {naming.column_name(title): (str(t.min())[:10], str(t.max())[:10]) for title, t in stamps.items()}  # fmt: skip
+    return (
+        names,
+        np.stack(values, -1),
+        lambda i: time_order.place(frame, frame.index[i]),
+        forms,
+        spans,
+    )
 
 
 def _with_flags(frame):
@@ -186,7 +194,7 @@ def _array_columns(data, options):
         )
     values = values.reshape(len(values), -1)
     titles = ["value", *(f"value_{i}" for i in range(1, values.shape[1]))]
-    return titles, values, "step {}".format, {}
+    return titles, values, "step {}".format, {}, {}
 
 
 def _check_values(titles, values, row_name, season, name):
@@ -240,9 +248,13 @@ def _columns_of_model(frame, card):
     written = zip(named.columns, naming.column_names(named.columns), strict=True)
     styles = {title: (card.readings or {}).get(name) for title, name in written}
     forms = {title: style for title, style in styles.items() if date_forms.is_form(style)}
-    named, _ = time_order.in_time_order(
+    named, _, stamps = time_order.in_time_order(
         named, learned=card.columns, forms=forms, as_before=card.decoding is None
     )
+    for title, times in stamps.items():
+        bounds = (card.ranges or {}).get(naming.column_name(title))
+        days = np.datetime_as_string(times, "D").astype(object)
+        doubtful.warn(title, days, doubtful.places(named), bounds=bounds)
     for column in card.columns:
         checks.one_of("column of the model", column, list(named.columns))
     values = [tables.convert_column(name, named[name], "number") for name in card.columns]
@@ -275,6 +287,9 @@ def _describe(parts, options):
 
 KIND = Kind(
     name="series",
+    called="a series",
+    options=("window", "horizon", "season"),
+    asked_by="task='forecasting' (--task forecasting)",
     meaning="the last {steps} steps of the columns {columns}, in their own units, the newest last",
     rank=2,
     is_ordered=True,
@@ -285,6 +300,7 @@ KIND = Kind(
         "series": tf.TensorSpec((None, *info.input_shape), info.input_dtype, name="series")
     },
     check_raw=_check_raw,
+    ranges=lambda splits: splits.info.spans,
     otherwise=lambda info: (
         "rows that do not follow each other are a table: another task (--task regression)"
     ),

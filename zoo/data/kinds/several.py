@@ -275,6 +275,16 @@ class _Several:
             raise checks.InputError(f"The inputs of {card.name} differ in length: {lengths}")
         return found
 
+    def far(self, named, card):
+        """Examples any of whose inputs are."""
+        found = []
+        for name, part in card.parts.items():
+            kind = self.kind(part.input_kind)
+            names = (part.input_kind,) if kind.named is one_array else part.columns
+            flat = by_input(name, kind, {own: own for own in names})
+            found.append(kind.far({own: named[key] for key, own in flat.items()}, part))
+        return np.any(found, 0)
+
 
 def row(kind, recognise):
     """The `Kind` of several inputs.
@@ -285,6 +295,7 @@ def row(kind, recognise):
     own = _Several(kind, recognise)
     return Kind(
         name="several",
+        called="several inputs",
         meaning="several inputs by name",
         recognises=lambda x: isinstance(x, Inputs),
         problems=own.problems,
@@ -299,6 +310,7 @@ def row(kind, recognise):
         to_model=own.to_model,
         golden=own.golden,
         check_raw=own.check_raw,
+        far=own.far,
     )
 
 

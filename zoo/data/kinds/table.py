@@ -224,6 +224,11 @@ def _named(rows, info):
     return {column: rows[:, i] for i, column in enumerate(info.columns)}
 
 
+def _dated(info):
+    kinds = _kinds_of(info.columns, info.column_kinds)
+    return [column for column, kind in kinds.items() if kind == "date"]
+
+
 def _to_model(raw, info, inputs):
     if info.column_kinds:
         return inputs(raw)
@@ -313,6 +318,7 @@ def _check_raw(inputs, card, vocabulary):
 
 KIND = Kind(
     name="table",
+    called="a table",
     meaning="one unscaled column each; a gap in a column of numbers is NaN, in one of texts an empty text",
     recognises=lambda x: hasattr(x, "columns"),
     describe=_describe,
@@ -325,8 +331,13 @@ KIND = Kind(
     numbers_are=_numbers_are,
     golden=_golden,
     categories=categories.known,
-    ranges=lambda splits: doubtful.ranges(_named(splits.examples["train"].inputs, splits.info)),
+    ranges=lambda splits: doubtful.ranges(
+        _named(splits.examples["train"].inputs, splits.info), _dated(splits.info)
+    ),
     check_raw=_check_raw,
+    far=lambda named, card: np.any(
+        [doubtful.far(v, (card.ranges or {}).get(column)) for column, v in named.items()], 0
+    ),
     overview=_overview,
     otherwise=lambda info: (
         "in a table of your own kinds={'COLUMN': 'category'} (--kinds COLUMN=category) says what a column is"

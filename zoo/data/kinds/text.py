@@ -305,6 +305,8 @@ def _golden(texts, info):
 
 KIND = Kind(
     name="text",
+    called="texts",
+    options=("text_size", "text_unit", "bucket"),
     meaning="one UTF-8 text each",
     numbers_are=_numbers_are,
     is_quoted=True,

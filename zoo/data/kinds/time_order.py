@@ -51,7 +51,8 @@ def in_time_order(frame, *, learned=(), order=None, forms=None, as_before=False)
         as_before: Whether dates are those that models of before were trained by.
 
     Returns:
-        The DataFrame, and for each title of a column that tells when its form, or `""`.
+        The DataFrame, for each title of a column that tells when its form, or `""`, and what the first of these columns, or the index, is
+        called → the times of the rows in their order, `datetime64[us]`; numbers that only count have none.
 
     Raises:
         InputError: Dates cannot be read, or neither rise nor fall from row to row, or one is missing. Warns where steps are missing.
@@ -66,12 +67,13 @@ def in_time_order(frame, *, learned=(), order=None, forms=None, as_before=False)
             "Some dates of the table rise and others fall: leave one of them out."
         )
     told = {t: form if len(w.titles) == 1 else "" for w in found for t in w.titles for form in w.readings}  # fmt: skip
+    stamps = {str(w.titles[0]) if w.titles else "index": t for w in found for form, t in w.readings.items() if form or len(w.titles) != 1}  # fmt: skip
     if falls and falls[0]:
         examples.log.info(
             "dates: the newest row comes first, so the rows are read from the last one on"
         )
-        return frame.iloc[::-1], told
-    return frame, told
+        return frame.iloc[::-1], told, {title: times[::-1] for title, times in stamps.items()}
+    return frame, told, stamps
 
 
 def _all_when(frame, learned, order, forms, as_before):

@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo.data import examples
 from zoo.data.kinds import columns as tables
-from zoo.data.user import paths
+from zoo.data.user import paths, rows
 from zoo.models import checks
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -33,7 +33,7 @@ def stem(path):
     return name[: -len(ending) or None]
 
 
-def read_csv(path, content=None, *, texts=None):
+def read_csv(path, content=None, *, texts=None, named=()):
     """Reads a CSV table with a header as a DataFrame whose index is the number of the line.
 
     Cells are separated by commas, semicolons, tabs or bars; the file may be packed by gzip. Rows of empty cells at the end are
@@ -45,12 +45,13 @@ def read_csv(path, content=None, *, texts=None):
         content: Its bytes, where they do not come from a file.
         texts: Titles of columns that are texts whatever they look like; by default all. Of the others those are numbers
             that are nothing but numbers, however they are read.
+        named: Titles that the caller named, each of which must be that of one column.
 
     Returns:
         The DataFrame and the separator.
 
     Raises:
-        InputError: It is no CSV table, has no header, or is no UTF-8 text.
+        InputError: It is no CSV table, has no header, has rows of more cells than titles, or is no UTF-8 text.
     """
     import pandas as pd
 
@@ -61,7 +62,10 @@ def read_csv(path, content=None, *, texts=None):
         blank = re.match(rb"(?:[^\S\n]*\n)*", content)[0]  # lines before the header
         content = _unescaped(path, content[len(blank) :])
         skipped, separator, titles = _header(path, _head(content))
+        titles = _distinct(path, titles, named)
         content = _without_empty_rows(path, content, separator)
+        form = (path, content, separator, skipped, len(titles))
+        rows.check(*form, before=blank.count(b"\n"))
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "error", pd.errors.ParserWarning
@@ -75,12 +79,8 @@ def read_csv(path, content=None, *, texts=None):
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or "it is damaged"
         raise checks.InputError(f"Cannot read {path}: {why}.") from error
-    except pd.errors.ParserWarning:
-        raise checks.InputError(
-            f"{path} is no CSV table: lines have more cells than the {len(titles)} titles of its header. A comma in a cell stands "
-            "in quotes, or another sign separates the cells."
-        ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
+        rows.check(*form, before=blank.count(b"\n"), is_uneven=True)
         raise checks.InputError(f"{path} is no CSV table: {str(error).strip()}") from error
     frame.index = _lines(content, separator, skipped, len(frame)) + blank.count(b"\n")
     frame = frame[[i for i, title in enumerate(titles) if title is not None]]
@@ -269,13 +269,29 @@ def _header(path, text):
     elif titles[-1] == "" and all(row[-1] == "" for row in cells if len(row) == len(titles)):
         titles[-1] = None
     named = [f"Unnamed: {i}" if title == "" else title for i, title in enumerate(titles)]
-    return skipped + 1, separator, _distinct(named)
+    return skipped + 1, separator, named
 
 
-def _distinct(titles):
-    """Titles with a number after those that have occurred before, as pandas gives it."""
+def _distinct(path, titles, named):
+    """Titles with a number after those that have occurred before, as pandas gives it, and as one line of the log says.
+
+    Raises:
+        InputError: A title that the caller named is that of several columns.
+    """
     seen, found = {}, []
     for title in titles:
         count = seen[title] = seen.get(title, -1) + 1
         found.append(f"{title}.{count}" if count and title is not None else title)
+    if twice := [title for title in seen if seen[title] and title is not None]:
+        if asked := [title for title in twice if title in named]:
+            raise checks.InputError(
+                f"{path} has {seen[asked[0]] + 1} columns with the title {asked[0]!r}: which one is meant? Give each column a title of its own."
+            )
+        told = [
+            f"{title!r} ({', '.join(t for t in found if t and t.rpartition('.')[0] == title)})"
+            for title in twice
+        ]
+        examples.log.warning(
+            "%s: titles of more than one column get a number: %s", path, ", ".join(told[:5]) + ", ..." * (len(told) > 5)
+        )  # fmt: skip
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.config.options import OF_TABLES
 from zoo.data import examples, naming
 from zoo.data.user import csv_files, folders, layouts, memory, paths
 from zoo.models import checks
@@ -32,17 +33,18 @@ def read(path, options):
     """
     path = paths.check_data(path)
     if _is_table_file(path):
-        table, separator = csv_files.read_csv(path, texts=_texts(options))
+        table, separator = csv_files.read_csv(path, texts=_texts(options), named=_named(options))
         options = _with_folder(options, path.parent)
         return memory.read(table, options, name=csv_files.stem(path), separator=separator)
     csvs = _tables(path)
     if "train" in csvs:
-        train, separator = csv_files.read_csv(csvs.pop("train"), texts=_texts(options))
-        others = {split: csv_files.read_csv(p)[0] for split, p in csvs.items()}
+        named = _named(options)
+        train, separator = csv_files.read_csv(csvs.pop("train"), texts=_texts(options), named=named)
+        others = {split: csv_files.read_csv(p, named=named)[0] for split, p in csvs.items()}
         others = {s: t for s, t in others.items() if _has_targets(csvs[s], t, train, options)}
         options = _with_folder(options, path)
         return memory.read(train, options, **others, name=path.stem, separator=separator)
-    for key in ("target", "columns", "files", "folder"):
+    for key in OF_TABLES:
         if getattr(options, key):
             what = f"{path} is a folder of classes." if path.is_dir() else f"Received: {path}"
             raise checks.InputError(f"`{key}` is for tables; {what}")
@@ -82,6 +84,12 @@ def is_table(path):
     """Whether a path is read as a table."""
     path = Path(path).expanduser()
     return csv_files.is_csv(path) or _is_table_file(path) or bool(_tables(path))
+
+
+def _named(options):
+    """The titles of columns that the caller named."""
+    single = (options.files, options.split_by, options.sample_weight)
+    return {*options.target, *options.columns, *options.kinds, *single}
 
 
 def _texts(options):

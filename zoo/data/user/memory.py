@@ -80,7 +80,8 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
             f"A {row.name} learns from one input, and the data have several, {', '.join(described['parts'])}: pass one of them."
         )
     called = options.target[0] if len(options.target) == 1 else ""
-    info = _described(described | {row.names: names, "target": called}, name, row.name, styles)
+    told = {row.names: names, "target": called, "label_type": targets.label_type(train, row)}
+    info = _described(described | told, name, row.name, styles)
     if train.by is not None:
         told = carving.told(train.by, options.split_by, "test" in parts)
         info = dataclasses.replace(info, split=told)
@@ -141,7 +142,7 @@ def _parts(data, validation, test, options, separator):
                 styles, table = used, form.x if isinstance(form, pairs.Pair) else form
                 is_left = validation is None or test is None
                 by, group = _split_by(table, options, test is not None, is_left)
-            of_rows = weights.of(split, form, beside, options.sample_weight)
+            of_rows = weights.of(split, form, beside, options.sample_weight, options.target)
             left_out = {group, options.sample_weight}
             parts[split] = _part(split, form, options, left_out, of_rows, parts.get("train"))
     parts["train"].by = by
@@ -154,10 +155,8 @@ def _parts(data, validation, test, options, separator):
             problems |= {f"its {options.split_by!r} is missing": carving.is_missing(part.by)}
         part.drop(problems, options.skip_bad)
     is_table = parts["train"].is_frame or options.files
-    if not is_table and (options.target or options.columns):
-        raise checks.InputError(
-            "`target` and `columns` are for tables: leave them out with arrays."
-        )
+    if not is_table:
+        pairs.check_no_table(parts["train"].x, options)
     return parts, styles, table
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from zoo.config.options import OF_TABLES
 from zoo.data.kinds import objects, plain_columns, several
 from zoo.models import checks
 from zoo.tasks import task
@@ -143,3 +144,15 @@ def paired(data, targets):
             f"`targets` belong to inputs in memory, zoo.train(model, x, y). Received: {what}, which brings its own."
         )
     return data, targets
+
+
+def check_no_table(x, options):
+    """Raises `InputError` for options that say something of a table alone, where there is none, also none among several inputs."""
+    if options.target or options.columns:
+        raise checks.InputError(
+            "`target` and `columns` are for tables: leave them out with arrays."
+        )
+    inputs = x.parts.values() if isinstance(x, several.Inputs) else ()
+    for key in () if any(map(objects.is_frame, inputs)) else OF_TABLES:
+        if getattr(options, key):
+            raise checks.InputError(f"`{key}` is for tables: leave it out with arrays.")

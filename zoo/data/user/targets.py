@@ -155,6 +155,18 @@ def plain(targets):
     return targets.astype("float64") if is_there else targets
 
 
+def label_type(part, row):
+    """What a training part's labels are, `"int"` or `"bool"`, where they are numbers or truth values of one column; otherwise `""`.
+
+    Args:
+        part: The training `Part`.
+        row: The row of the task.
+    """
+    is_named = part.labels or row.targets != "class" or part.y.size != len(part.y)
+    kinds = {"i": "int", "u": "int", "f": "int", "b": "bool"}  # floats that are classes are whole
+    return "" if is_named else kinds.get(part.y.dtype.kind, "")
+
+
 def problems(targets):
     """Why targets cannot be used: dict from the reason to the examples that it is true of, bool [N]."""
     missing = _is_missing(targets)

@@ -44,7 +44,7 @@ def _are_splits(parts):
     return any(isinstance(part, tuple) or hasattr(part, "element_spec") for part in parts)
 
 
-def of(split, form, beside, title):
+def of(split, form, beside, title, target=()):
     """The weights of a split's examples, float64 `[N]`, or `None`.
 
     Args:
@@ -52,10 +52,15 @@ def of(split, form, beside, title):
         form: A DataFrame, or a `Pair`.
         beside: The weights that were passed beside the data, or `None`.
         title: Title of the column that holds them, or `None`.
+        target: Titles of the targets.
 
     Raises:
         InputError: They are not one number for each example, or come twice.
     """
+    if title is not None and title in target:
+        raise checks.InputError(
+            f"sample_weight={title!r} is the target: name another column, or leave it out."
+        )
     given = form.weights if isinstance(form, pairs.Pair) else None
     table = form.x if isinstance(form, pairs.Pair) else form
     in_column = title is not None and objects.is_frame(table)
