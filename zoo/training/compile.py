@@ -53,6 +53,27 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"schedule": self.schedule, "steps": self.steps}
 
 
+@keras.saving.register_keras_serializable(package="zoo")
+class CosLog4(keras.optimizers.schedules.LearningRateSchedule):
+    """Four waves from 0 to the highest rate and back, each twice as long as the one before (Holzmüller et al. 2024).
+
+    Args:
+        highest: The highest rate.
+        steps: Training steps in the whole run.
+    """
+
+    def __init__(self, highest, steps):
+        self.highest, self.steps = highest, steps
+
+    def __call__(self, step):
+        share = keras.ops.minimum(keras.ops.cast(step, "float32") / self.steps, 1.0)
+        waves = keras.ops.log2(1 + 15 * share)  # 0 to 4
+        return self.highest * 0.5 * (1 - keras.ops.cos(2 * np.pi * waves))
+
+    def get_config(self):
+        return {"highest": self.highest, "steps": self.steps}
+
+
 def make_schedule(config, total_steps):
     """Makes the learning rate: a number, or a schedule of Keras's with a warm-up.
 
@@ -65,6 +86,9 @@ def make_schedule(config, total_steps):
     warmup_steps = round(warmup * total_steps)
     if config.schedule in ("constant", "plateau") and not warmup_steps:
         return float(config.learning_rate)
+    if config.schedule == "coslog4":
+        waves = CosLog4(config.learning_rate, total_steps)
+        return WarmUp(waves, warmup_steps) if warmup_steps else waves
     if config.schedule == "piecewise":  # as for the residual networks of He et al. 2016
         steps = keras.optimizers.schedules.PiecewiseConstantDecay(
             [total_steps // 2, total_steps * 3 // 4],
@@ -102,6 +126,8 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None, outpu
         options = {"momentum": config.momentum, "nesterov": config.nesterov}
     elif config.name == "muon":  # Jordan 2024: not for the last layer
         options = {"exclude_layers": [rf"(^|/){re.escape(name)}/" for name in outputs]}
+    if config.beta_2 is not None:
+        options["beta_2"] = config.beta_2
     if config.weight_decay is not None:
         options["weight_decay"] = config.weight_decay
         if config.name == "muon":  # what it leaves to Adam has a decay of its own
