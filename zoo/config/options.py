@@ -184,7 +184,7 @@ class OptimizerConfig:
     nesterov: bool = False
     """Nesterov's momentum, of sgd."""
     beta_2: BelowOne | None = None
-    """How long adam, adamw and nadam remember the size of gradients: less forgets sooner; default: Keras's 0.999."""
+    """How long adam, adamw and nadam remember the size of gradients, less forgets sooner, default: Keras's 0.999; the others have none."""
     weight_decay: NotNegative | None = None
     """Decoupled weight decay of kernels; biases and normalizations are left out."""
     clip_norm: AboveZero | None = None
