@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from tolerances import KERNELS, ROUNDING, assert_close
+from tolerances import KERNELS, PRINTED, ROUNDING, assert_close
 
 import zoo
 from zoo import api
@@ -132,10 +132,10 @@ def made(tmp_path_factory):
 
 def test_what_is_a_number_is_told_from_the_prepared_training_rows(made):
     arguments = zoo.load(made.export).card.builder.arguments
-    ends = arguments["quantiles"]  # size, four of kind, count, and whether size is missing
+    ends = arguments["quantiles"]  # count, four of kind, size, and whether it is missing
     assert [e is None for e in ends] == [False, True, True, True, True, False, True]
     assert arguments["average"] == "softmax"
-    assert all(list(e) == sorted(e) and len(e) == 49 for e in ends if e is not None)
+    assert [len(ends[i]) for i in (0, 5)] == [9, 49]
 
 
 def test_an_exported_ensemble_is_built_again_and_answers_alike(made):
@@ -153,10 +153,21 @@ def test_quantiles_are_of_training_rows_alone_and_of_few_digits():
     found = quantiles.of_training(splits.preparation.inputs, splits)
     rows = np.array(splits.preparation.inputs(splits.examples["train"].inputs))
     assert len(found) == 13
-    assert_close(found[4], np.quantile(rows[:, 4], np.linspace(0, 1, 49)), ROUNDING)
+    assert found[4][0] == pytest.approx(rows[:, 4].min(), rel=1e-5)
     arguments = splits.preparation.arguments_of("dense:tabular")
     assert arguments["quantiles"] == found
     assert "quantiles" not in splits.preparation.arguments_of("dense:small")
+
+
+def test_knots_share_the_values_but_for_common_ones():
+    smooth = RNG.normal(size=5000)
+    assert_close(quantiles.knots(smooth, 9), np.quantile(smooth, np.linspace(0, 1, 9)), PRINTED)
+    gains = np.concatenate([np.zeros(5000), RNG.uniform(10, 20, size=400)])
+    found = quantiles.knots(gains, 9)
+    assert found[0] == 0
+    assert_close(found[1:], np.quantile(gains[5000:], np.linspace(0, 1, 8)), PRINTED)
+    assert quantiles.knots(RNG.integers(3, size=99), 9) == (0.0, 1.0, 2.0)
+    assert quantiles.knots(np.ones(9)) is None
 
 
 def test_a_size_brings_its_settings_and_those_that_are_said_win():

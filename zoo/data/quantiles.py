@@ -20,7 +20,7 @@ def of_training(inputs, splits):
         splits: The `Splits`.
 
     Returns:
-        For each input a tuple of numbers that rise, or `None` where it is no number; `None` in place of all where the inputs are no rows
+        For each input its `knots`, or `None` where it is no number; `None` in place of all where the inputs are no rows
         of numbers, or are streamed.
     """
     data = splits.examples["train"]
@@ -31,7 +31,7 @@ def of_training(inputs, splits):
     if len(picked) > MOST_ROWS:
         picked = np.sort(np.random.default_rng(0).permutation(len(picked))[:MOST_ROWS])
     rows = np.concatenate([_prepared(inputs, data.take(part).inputs) for part in _chunks(picked)])
-    return tuple(_rising(column) if column.min() < 0 else None for column in rows.T)
+    return tuple(knots(column) if column.min() < 0 else None for column in rows.T)
 
 
 def _chunks(picked):
@@ -44,8 +44,21 @@ def _prepared(inputs, raw):
     )
 
 
-def _rising(column, count=columns.NUM_QUANTILES):
-    """The quantiles of a column, with six digits, as the card holds them; `None` for one that is constant."""
-    ends = np.quantile(column.astype("float64"), np.linspace(0, 1, count))
-    found = tuple(float(f"{end:.6g}") for end in ends)
-    return found if found[0] < found[-1] else None
+def knots(column, count=columns.NUM_QUANTILES):
+    """Numbers that a column's training values lie between in about equal shares, with six digits, as the card holds them.
+
+    A value that is more than such a share by itself, as the 0 of most people's capital gains, is a knot and counts no more, so that the
+    others are told apart as well. `None` for a column that is constant.
+    """
+    rest, found = column.astype("float64"), []
+    while rest.size and len(found) < count:
+        values, counts = np.unique(rest, return_counts=True)
+        left = count - len(found)
+        heavy = values if len(values) <= left else values[counts * left > rest.size]
+        if not heavy.size:
+            found.extend(np.quantile(rest, np.linspace(0, 1, left)))
+            break
+        found.extend(heavy[:left])
+        rest = rest[~np.isin(rest, heavy)]
+    ends = np.unique([float(f"{end:.6g}") for end in found])
+    return tuple(ends.tolist()) if len(ends) > 1 else None
