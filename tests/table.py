@@ -64,7 +64,7 @@ def quick_of(params, *names):
 
 # Arguments that give the tiny model every kind of state and layer that its family has.
 STATEFUL = {
-    "dense": {"normalization": "batch"},
+    "dense": {"normalization": "batch", "embedding": "periodic", "ntk": True, "members": 2},
     "cnn": {"normalization": "batch"},
     "resnet": {"stem": "7x7", "bottleneck": True},
     "transformer": {

@@ -103,6 +103,8 @@ def test_plateau_halves_the_rate_when_nothing_gets_better(in_tmp):
         ({"schedule": "constant", "warmup": 0.25}, 0, 1, 1),
         ({"schedule": "cosine"}, 1, 0.8536, 0),
         ({"schedule": "one_cycle"}, 1 / 25, 1, 0),
+        ({"schedule": "coslog4"}, 0, 0.49349, 0),
+        ({"schedule": "coslog4", "warmup": 0.5}, 0, 0.24674, 0),
         ({"schedule": "piecewise"}, 1, 1, 0.01),
         ({"schedule": "piecewise", "warmup": 0.5}, 0, 0.5, 0.01),
         ({"schedule": "plateau"}, 1, 1, 1),
@@ -147,6 +149,14 @@ def test_muon_decays_all_weights_alike(decay, left):
     for weight in weights:
         expected = left if weight.name == "kernel" else 1.0
         assert_close(weight, np.full(weight.shape, expected), ROUNDING)
+
+
+def test_beta_2_reaches_the_optimizers_that_have_one():
+    for name in ("adam", "adamw", "nadam"):
+        assert make_optimizer(OptimizerConfig(name=name, beta_2=0.95), 100).beta_2 == 0.95
+    make_optimizer(
+        OptimizerConfig(name="sgd", beta_2=0.95), 100
+    )  # that of a size whose optimizer is another one
 
 
 def test_a_schedule_without_its_length_is_refused():

@@ -182,18 +182,41 @@ def test_a_smaller_size_learns_from_the_model(in_tmp):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "Ask for one of prune, quantize and distill. Received: none of them"),
+        ({}, "Ask for one of prune, quantize, distill and members. Received: none of them"),
         ({"prune": 0.5, "quantize": "int8"}, "Received: prune, quantize"),
         ({"prune": 1.0}, "prune"),
         ({"quantize": "int3"}, "Unknown quantize 'int3'"),
         ({"quantize": "int8", "fine_tune": 3}, "fine_tune is for prune"),
         ({"distill": "huge"}, "Unknown size of dense 'huge'"),
+        ({"members": 2}, "of wine_dense: it has none"),
+        ({"members": 0}, "members"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(options, message, in_tmp):
     with pytest.raises(zoo.InputError, match=message):
         zoo.shrink("wine_dense", **options)
     assert not Path("runs").exists()
+
+
+def test_an_ensemble_is_cut_to_its_first_members(in_tmp):
+    options = {
+        "model_args": {"members": 3, "units": (8,)},
+        "epochs": 1,
+        "batch_size": 32,
+        "quiet": True,
+    }
+    whole = zoo.train("dense:ensemble", "wine", **options)
+    report, path = zoo.shrink(whole.export, members=2, quiet=True)
+    card = zoo.load(path).card
+    assert card.builder.arguments["members"] == 2
+    assert card.runs[0].shrunk["members"] == 2
+    assert "cut: the first 2 members of" in (path / "assets.extra/card.md").read_text()
+    cut = zoo.build(weights=path)
+    for fewer, weight in zip(cut.weights, whole.network.weights, strict=True):
+        values = np.array(weight)
+        np.testing.assert_array_equal(fewer, values if fewer.shape == weight.shape else values[:2])
+    with pytest.raises(zoo.InputError, match="it has 2"):
+        zoo.shrink(path, members=2)
 
 
 def test_a_model_of_other_data_is_refused(in_tmp):

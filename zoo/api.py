@@ -12,6 +12,7 @@ from zoo import families
 from zoo.building import make_compiled
 from zoo.config import constraints, needs
 from zoo.config.config import AUTO, OWN, OWN_DATA, TrainConfig, check_field
+from zoo.config.recommended import settings_of
 from zoo.data import load as door
 from zoo.data import notes
 from zoo.data.inspection import check_named, first_model
@@ -72,7 +73,8 @@ def train(
         callbacks: More Keras callbacks, or one.
         sample_weight: What each example counts in the loss and in weighted metrics: numbers `[N]` of at least 0 beside data in memory, or
             the title of a table's column; also the third of `(x, y, sample_weight)`, in tuples and `tf.data` sets.
-        **options: Fields of `TrainConfig` by name, for example `epochs=5, batch_size=64, learning_rate=1e-3`. `optimizer`, `loss`,
+        **options: Fields of `TrainConfig` by name; what is left out is as the model's size recommends, `zoo.config.recommended`, unless
+            `config` is a `TrainConfig` or a file. For example `epochs=5, batch_size=64, learning_rate=1e-3`. `optimizer`, `loss`,
             `metrics` and `weighted_metrics` may be Keras's objects, and the last three functions of (y_true, y_pred), too; where one is
             left out, that of a compiled model is used. A run that goes on (`resume`) needs objects again.
 
@@ -93,7 +95,7 @@ def train(
     40
     """
     whole.refuse_as_model(model)
-    config = _begun_with(config, options)
+    config = _begun_with(config, options, model)
     data = config.data.dataset if data is None else data
     data = paired(data, targets)
     data, validation, test = (forms.by_model(model, part) for part in (data, validation, test))
@@ -172,14 +174,18 @@ def run_recipe(
             raise
 
 
-def _begun_with(config, options):
-    """The config that the options of `train` come on top of: the caller's, that of the run that goes on, or the default."""
+def _begun_with(config, options, model):
+    """The config that the options of `train` come on top of: the caller's, that of the run that goes on, or the default.
+
+    The default is that of the model's size. A `TrainConfig` and a file hold every setting, so nothing is put in their place.
+    """
+    default = TrainConfig().replace(**settings_of(model))
     if config is None:
         begun = check_field("resume", options.get("resume")) or AUTO
-        return TrainConfig() if begun == AUTO else TrainConfig.of_run(begun)
+        return default if begun == AUTO else TrainConfig.of_run(begun)
     if isinstance(config, (str, os.PathLike)):
         return TrainConfig.from_yaml(config).replace(out=None)
-    return TrainConfig().replace(**config) if isinstance(config, Mapping) else config
+    return default.replace(**config) if isinstance(config, Mapping) else config
 
 
 def _chosen(data, config, own, options, parts):

@@ -57,11 +57,11 @@ def build(model=None, *, size=None, weights=None, **arguments):
     return row.build(**families.arguments(name, arguments))
 
 
-def _build_for(config, arguments):
-    """The model of a config, for data that the arguments of a `Preparation` describe."""
+def _build_for(config, preparation):
+    """The model of a config, for data that a `Preparation` describes."""
     if config.weights is None:
-        return build(config.model, **{**arguments, **config.model_args})
-    classes = arguments.get("num_classes")
+        return build(config.model, **preparation.arguments_of(config.model, config.model_args))
+    classes = preparation.builder_arguments.get("num_classes")
     model = build(weights=config.weights, num_classes=classes)
     for layer in model.layers[:-1]:
         layer.trainable = not config.freeze
@@ -81,7 +81,7 @@ def make_compiled(model, splits, run, own=None):
     teacher = trained.teacher(splits, run) if config.distill.teacher else None
     with run.strategy.scope():
         if isinstance(model, str):
-            built = _build_for(config, preparation.builder_arguments)
+            built = _build_for(config, preparation)
         else:
             built = own_models.make(model, config, preparation, run.strategy)
             own = own_parts.with_compiled(own, built, config)

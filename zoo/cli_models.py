@@ -331,6 +331,7 @@ def shrink(
     fine_tune: Annotated[int, arg(metavar="EPOCHS")] = 0,
     quantize: Annotated[str | None, arg(metavar="MODE")] = None,
     distill: Annotated[str | None, arg(metavar="SIZE")] = None,
+    members: Annotated[int | None, arg(metavar="N")] = None,
     out: Annotated[str | None, arg(metavar="FOLDER")] = None,
 ):
     """Makes a smaller model.
@@ -340,13 +341,12 @@ def shrink(
         fine_tune: with --prune: train so long
         quantize: int8 or int4
         distill: teach this size of the family
+        members: keep so many of an ensemble's
         out: the run's folder, which must not exist
     """
     import zoo
 
     places.find(model)
-    report, path = zoo.shrink(
-        model, prune=prune, fine_tune=fine_tune, quantize=quantize, distill=distill, out=out
-    )
-    print(report)
-    print(f"exported {path}")
+    ways = {"prune": prune, "quantize": quantize, "distill": distill, "members": members}
+    report, path = zoo.shrink(model, fine_tune=fine_tune, out=out, **ways)
+    print(f"{report}\nexported {path}")

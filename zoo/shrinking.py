@@ -6,7 +6,7 @@ import logging
 import keras
 import numpy as np
 
-from zoo import api, files
+from zoo import api, families, files
 from zoo.config.config import OWN_DATA, TrainConfig, data_options
 from zoo.data.load import load_dataset
 from zoo.data.prepare import prepare
@@ -92,7 +92,35 @@ def sparsity(name_or_path):
     return sum(int(np.sum(v == 0)) for v in values) / max(1, sum(v.size for v in values))
 
 
-def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None, **options):
+def first_members(model, card, count):
+    """An ensemble of fewer members than a trained one has: its first ones, with their weights.
+
+    Args:
+        model: The `dense` model with members.
+        card: Its card.
+        count: How many.
+
+    Raises:
+        InputError: It has no members, or no more than so many.
+    """
+    checks.positive_int("members", count)
+    arguments = card.builder.arguments
+    if not arguments.get("members") or arguments["members"] <= count:
+        had = f"it has {arguments['members']}" if arguments.get("members") else "it has none"
+        raise checks.InputError(
+            f"members={count} leaves the first {count} of a larger ensemble; of {card.name}: {had}."
+        )
+    build = families.family(card.builder.family).build
+    smaller = build(**{**arguments, "members": count})
+    for fewer, weight in zip(smaller.weights, model.weights, strict=True):
+        values = keras.ops.convert_to_numpy(weight)
+        fewer.assign(values if fewer.shape == weight.shape else values[:count])
+    return smaller
+
+
+def shrink(
+    name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None, members=None, **options
+):
     """Makes a smaller model of a trained one, evaluates it on the same test split, and exports it.
 
     Args:
@@ -101,6 +129,7 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
         fine_tune: With `prune`, epochs of training; the zeros come in the first of them. 0: all at once.
         quantize: `"int8"` or `"int4"`: weights of dense layers and embeddings in so many bits, by Keras.
         distill: Size of the same family, or family and size, that learns from the model.
+        members: Of an ensemble (`dense:ensemble`), how many of its first members stay; they need no training.
         **options: Settings of the run by their own names, as in `zoo.train`, such as `out` or `learning_rate`; default:
             those that the model was trained with, for pruned ones with a learning rate that falls to 0.
 
@@ -108,13 +137,14 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
         `(report, path)`: the `Report` on the test split, and the path of the export.
 
     Raises:
-        InputError: None or several of the three are asked for, a value is out of range, or the model or its data cannot
+        InputError: None or several of the four are asked for, a value is out of range, or the model or its data cannot
             be made again.
     """
-    asked = [key for key, v in (("prune", prune), ("quantize", quantize), ("distill", distill)) if v is not None]  # fmt: skip
+    ways = {"prune": prune, "quantize": quantize, "distill": distill, "members": members}
+    asked = [key for key, value in ways.items() if value is not None]
     if len(asked) != 1:
         raise checks.InputError(
-            f"Ask for one of prune, quantize and distill. Received: {', '.join(asked) or 'none of them'}."
+            f"Ask for one of prune, quantize, distill and members. Received: {', '.join(asked) or 'none of them'}."
         )
     if prune is not None:
         checks.fraction("prune", prune)
@@ -130,6 +160,8 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
             f"{card.name} is quantized already: prune or quantize the model that it was made from."
         )
     config = _config(card, source, distill, fine_tune, options)
+    if members is not None:
+        config = config.replace(model_args={**config.model_args, "members": members})
     if distill is not None:
         taught = api.train(config.model, config=config)
         return taught.report, taught.export
@@ -144,6 +176,8 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
         if fine_tune:
             callback = Pruning(prune, splits.steps_per_epoch)
             history = fit_model(model, splits, run, extra_callbacks=[callback])
+        elif members is not None:
+            model = first_members(model, card, members)
         elif prune is not None:
             _zero(kernels(model), smallest(kernels(model), prune))
         else:
@@ -152,7 +186,10 @@ def shrink(name_or_path, *, prune=None, fine_tune=0, quantize=None, distill=None
                 "%s: %.0f%% of the weights; other layers stay as they are", quantize, 100 * share
             )
         report = evaluate_model(model, splits, run, history)
-        _add_to_score(run.folder, {"from": card.name, "prune": prune, "quantize": quantize})
+        _add_to_score(
+            run.folder,
+            {"from": card.name, **{key: ways[key] for key in ("prune", "quantize", "members")}},
+        )
         path = export.export_model(model, splits, run)
         if prune is not None:
             _check_sparsity(path, prune)

@@ -39,7 +39,7 @@ OWN_DATA = "own_data"  # what a run's config calls data that came from Python
 
 # Settings of an optimizer that Keras's objects hold themselves.
 OF_OPTIMIZER = (
-    "learning_rate", "schedule", "warmup", "momentum", "nesterov", "weight_decay", "clip_norm", "clip_value", "ema",
+    "learning_rate", "schedule", "warmup", "momentum", "nesterov", "beta_2", "weight_decay", "clip_norm", "clip_value", "ema",
 )  # fmt: skip
 
 _PARTS = {

@@ -175,8 +175,11 @@ class OptimizerConfig:
     """adam, adamw, adafactor, adagrad, lion, muon, nadam, rmsprop or sgd"""
     learning_rate: AboveZero = 1e-3
     """Highest learning rate of the schedule."""
-    schedule: Literal["constant", "cosine", "one_cycle", "piecewise", "plateau"] = "constant"
-    """constant; cosine: falls to 0; one_cycle: rises for a quarter of the run, then falls to 0; piecewise: a tenth of it
+    schedule: Literal["constant", "cosine", "one_cycle", "coslog4", "piecewise", "plateau"] = (
+        "constant"
+    )
+    """constant; cosine: falls to 0; one_cycle: rises for a quarter of the run, then falls to 0; coslog4: four waves from 0 to the rate and
+    back, each twice as long as the one before (Holzmüller et al. 2024); piecewise: a tenth of it
     after half of the run, a hundredth after three quarters; plateau: half of it when three epochs bring nothing better."""
     warmup: BelowOne = 0.0
     """Share of the run in which the learning rate rises to its highest."""
@@ -184,6 +187,8 @@ class OptimizerConfig:
     """Momentum of sgd; the other optimizers have their own."""
     nesterov: bool = False
     """Nesterov's momentum, of sgd."""
+    beta_2: BelowOne | None = None
+    """How long adam, adamw and nadam remember the size of gradients, less forgets sooner, default: Keras's 0.999; the others have none."""
     weight_decay: NotNegative | None = None
     """Decoupled weight decay of kernels; biases and normalizations are left out."""
     clip_norm: AboveZero | None = None

@@ -6,10 +6,12 @@ Every layer here computes in float32, whatever the precision of the model.
 import dataclasses
 import functools
 import warnings
+from collections.abc import Callable
 
 import keras
 
-from zoo.data import examples, notes
+from zoo import families
+from zoo.data import examples, notes, quantiles
 from zoo.tasks.targets import Unchanged
 
 
@@ -25,6 +27,8 @@ class Preparation:
         targets: What is done to targets, and undone to outputs; see `zoo.tasks.targets`.
         input_range: Lowest and highest value of arrays of features in the training split; `None` for other kinds.
         parts: Of several inputs the `kinds.row.Prepared` of each, by its name.
+        find_quantiles: Finds the training quantiles of the inputs that are numbers, as `zoo.data.quantiles` says.
+        average: What of an ensemble's answers is averaged, for the builder.
     """
 
     inputs: keras.Model
@@ -33,6 +37,25 @@ class Preparation:
     targets: Unchanged
     input_range: tuple[float, float] | None = None
     parts: dict = dataclasses.field(default_factory=dict)
+    find_quantiles: Callable = lambda: None
+    average: str = "values"
+
+    @functools.cached_property
+    def quantiles(self):
+        """The training quantiles of each input, `None` for one that is no number; `None` in place of all where they are not known."""
+        return self.find_quantiles()
+
+    def arguments_of(self, model, model_args=()):
+        """What the builder of a model of the table takes, besides what its size says.
+
+        Args:
+            model: Family and size.
+            model_args: Arguments on top of the size.
+        """
+        given = families.arguments(model, model_args)
+        more = {"quantiles": self.quantiles} if given.get("embedding") else {}
+        more |= {"average": self.average} if given.get("members") else {}
+        return self.builder_arguments | more | dict(model_args)
 
     @property
     def target_mean(self):
@@ -95,6 +118,8 @@ def prepare(splits, *, fixed_length=False):
         targets,
         found.input_range,
         found.parts,
+        functools.partial(quantiles.of_training, found.inputs, splits),
+        {"class": "softmax", "labels": "sigmoid"}.get(splits.task.targets, "values"),
     )
 
 

@@ -37,14 +37,17 @@ def dropout(x, rate, name):
     return keras.layers.Dropout(rate, name=name)(x) if rate else x
 
 
-def classification_head(x, num_classes):
+def classification_head(x, num_classes, start="glorot_uniform"):
     """Adds the layer `logits`: `num_classes` numbers per example, no softmax; `None` returns `x`.
 
-    The head computes in float32 under mixed precision too, so that losses and probabilities keep their digits.
+    The head computes in float32 under mixed precision too, so that losses and probabilities keep their digits. Its kernel begins with
+    the initializer `start`.
     """
     if num_classes is None:
         return x
-    return keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.layers.Dense(
+        num_classes, kernel_initializer=start, dtype="float32", name="logits"
+    )(x)
 
 
 def all_layers(layer, include_self=True):

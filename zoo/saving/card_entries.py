@@ -235,7 +235,7 @@ class RunScores(Entries):
         temperature: What the logits are divided by.
         uncalibrated: The scores at temperature 1, where another was fitted.
         baseline: What a linear model reaches, where it was asked for.
-        shrunk: From which model it was pruned (`prune`: share) or quantized (`quantize`: mode), where it was.
+        shrunk: From which model it was pruned (`prune`: share), quantized (`quantize`: mode) or cut (`members`), where it was.
     """
 
     seed: int

@@ -80,6 +80,8 @@ def _taken_for(card):
 
 
 def _shrunk(shrunk):
+    if shrunk.get("members") is not None:
+        return f"cut: the first {shrunk['members']} members of {shrunk['from']}"
     if shrunk["prune"] is not None:
         return f"pruned: {shrunk['prune']:.0%} of the elements of all kernels of {shrunk['from']} together are zero"
     return f"quantized: weights of dense layers and embeddings of {shrunk['from']} in {shrunk['quantize']}"

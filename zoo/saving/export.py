@@ -204,7 +204,7 @@ def _builder(config, preparation, mode):
         return None
     family, size = families.split_name(config.model)
     arguments = {
-        **preparation.builder_arguments,
+        **preparation.arguments_of(config.model, config.model_args),
         **families.arguments(config.model, config.model_args),
     }
     return cards.Builder(family=family, size=size, arguments=arguments, quantize=mode)

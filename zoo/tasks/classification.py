@@ -9,7 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.keras_fixes import monitor_op
-from zoo.tasks import linear_baseline, losses, pictures, scores, target_checks, targets
+from zoo.tasks import (
+    boosted_baseline,
+    linear_baseline,
+    losses,
+    paired,
+    pictures,
+    scores,
+    target_checks,
+    targets,
+)
 from zoo.tasks.row import Task
 from zoo.training import strategy as strategies
 
@@ -160,6 +169,10 @@ TASK = Task(
         outputs_of=linear_baseline.log_probabilities,
         score=scores.classification,
     ),
+    boosted=functools.partial(
+        boosted_baseline.fit, score=scores.classification, is_of_classes=True
+    ),
+    resampled=paired.accuracy,
     calibrate=fit_temperature,
     draw=_draw,
     report=_report,

@@ -18,17 +18,27 @@ MOST_NUMBERS = 2**26  # inputs of all examples together: 256 MiB
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """A linear model and what it reached.
+    """A simpler model and what it reached.
 
     Attributes:
         model: The scikit-learn model, in words.
         scores: Name → value on the whole test split.
         num_train: Number of training examples that it was fitted on.
+        difference: Of the headline, the model's less this one's, on the same test examples: value, low and high end of its 95 % interval;
+            `None` where it was not compared.
+        outputs: For the test split, as the task's `score` takes them; `None` where they are read from a file.
     """
 
     model: str
     scores: dict
     num_train: int
+    difference: tuple | None = None
+    outputs: np.ndarray | None = dataclasses.field(default=None, repr=False, compare=False)
+
+    def record(self):
+        """What a run's `score.json` holds of it."""
+        found = {key: value for key, value in vars(self).items() if key != "outputs"}
+        return {key: value for key, value in found.items() if value is not None}
 
 
 def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, more_scores=None):
@@ -78,7 +88,7 @@ def fit(splits, limit=MOST_EXAMPLES, *, candidates, outputs_of, score, more_scor
     outputs = [outputs_of(model, features(batch), info) for batch in _batches(splits)]
     found = splits.targets("test"), np.concatenate(outputs)
     scores = score(*found) | dict(more_scores(info, *found) if more_scores else ())
-    return Baseline(repr(model), scores, len(targets["train"]))
+    return Baseline(repr(model), scores, len(targets["train"]), outputs=found[1])
 
 
 def _limited(splits, name, limit):

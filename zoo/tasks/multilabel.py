@@ -6,7 +6,16 @@ import keras
 import tensorflow as tf
 
 from zoo.keras_fixes import monitor_op
-from zoo.tasks import linear_baseline, losses, pictures, scores, target_checks, targets
+from zoo.tasks import (
+    boosted_baseline,
+    linear_baseline,
+    losses,
+    paired,
+    pictures,
+    scores,
+    target_checks,
+    targets,
+)
 from zoo.tasks.row import Task
 
 
@@ -72,6 +81,8 @@ TASK = Task(
     linear=functools.partial(
         linear_baseline.fit, candidates=_candidates, outputs_of=_logits, score=scores.multilabel
     ),
+    boosted=functools.partial(boosted_baseline.fit, score=scores.multilabel),
+    resampled=paired.precision,
     draw=_draw,
     report=_report,
     predict=_predict,

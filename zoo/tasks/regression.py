@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from zoo.tasks import (
+    boosted_baseline,
     linear_baseline,
     losses,
     model_checks,
@@ -105,6 +106,10 @@ TASK = Task(
         score=scores.regression,
         more_scores=scores.by_target,
     ),
+    boosted=functools.partial(
+        boosted_baseline.fit, score=scores.regression, more_scores=scores.by_target
+    ),
+    resampled=scores.resampled_error,
     draw=_draw,
     report=_report,
     predict=_predict,

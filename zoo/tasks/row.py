@@ -66,6 +66,8 @@ class Task:
         constant_is: What they are.
         constant_name: What the report calls them.
         linear: (splits, limit) → the `Baseline` of the strongest simple model; `None` where there is none.
+        boosted: Splits → the `Baseline` of boosted trees, for inputs that are rows of columns; `None` where there is none.
+        resampled: (targets, outputs) → the headline of resamples of the test examples, for intervals of a difference.
         calibrate: (model, splits) → the temperature to divide logits by; `None` where outputs are no logits of classes.
         objectives: Scores of the finished model that a search may go by, the usual one first; the monitor where empty.
         draw: (model, splits, targets, outputs, folder) → names of the pictures that it wrote.
@@ -113,6 +115,8 @@ class Task:
     more_scores: Callable = _none
     constant_name: str = "constant guess"
     linear: Callable | None = None
+    boosted: Callable | None = None
+    resampled: Callable | None = None
     calibrate: Callable | None = None
     objectives: tuple[str, ...] = ()
     draw: Callable = _none

@@ -79,7 +79,7 @@ def average_precisions(targets, outputs, held=None):
     return np.stack(rows)
 
 
-def _mean_average_precision(targets, outputs, held=None):
+def mean_average_precision(targets, outputs, held=None):
     """The mean over the labels that occur, one value per resample."""
     values = average_precisions(targets, outputs, held)
     occur = ~np.isnan(values)
@@ -157,7 +157,7 @@ def multilabel(targets, logits):
         for average in ("macro", "micro")
     }
     return {
-        "mean_average_precision": float(_mean_average_precision(targets, logits)[0]),
+        "mean_average_precision": float(mean_average_precision(targets, logits)[0]),
         **f1,
         "subset_accuracy": float(np.mean((chosen == targets).all(-1))),
     }
@@ -260,23 +260,28 @@ def classification_interval(targets, logits):
 
 def regression_interval(targets, outputs):
     """Of the root mean squared error; of several numbers, of the mean of their coefficients of determination."""
-    if targets.ndim == 2:
-        squared = np.square(outputs.astype("float64") - targets).T
-        # About their mean, so that the difference of two sums below keeps its digits.
-        values = (targets.astype("float64") - targets.mean(0, dtype="float64")).T
-
-        def mean_explained(held):
-            spread = np.square(values) @ held - np.square(values @ held) / len(targets)
-            return _explained(squared @ held, spread).mean(0)
-
-        return bootstrap(mean_explained, len(targets))
-    squared = np.square(outputs.reshape(-1).astype("float64") - targets)
-    return bootstrap(lambda held: np.sqrt(squared @ held / len(squared)), len(squared))
+    return bootstrap(resampled_error(targets, outputs), len(targets))
 
 
 def multilabel_interval(targets, logits):
     """Of the mean average precision."""
-    return bootstrap(lambda held: _mean_average_precision(targets, logits, held), len(targets))
+    return bootstrap(lambda held: mean_average_precision(targets, logits, held), len(targets))
+
+
+def resampled_error(targets, outputs):
+    """A statistic for `bootstrap`: of a number the root mean squared error; of several the mean of their coefficients of determination."""
+    if targets.ndim == 1:
+        squared = np.square(outputs.reshape(-1).astype("float64") - targets)
+        return lambda held: np.sqrt(squared @ held / len(squared))
+    squared = np.square(outputs.astype("float64") - targets).T
+    # About their mean, so that the difference of two sums below keeps its digits.
+    values = (targets.astype("float64") - targets.mean(0, dtype="float64")).T
+
+    def mean_explained(held):
+        spread = np.square(values) @ held - np.square(values @ held) / len(targets)
+        return _explained(squared @ held, spread).mean(0)
+
+    return mean_explained
 
 
 def of_training_targets(constant):

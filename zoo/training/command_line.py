@@ -9,6 +9,7 @@ import sys
 from zoo.config import parsing
 from zoo.config.config import AUTO, TrainConfig
 from zoo.config.options import DataOptions
+from zoo.config.recommended import settings_of
 from zoo.data.user import paths
 from zoo.models import checks
 
@@ -33,13 +34,24 @@ def from_command_line(default, description, arguments=None, *, prog=None, exampl
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     prog = prog or f"python {sys.argv[0]}"
-    default, arguments = taken(arguments, default)
+    begun, arguments = taken(arguments, default)
+    if begun is default:  # otherwise all settings are those of a run
+        begun = default.replace(**settings_of(_model_in(arguments)))
     config = parsing.read(
-        TrainConfig, arguments, prog=prog, default=default, everyday=EVERYDAY,
+        TrainConfig, arguments, prog=prog, default=begun, everyday=EVERYDAY,
         description=f"{description}\n\n{ABOUT_FILES}",
         example=example or f"{prog} --epochs 3 --out runs/first",
     )  # fmt: skip
     return checked(config)
+
+
+def _model_in(arguments):
+    """The model that arguments name; `None` where they name none."""
+    for i, argument in enumerate(arguments):
+        flag, is_joined, value = argument.partition("=")
+        if flag == "--model" and (is_joined or i + 1 < len(arguments)):
+            return value if is_joined else arguments[i + 1]
+    return None
 
 
 def checked(config):

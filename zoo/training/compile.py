@@ -17,6 +17,7 @@ from zoo.training import distill, fused, own_models, step
 from zoo.training import own as own_parts
 from zoo.training import strategy as strategies
 from zoo.training.replicas import prepare_loss, prepare_model
+from zoo.training.schedules import make_schedule
 
 log = logging.getLogger("zoo")
 
@@ -31,55 +32,6 @@ OPTIMIZERS = {
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }
-
-
-@keras.saving.register_keras_serializable(package="zoo")
-class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """Raises the rate of another schedule from 0 in the first steps; of Keras's schedules only the cosine can.
-
-    Args:
-        schedule: The schedule that it becomes.
-        steps: Training steps until then.
-    """
-
-    def __init__(self, schedule, steps):
-        self.schedule, self.steps = schedule, steps
-
-    def __call__(self, step):
-        share = keras.ops.cast(step, "float32") / self.steps
-        return keras.ops.minimum(share, 1.0) * self.schedule(step)
-
-    def get_config(self):
-        return {"schedule": self.schedule, "steps": self.steps}
-
-
-def make_schedule(config, total_steps):
-    """Makes the learning rate: a number, or a schedule of Keras's with a warm-up.
-
-    Args:
-        config: The `OptimizerConfig`.
-        total_steps: Training steps in the whole run.
-    """
-    one_cycle = config.schedule == "one_cycle"
-    warmup = config.warmup or (0.25 if one_cycle else 0.0)
-    warmup_steps = round(warmup * total_steps)
-    if config.schedule in ("constant", "plateau") and not warmup_steps:
-        return float(config.learning_rate)
-    if config.schedule == "piecewise":  # as for the residual networks of He et al. 2016
-        steps = keras.optimizers.schedules.PiecewiseConstantDecay(
-            [total_steps // 2, total_steps * 3 // 4],
-            [config.learning_rate * share for share in (1.0, 0.1, 0.01)],
-        )
-        return WarmUp(steps, warmup_steps) if warmup_steps else steps
-    return keras.optimizers.schedules.CosineDecay(
-        # Smith & Topin 2018 start a cycle at a tenth or less of the highest rate; 1/25 as in fast.ai.
-        initial_learning_rate=config.learning_rate
-        * ((1 / 25 if one_cycle else 0) if warmup_steps else 1),
-        warmup_target=config.learning_rate if warmup_steps else None,
-        warmup_steps=warmup_steps,
-        decay_steps=max(1, total_steps - warmup_steps),
-        alpha=1.0 if config.schedule == "constant" else 0.0,  # the share that is left at the end
-    )
 
 
 def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None, outputs=("logits",)):
@@ -102,6 +54,8 @@ def make_optimizer(config, total_steps, *, replicas=1, learning_rate=None, outpu
         options = {"momentum": config.momentum, "nesterov": config.nesterov}
     elif config.name == "muon":  # Jordan 2024: not for the last layer
         options = {"exclude_layers": [rf"(^|/){re.escape(name)}/" for name in outputs]}
+    if config.beta_2 is not None and config.name in ("adam", "adamw", "nadam"):
+        options["beta_2"] = config.beta_2
     if config.weight_decay is not None:
         options["weight_decay"] = config.weight_decay
         if config.name == "muon":  # what it leaves to Adam has a decay of its own

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.data.prepare import takes_splits_alone
+from zoo.tasks import paired
 from zoo.tasks import scores as scoring
 from zoo.tasks.linear_baseline import Baseline
 from zoo.training import attention_maps
@@ -32,6 +33,7 @@ class Report:
         temperature: What the exported model divides its logits by; 1 unless `calibrate` was asked for.
         uncalibrated: With `calibrate`, the scores at temperature 1.
         baseline: With `baseline`, the linear model's `Baseline`.
+        boosted: With `baseline`, that of boosted trees, of a table.
         constant_name: What the best guess without a model is called.
     """
 
@@ -44,17 +46,23 @@ class Report:
     uncalibrated: dict | None = None
     baseline: Baseline | None = None
     constant_name: str = "constant guess"
+    boosted: Baseline | None = None
+
+    @property
+    def beside(self):
+        """The simpler models that stand beside it: name → `Baseline`."""
+        found = {"linear baseline": self.baseline, "boosted trees": self.boosted}
+        return {name: one for name, one in found.items() if one is not None}
 
     @functools.cached_property
     def warnings(self):
         """What makes the model a bad choice, in sentences: what simpler models are as good as it."""
         simpler = {self.constant_name: self.constant}
-        if self.baseline is not None:
-            simpler["linear baseline"] = self.baseline.scores
+        simpler |= {name: one.scores for name, one in self.beside.items()}
         advice = {
             self.constant_name: "it has learned nothing that holds on the test split. Try --find-lr, more epochs, or look at the data "
             "with zoo inspect",
-            "linear baseline": "take that one, or search better settings with zoo tune",
+            **dict.fromkeys(self.beside, "take that one, or search better settings with zoo tune"),
         }
         found = []
         for name, scores in simpler.items():
@@ -67,11 +75,12 @@ class Report:
     def of_run(cls, folder):
         """The report of a run that was evaluated, from its `score.json`."""
         found = json.loads((folder / "score.json").read_text())
-        known = {field.name for field in dataclasses.fields(cls)} - {"folder", "baseline"}
+        known = {field.name for field in dataclasses.fields(cls)} - {"folder"}
         values = {key: value for key, value in found.items() if key in known}
-        baseline = Baseline(**found["baseline"]) if "baseline" in found else None
+        for key in {"baseline", "boosted"} & found.keys():
+            values[key] = Baseline(**found[key])
         interval = tuple(found["interval"] or (-np.inf, np.inf))
-        return cls(**{**values, "interval": interval, "folder": folder, "baseline": baseline})
+        return cls(**{**values, "interval": interval, "folder": folder})
 
     def __repr__(self):
         scores = ", ".join(f"{name} {value:.4f}" for name, value in [*self.scores.items()][:3])
@@ -124,7 +133,7 @@ def evaluate_model(model, splits, run, history=None):
         constant=score(constant),
         temperature=temperature,
         uncalibrated=score(plain) if asked.calibrate else None,
-        baseline=task.linear(splits) if asked.baseline else None,
+        **(_beside(splits, targets, outputs) if asked.baseline else {}),
         constant_name=task.constant_name,
     )
     if not np.isfinite(list(report.scores.values())).all():
@@ -143,6 +152,18 @@ def evaluate_model(model, splits, run, history=None):
     text = reports.render(report, model, splits, run, history, targets, outputs, names)
     files.write_atomic(run.folder / "report.md", text)
     return report
+
+
+def _beside(splits, targets, outputs):
+    """The simpler models, each with the difference that the model makes to it."""
+    task, found = splits.task, {}
+    for key, fit in (("baseline", task.linear), ("boosted", task.boosted)):
+        one = fit(splits) if fit else None
+        if one is not None and one.outputs is not None and task.resampled:
+            told = paired.difference(task.resampled, targets, outputs, one.outputs)
+            one = dataclasses.replace(one, difference=told)
+        found[key] = one
+    return found
 
 
 def _restored_predictions(model, splits, run):
@@ -174,8 +195,9 @@ def _record(report, run, history):
     }
     if report.uncalibrated is not None:
         record["uncalibrated"] = report.uncalibrated
-    if report.baseline is not None:
-        record["baseline"] = dataclasses.asdict(report.baseline)
+    for key in ("baseline", "boosted"):
+        if getattr(report, key) is not None:
+            record[key] = getattr(report, key).record()
     return record
 
 

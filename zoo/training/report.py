@@ -56,8 +56,7 @@ def _shortened(lines):
 
 def _score_table(report, task):
     columns = {"model": report.scores}
-    if report.baseline is not None:
-        columns["linear baseline"] = report.baseline.scores
+    columns |= {name: one.scores for name, one in report.beside.items()}
     columns[task.constant_name] = report.constant
     lines = [
         f"| test score | {' | '.join(columns)} |",
@@ -82,11 +81,13 @@ def _about_scores(report, splits):
         lines.append(
             f"- ece: expected calibration error, {scoring.BINS} bins of equal width (Guo et al. 2017)"
         )
-    if report.baseline is not None:
-        line = f"- linear baseline: {report.baseline.model}, its penalty chosen by validation"
-        if report.baseline.num_train < len(splits.examples["train"]):
-            line += f", fitted on {report.baseline.num_train:,} of the training examples"
+    for name, one in report.beside.items():
+        line = f"- {name}: {one.model}, {'its penalty' * (one is report.baseline) or 'their number'} chosen by validation"
+        if one.num_train < len(splits.examples["train"]):
+            line += f", fitted on {one.num_train:,} of the training examples"
         lines.append(line)
+        if one.difference is not None:
+            lines.append(f"- {who_won(report, name, one)}")
     if report.uncalibrated is not None:
         changes = ", ".join(
             f"{name} {report.uncalibrated[name]:.4f} before, {report.scores[name]:.4f} after"
@@ -97,6 +98,23 @@ def _about_scores(report, splits):
             f"{len(splits.examples['validation']):,} validation examples; on test: {changes}"
         )
     return lines
+
+
+def who_won(report, name, one):
+    """Which of a model and a simpler one is better by the headline, as far as the test examples can say."""
+    headline, (value, low, high) = next(iter(report.scores)), one.difference
+    is_known = low > 0 or high < 0
+    better = "the model" if (value > 0) == (headline in scoring.RISING) else f"the {name}"
+    told = (
+        f"better: {better}"
+        if is_known
+        else "neither is better as far as these test examples can tell"
+    )
+    decimals = 4 if high - low < 1 else 1
+    return (
+        f"model and {name}: {told}; {headline} of the model less that of the {name} {value:+.{decimals}f} (95 % interval {low:+.{decimals}f} "
+        f"to {high:+.{decimals}f}, paired bootstrap over test examples)"
+    )
 
 
 def _kept_by(config, watched):
