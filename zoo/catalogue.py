@@ -77,3 +77,13 @@ def list_models(pattern="*", *, task=None, family=None):
     ['dense:tiny', 'dense:small', 'dense:base', 'dense:large']
     """
     return [size.model for size in matching(pattern, task=task, family=family)]
+
+
+def table(titles, rows):
+    """Rows side by side, as wide as they need; a row of less cells is as long as it is."""
+    rows = [titles, *rows]
+    whole = [row for row in rows if len(row) == len(titles)]
+    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    )

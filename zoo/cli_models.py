@@ -77,11 +77,11 @@ def models(
         "Architectures, which start from random weights; parameters for the example shown, 10 classes:\n"
     )
     rows = [(one.model, f"{one.parameters:,}", one.example, one.inputs, one.tasks) for one in found]
-    print(_table(("model", "parameters", "example", "inputs", "tasks"), rows))
+    print(catalogue.table(("model", "parameters", "example", "inputs", "tasks"), rows))
     if pattern == "*" and not task and not family:
         print("\nTrained models:\n")
         print(
-            _table(
+            catalogue.table(
                 ("name", "model", "data", "test score", "on disk"), map(_trained, places.names())
             )
         )
@@ -96,16 +96,6 @@ def _trained(name):
         return name, str(error)
     told = (found.model, found.data, found.headline)
     return name, *map(checks.shown, told), f"{found.size / 2**20:,.1f} MiB"
-
-
-def _table(titles, rows):
-    """Rows side by side, as wide as they need; a row of less cells is as long as it is."""
-    rows = [titles, *rows]
-    whole = [row for row in rows if len(row) == len(titles)]
-    widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
-    )
 
 
 def info(

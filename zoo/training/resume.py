@@ -38,8 +38,7 @@ class Checkpoints(keras.callbacks.Callback):
         keep_last: Whether the last epoch is kept in place of the best.
         settings: The `TrainConfig`; what must not change of it stands in each checkpoint.
         compiled: What the caller's optimizer, loss and metrics are, in words, by what they are for.
-        strategy: The strategy. Of several workers the chief's checkpoints count; the others' go with their scratch
-            folders.
+        strategy: The strategy. Of several workers only the chief's checkpoints are kept.
     """
 
     def __init__(
@@ -176,8 +175,7 @@ class Checkpoints(keras.callbacks.Callback):
         try:
             yield
         except KeyboardInterrupt:
-            if not asked:  # no signal: a callback raised it, or what runs a notebook
-                asked.append(signal.SIGINT)
+            asked[:] = asked or [signal.SIGINT]  # without a signal a callback raised it, or a notebook
             if not self._may_stop(keeps_best):
                 raise
         if self._may_stop(keeps_best):
