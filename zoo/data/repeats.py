@@ -62,7 +62,8 @@ def removed(splits, info, how="auto", *, skip_bad=False):
 
 def _shared(train, judged):
     """Which examples of train are in another split as well, bool `[N]`."""
-    columns = train.inputs if isinstance(train.inputs, dict) else {}
+    inputs = getattr(train, "inputs", None)
+    columns = inputs if isinstance(inputs, dict) else {}
     if len(columns) <= FEW or any(getattr(v, "ndim", 2) > 1 for v in columns.values()):
         return _among(train.keys(), judged.keys())
     # A few columns tell most rows apart, numbers above all; only rows that are alike in these are compared as a whole.

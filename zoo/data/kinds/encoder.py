@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo.data import examples
+from zoo.data import examples, once
 from zoo.data.kinds import categories, dates, numbers
 from zoo.data.kinds.columns import NUMBERS
 
@@ -28,18 +28,20 @@ def encoder(info, inputs):
         raw[column] = keras.Input((), dtype=NUMBERS.get(kind, "string"), name=column)
         if kind == "category":
             features[column] = space.string_categorical(num_oov_indices=1, output_mode="one_hot")
-            clean = categories.CleanTexts.for_texts(
-                inputs[column].astype(str), name=f"{column}_clean"
-            )
-            cleaned = clean(tf.constant(inputs[column].astype(str))).numpy()
-            values[column] = examples.as_unicode(cleaned)
+            different = once.texts_of(inputs[column])
+            texts = np.array(different.texts, str)
+            clean = categories.CleanTexts.for_texts(texts, name=f"{column}_clean")
+            cleaned = examples.as_unicode(clean(tf.constant(texts)).numpy())
+            values[column] = cleaned[different.codes]
             encoded[column] = clean(raw[column])
             steps.append(f"{column}: category, one-hot; unknown ones have a place of their own")
             continue
         parts = {column: (raw[column], inputs[column])}
         if kind == "date":
             layer = dates.DateParts(dtype="float32", name=f"{column}_date")
-            symbolic, known = layer(raw[column]), layer(tf.constant(inputs[column])).numpy()
+            different = once.texts_of(inputs[column])
+            known = layer(tf.constant(different.texts)).numpy()[different.codes]
+            symbolic = layer(raw[column])
             parts = {
                 f"{column}_{part}": (symbolic[:, i], known[:, i])
                 for i, part in enumerate(dates.DateParts.names)
@@ -49,8 +51,11 @@ def encoder(info, inputs):
             if step:
                 steps.append(step)
     merge = space(features=features, output_mode="concat")
-    count = len(next(iter(values.values())))
-    merge.adapt(tf.data.Dataset.from_tensor_slices(values).batch(count))
+    counted = {name: v for name, v in values.items() if v.dtype.kind == "U"} or values
+    as_written = tf.data.Options()  # of one batch a rewritten pipeline takes twice as long
+    as_written.experimental_optimization.apply_default_optimizations = False
+    as_written.autotune.enabled = False
+    merge.adapt(tf.data.Dataset.from_tensors(counted).with_options(as_written))
     concat = keras.Model(dict(merge.get_inputs()), merge.get_encoded_features(), name="merge")
     merged = concat({name: keras.ops.expand_dims(x, -1) for name, x in encoded.items()})
     return keras.Model(raw, merged, name="prepare"), steps

@@ -19,6 +19,7 @@ from zoo.models import checks
 log = logging.getLogger("zoo")
 
 FEW_MEASURED, MANY_MEASURED = 10, 20  # different values of targets with a unit: more are no classes
+_SILENT = ("plain", "plain; whole")  # styles of which nothing is said, but for gaps
 # Plain numbers that are written as whole ones: 2.0 is none on purpose.
 _DIGITS = re.compile(r"[+-]?\d{1,15}")
 
@@ -84,12 +85,18 @@ def typed(
         _check_shares(column, style)
     if column.dtype.kind in "iuf":
         return _of_numbers(column, missing, quoted_in and not is_text)
-    found = once.texts_of(column) if _may_hold_texts(column) else None
-    if found is None:
+    if (found := once.texts_of(column)) is None:
         return column, None  # numbers and texts in one column, or objects: judged as they are
-    gaps = [text.strip() in ("", *missing) for text in found.texts]
-    said = [gap or units.is_gap(text) for text, gap in zip(found.texts, gaps)]
-    texts, is_new = _Texts(column, found, gaps, said), style is None and not is_text
+    is_new = style is None and not is_text
+    is_plain = is_new or (style is not None and units.split_style(style)[:2] == ("plain", ""))
+    if is_plain and not missing and decimal != "," and units.are_plain(found.texts):
+        values = np.array([float(text) for text in found.texts])
+        is_judged = is_new and decimal is None
+        return _of_values(column, found, values, found.texts, style or "plain", is_judged)
+    bare = [text.strip() for text in found.texts]
+    gaps = [text in ("", *missing) for text in bare]
+    said = [gap or text.lower() in units.GAPS for text, gap in zip(bare, gaps)]
+    texts = _Texts(column, found, gaps, said)
     if is_new:
         try:
             style = _style_of(texts, decimal, quoted_in, skip_bad, is_label, is_class)
@@ -111,32 +118,38 @@ def typed(
     return _as_numbers(texts, style, is_new, decimal, skip_bad)
 
 
-def _may_hold_texts(column):
-    import pandas as pd
-
-    return column.dtype.kind in "OUST" or isinstance(column.dtype, pd.StringDtype)
-
-
 def _as_numbers(texts, style, is_new, decimal, skip_bad):
     """The numbers of a column of texts by a style, and the style; the column as it is where some are none that are told of later."""
-    import pandas as pd
-
     column, found = texts.column, texts.once
     values = np.where(texts.gaps, np.nan, units.to_numbers(texts.apart, style))
-    gone = np.isnan(values)
-    base = units.split_style(style)[0]
     if not is_new:
-        unread = gone & ~np.array(texts.are_said, bool)
+        unread = np.isnan(values) & ~np.array(texts.are_said, bool)
         wrong = next(itertools.compress(found.texts, unread), None)
         other = None if decimal else _other_than_trained(texts.beside[0], style)
-        if wrong is not None and (base == "plain" or skip_bad):
+        if wrong is not None and (units.split_style(style)[0] == "plain" or skip_bad):
             return column, None  # told of, with its line, where it is converted
         if wrong is not None or other:
             raise _not_as_trained(column, other if wrong is None else wrong, style)
-    are_whole = bool((values[~gone] == np.round(values[~gone])).all())
-    style = f"{style}; whole" if is_new and are_whole and decimal is None else style
-    is_whole = are_whole and not gone.any() and not found.has_gaps
-    if is_whole and (base != "plain" or all(map(_DIGITS.fullmatch, texts.apart.cores))):
+    is_judged = is_new and decimal is None
+    return _of_values(column, found, values, texts.apart.cores, style, is_judged)
+
+
+def _of_values(column, found, values, cores, style, is_judged):
+    """A column of numbers, whole ones where they are written so, and its style.
+
+    Args:
+        column, found: The column of texts, and its `Once`.
+        values, cores: The number of each text, NaN for a gap, and how that is written without its unit.
+        style: How they are written.
+        is_judged: Whether the style is to say that all are whole.
+    """
+    import pandas as pd
+
+    are_whole = units.are_whole(values)
+    is_plain = units.split_style(style)[0] == "plain"
+    style = f"{style}; whole" if is_judged and are_whole else style
+    is_whole = are_whole and not np.isnan(values).any() and not found.has_gaps
+    if is_whole and (not is_plain or all(map(_DIGITS.fullmatch, cores))):
         cells = values.astype("int64")[found.codes]
     else:
         cells = found.spread(values, np.nan, "float64")
@@ -268,9 +281,9 @@ def say(title, column, style, texts):
     parts = []
     if base != "plain":
         parts.append(f"numbers with {units.STYLES[base][3]}, {column.notna().sum()} values")
-    if unit and (signs := [t for t in texts if units.taken_apart(t)[1]]):
-        parts.append(f"the unit is left out, as in {signs[0].strip()!r}")
-    if gaps := sorted({t.strip() for t in texts if units.is_gap(t)}):
+    if unit and (signed := next((t for t in texts if units.taken_apart(t)[1]), None)):
+        parts.append(f"the unit is left out, as in {signed.strip()!r}")
+    if gaps := sorted({bare for t in texts if (bare := t.strip()).lower() in units.GAPS}):
         parts.append(f"{', '.join(map(repr, gaps))} counted as missing")
     if parts:
         log.info("%s: %s", title, "; ".join(parts))
@@ -309,7 +322,10 @@ def typed_frame(
         is_changed = is_changed or columns[title] is not column
         if used:
             found[title] = used
-            if styles is None and column.dtype.kind not in "iuf":
+            is_silent = column.dtype.kind in "iuf" or (
+                used in _SILENT and not columns[title].hasnans
+            )
+            if styles is None and not is_silent:
                 say(title, columns[title], used, once.texts_of(column).texts)
     bases = {title: units.split_style(style)[0] for title, style in found.items()}
     if styles is None and decimal is None and {"1.234,5", "1 234,5"} & set(bases.values()):
