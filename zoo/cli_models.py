@@ -135,8 +135,7 @@ def info(
             raise checks.InputError(f"{path} was not made by this project: it has no card.")
         print(card_page.render(card.read(path)))  # not its page, which whoever made it wrote
         return
-    families = dict.fromkeys(size.model.partition(":")[0] for size in catalogue.sizes())
-    places.check_named(model, families)
+    places.check_named(model, catalogue.families())
     summary = zoo.import_quietly("zoo.summary")
     built = summary.build_for_info(model, input_shape or None, num_classes, vocabulary_size)
     print(summary.describe(built))
