@@ -79,12 +79,8 @@ def models(
     rows = [(one.model, f"{one.parameters:,}", one.example, one.inputs, one.tasks) for one in found]
     print(_table(("model", "parameters", "example", "inputs", "tasks"), rows))
     if pattern == "*" and not task and not family:
-        print("\nTrained models:\n")
-        print(
-            _table(
-                ("name", "model", "data", "test score", "on disk"), map(_trained, places.names())
-            )
-        )
+        titles = ("name", "model", "data", "test score", "on disk")
+        print("\nTrained models:\n\n" + _table(titles, map(_trained, places.names())))
     print("\nfor your data: `zoo inspect FILE` suggests one")
 
 
