@@ -250,4 +250,4 @@ def test_an_unknown_verb_is_answered_with_the_nearest():
 def test_an_option_of_another_library_is_answered_with_ours(verb):
     child = here(verb, "wine", "--lr", "0.1") if verb == "inspect" else here(verb, "--lr=0.1")
     assert child.returncode == 2
-    assert "Unknown option --lr: here it is learning_rate." in child.stderr.decode()
+    assert "Unknown option --lr: here it is --learning-rate." in child.stderr.decode()

@@ -90,7 +90,7 @@ def test_the_help_of_the_command_lists_every_verb_and_ends_with_an_example():
     [
         ("trian", "Unknown verb 'trian'. Did you mean 'train'"),
         ("train --epoch 3", "Unknown option --epoch. Did you mean '--epochs'"),
-        ("train --lr 3", "Unknown option --lr: here it is learning_rate"),
+        ("train --lr 3", "Unknown option --lr: here it is --learning-rate"),
         ("inspect wine --tagret x", "Unknown option --tagret. Did you mean '--target'"),
         ("tune cnn --trails 3", "Did you mean '--trials'"),
         ("tune cnn --epoch 3", "Did you mean '--epochs'"),

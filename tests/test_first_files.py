@@ -1,11 +1,15 @@
 """What a first file may look like, and what is said of it: titles that repeat, ragged rows, infinite numbers, dates from elsewhere."""
 
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import zoo
 from zoo import cli
+from zoo.data import load as door
 
 RNG = np.random.default_rng(0)
 QUICK = {"epochs": 1, "batch_size": 16, "quiet": True}
@@ -123,3 +127,91 @@ def test_stamps_of_a_series_far_outside_of_training_are_told_of(in_tmp, caplog):
     assert line.startswith(
         "Date and hour: 200 of 200 values are far outside of training (2021-01-01 to 2021-01-09), first 2023-06-20"
     )
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        DAYS,
+        pd.to_datetime(DAYS),
+        pd.to_datetime(DAYS).strftime("%d.%m.%Y"),
+        DAYS[np.arange(60) // 2],
+    ],
+    ids=["texts", "times", "German", "twice each"],
+)
+def test_dates_as_a_target_are_refused_in_one_line_without_a_warning(days, in_tmp, recwarn):
+    table = DATED.assign(**{"Day seen": days})
+    said = refused(lambda: zoo.train("dense:tiny", table, target="Day seen", epochs=1))
+    assert said.startswith("The target 'Day seen' holds ")
+    assert "make a number of it" in said
+    assert "\n" not in said
+    assert not [w for w in recwarn if "sklearn" in str(w.filename)]
+
+
+def test_texts_that_differ_in_most_rows_are_no_classes():
+    names = [f"name {i // 2}" for i in range(60)]
+    with pytest.raises(zoo.InputError, match="30 different texts in 60 examples, such as 'name 0'"):
+        door.read((np.arange(60.0)[:, None], names))
+    few = [f"name {i % 15}" for i in range(60)]
+    assert len(door.read((np.arange(60.0)[:, None], few))[0].labels) == 15
+    days = pd.Series(pd.to_datetime(DAYS)[np.arange(60) % 4].strftime("%Y-%m-%d"))
+    assert len(door.read((np.arange(60.0)[:, None], days))[0].labels) == 4
+
+
+def test_times_as_targets_are_refused_with_what_to_make_of_them():
+    said = refused(lambda: door.read((np.arange(60.0)[:, None], pd.to_datetime(DAYS))))
+    assert "datetime64" in said
+    assert "make a number of it" in said
+
+
+def test_an_opened_file_is_refused_with_its_path_as_advice(in_tmp):
+    path = write(in_tmp / "t.csv", LINES)
+    with open(path) as file:
+        for given in (file, csv.DictReader(file), csv.reader(file)):
+            said = refused(lambda given=given: door.read(given, target="kind"))
+            assert "pass the path of the file" in said
+
+
+def test_null_as_mysql_writes_it_is_a_gap_beside_numbers(in_tmp):
+    lines = LINES.copy()
+    lines[5] = lines[9] = r"\N,1.5,up"
+    path = write(in_tmp / "dump.csv", lines)
+    (line,) = [line for line in inspected(path) if line.startswith("a  number")]
+    assert line.endswith("gaps")
+
+
+@pytest.mark.parametrize("suffix", ["", "_mask"])
+def test_images_beside_their_masks_are_no_two_classes(suffix, in_tmp):
+    for folder, ending in (("images", ""), ("Masks", suffix)):
+        (in_tmp / "d" / folder).mkdir(parents=True)
+        for i in range(20):
+            pixels = RNG.integers(0, 256, (8, 8)).astype("uint8")
+            Image.fromarray(pixels).save(in_tmp / "d" / folder / f"{i}{ending}.png")
+    said = refused(lambda: zoo.train("cnn:tiny", "d", **QUICK))
+    assert "'Masks' holds a file for each one of 'images', as masks for a segmentation" in said
+    (in_tmp / "d" / "Masks").rename(in_tmp / "d" / "dogs")
+    assert door.read("d")[0].labels == ("dogs", "images")
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options"),
+    [
+        ("recurrent:tiny", np.arange(400.0) % 7, {"task": "forecasting"}),
+        ("vae:tiny", RNG.integers(0, 256, (60, 8, 8, 1)).astype("uint8"), {}),
+        ("seq2seq:tiny", (list("ab") * 30, list("xy") * 30), {"task": "translation"}),
+    ],
+    ids=["series", "generation", "translation"],
+)
+def test_weights_of_examples_are_refused_by_name_where_a_task_has_no_use_for_them(
+    model, data, options, in_tmp
+):
+    weights = np.ones(len(data[0]) if isinstance(data, tuple) else len(data))
+    said = refused(lambda: zoo.train(model, data, sample_weight=weights, **options, **QUICK))
+    assert said.startswith("sample_weight is for classes, labels and numbers")
+
+
+def test_a_column_of_weights_of_a_series_is_refused_by_name(in_tmp):
+    table = pd.DataFrame({"sold": np.arange(400.0) % 7, "w": 1.0})
+    options = {"target": "sold", "task": "forecasting", "sample_weight": "w"}
+    said = refused(lambda: zoo.train("recurrent:tiny", table, **options, **QUICK))
+    assert said.startswith("sample_weight is for classes, labels and numbers")

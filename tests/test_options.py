@@ -275,12 +275,12 @@ def test_a_part_that_is_no_part_is_refused():
     [
         (
             "--epochs 0",
-            "`epochs` must be a whole number above 0, for example epochs=10. Received: 0",
+            "--epochs must be a whole number above 0, for example --epochs 10. Received: 0",
         ),
         ("--epochs ten", "Received: 'ten'"),
         (
             "--text-unit letters",
-            "Unknown text_unit 'letters'. Choose one of: 'words', 'characters'",
+            "Unknown --text-unit 'letters'. Choose one of: 'words', 'characters'",
         ),
         ("--image-size 8 -1", "Received: (8, -1)"),
         ("--skip-bad no", "no"),  # a flag has no value: tyro says so

@@ -46,6 +46,11 @@ def sizes():
     return tuple(Size(**{**row, **{key: int(row[key]) for key in numbers}}) for row in rows)
 
 
+def families():
+    """The names of the families, in the order of their table."""
+    return list(dict.fromkeys(size.model.partition(":")[0] for size in sizes()))
+
+
 def matching(pattern="*", *, task=None, family=None):
     """The `Size`s that match, as `list_models` describes."""
     found = {size: size.model.partition(":")[0] for size in sizes()}

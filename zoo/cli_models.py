@@ -79,12 +79,8 @@ def models(
     rows = [(one.model, f"{one.parameters:,}", one.example, one.inputs, one.tasks) for one in found]
     print(catalogue.table(("model", "parameters", "example", "inputs", "tasks"), rows))
     if pattern == "*" and not task and not family:
-        print("\nTrained models:\n")
-        print(
-            catalogue.table(
-                ("name", "model", "data", "test score", "on disk"), map(_trained, places.names())
-            )
-        )
+        titles = ("name", "model", "data", "test score", "on disk")
+        print("\nTrained models:\n\n" + catalogue.table(titles, map(_trained, places.names())))
     print("\nfor your data: `zoo inspect FILE` suggests one")
 
 
@@ -125,8 +121,7 @@ def info(
             raise checks.InputError(f"{path} was not made by this project: it has no card.")
         print(card_page.render(card.read(path)))  # not its page, which whoever made it wrote
         return
-    families = dict.fromkeys(size.model.partition(":")[0] for size in catalogue.sizes())
-    places.check_named(model, families)
+    places.check_named(model, catalogue.families())
     summary = zoo.import_quietly("zoo.summary")
     built = summary.build_for_info(model, input_shape or None, num_classes, vocabulary_size)
     print(summary.describe(built))

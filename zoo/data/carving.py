@@ -1,6 +1,7 @@
 """Which examples become validation and test where nobody gives them: by chance, by time, or group by group."""
 
 import re
+import warnings
 
 import numpy as np
 
@@ -64,7 +65,11 @@ def carved(splits, name, share, info):
         rest, part = data.parted(count)
     else:
         choose = _random if data.by is None else _newest if is_order(data.by) else _groups
-        chosen = choose(data, count, info)
+        with (
+            warnings.catch_warnings()
+        ):  # of scikit-learn: few examples of a class are told of by ourselves
+            warnings.simplefilter("ignore", UserWarning)
+            chosen = choose(data, count, info)
         rest, part = data.take(np.flatnonzero(~chosen)), data.take(np.flatnonzero(chosen))
     return {**splits, "train": rest, name: part}
 

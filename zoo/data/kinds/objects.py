@@ -5,6 +5,7 @@ Nothing here imports a library for its objects: an object is known by its type's
 
 import collections.abc
 import dataclasses
+import io
 
 import numpy as np
 import tensorflow as tf
@@ -101,6 +102,10 @@ def _check_type(what, values):
         raise _refused(what, values, "pass a list or an array of them")
     if isinstance(values, (set, frozenset)):
         raise _refused(what, values, "it has no order; pass a list")
+    if isinstance(values, io.IOBase) or home.startswith(("csv.", "_csv.")):
+        raise _refused(
+            what, values, "pass the path of the file, or what pd.read_csv or np.load read of it"
+        )
     if isinstance(values, collections.abc.Iterator):
         raise _refused(what, values, "read it into a list first, list(...)")
     if isinstance(values, (tf.RaggedTensor,)):

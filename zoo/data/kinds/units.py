@@ -10,7 +10,7 @@ import numpy as np
 from zoo.models import checks
 
 # What stands for a missing number in a column whose other values are numbers; in a column of texts these are texts.
-GAPS = ("na", "n/a", "nan", "null", "none", "-", "--", "\u2013", "\u2014", "?", "#n/a")
+GAPS = ("na", "n/a", "nan", "null", "none", "-", "--", "\u2013", "\u2014", "?", "#n/a", "\\n")
 PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 # 007 is a code, not 7; +4930123456 is a telephone; and of 16 digits float64 loses some.
 CODE = r"0\d+|\+\d{6,}|[+-]?\d{16,}"

@@ -10,6 +10,8 @@ from zoo.data.user import csv_files, layouts
 from zoo.models import checks
 from zoo.tasks import task
 
+MASKS = {"mask", "masks", "label", "labels", "annotation", "annotations", "segmentation", "segmentations", "gt", "groundtruth"}  # fmt: skip
+
 
 def read(path, options):
     """Reads files in folders named after classes, of the first kind of input that has such files there.
@@ -32,6 +34,8 @@ def read(path, options):
         raise checks.InputError(
             f"{roots['train'].path} holds one class, {', '.join(classes)}.{hint}"
         )
+    if needs_classes:
+        _check_masks(roots["train"])
     found = {}
     for split, root in roots.items():
         if needs_classes and split != "train" and _is_unlabelled(root, classes, kind):
@@ -130,6 +134,20 @@ def _pairs(root, classes, endings):
     if not pairs:
         raise checks.InputError(f"{root.path} holds no file ending in {', '.join(endings)}.")
     return pairs
+
+
+def _check_masks(root):
+    """Raises `InputError` for a folder of images beside one of their masks, file by file: they are no two classes."""
+    if len(root.classes) != 2 or not MASKS & set(map(str.lower, root.classes)):
+        return
+    (one, first), (other, second) = root.classes.items()
+    names = [{p.stem.lower().removesuffix("_mask") for p in files_in(folder)} for folder in (first, second)]  # fmt: skip
+    if names[0] and names[0] == names[1]:
+        masks, images = (one, other) if one.lower() in MASKS else (other, one)
+        raise checks.InputError(
+            f"{root.path}: {masks!r} holds a file for each one of {images!r}, as masks for a segmentation, which is not trained here. "
+            "Classes are folders of their own examples; to learn from one folder, lay these into folders named after classes."
+        )
 
 
 def _warn_of_classes_without_test(found, roots):

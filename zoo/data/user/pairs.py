@@ -13,6 +13,8 @@ from zoo.models import checks
 from zoo.tasks import task
 from zoo.tasks.targets import is_zero_or_one
 
+AS_NUMBERS = "To predict a time make a number of it, such as (column - column.min()).dt.days, with task='regression' (--task regression)."
+
 
 @dataclasses.dataclass
 class Pair:
@@ -98,7 +100,11 @@ def targets(split, values, options=None):
             found = plain_columns.cells(found.iloc[:, 0])
     if not isinstance(found, np.ndarray) or found.dtype.kind in "mMc":
         kind = getattr(found, "dtype", type(found).__name__)
-        raise checks.InputError(f"{what} are {kind}: expected texts, numbers, or rows of 0 and 1.")
+        is_time = getattr(found, "dtype", np.dtype(object)).kind in "mM"
+        advice = f" {AS_NUMBERS}" if is_time else ""
+        raise checks.InputError(
+            f"{what} are {kind}: expected texts, numbers, or rows of 0 and 1.{advice}"
+        )
     return found, ()
 
 

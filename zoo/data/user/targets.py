@@ -8,7 +8,8 @@ import numpy as np
 
 from zoo.data import examples, once
 from zoo.data import labels as spelling
-from zoo.data.kinds import units
+from zoo.data.kinds import dates, units
+from zoo.data.user import pairs
 from zoo.models import checks
 from zoo.tasks.targets import check_rank, is_zero_or_one
 
@@ -100,6 +101,36 @@ def check_numbers(part, titles):
         )
 
 
+def check_classes(part, titles, is_told):
+    """Refuses targets that are no classes: dates, and texts that differ in most examples.
+
+    Args:
+        part: The training `Part`.
+        titles: Those of the targets; empty where they have none.
+        is_told: Whether the caller says that they are classes.
+    """
+    import pandas as pd
+
+    y = part.y
+    if y.dtype.kind not in "OUST" or y.size != len(y):
+        return
+    values = pd.Series(y.reshape(-1)).infer_objects()
+    count, title = values.nunique(), f"The target {titles[0]!r}" if titles else "The target"
+    if count <= max(MANY_CLASSES, len(y) / 20):
+        return
+    what = f"{count} different {{}} in {len(y)} examples"
+    if not is_told and dates.moments(values):
+        raise checks.InputError(
+            f"{title} holds {what.format('dates')}. {pairs.AS_NUMBERS} Where they name classes pass task='classification' "
+            "(--task classification)."
+        )
+    if count > FEW_OF_EACH * len(y):
+        raise checks.InputError(
+            f"{title} holds {what.format('texts')}, such as {str(values.dropna().iloc[0])[:50]!r}: a class needs several examples. Name another "
+            "target, or bring rare classes together."
+        )
+
+
 def _check_columns(part, titles):
     """Refuses several columns of targets of which one holds texts."""
     for i, column in enumerate(part.y.T):
@@ -113,6 +144,8 @@ def _check_columns(part, titles):
             )
 
 
+MANY_CLASSES = 20  # that dates and names may be without being asked about
+FEW_OF_EACH = 0.4  # different classes for an example, from where on most have one or two
 NONE = "(none)"  # the title that stands for no target, for a table that is only looked at
 
 

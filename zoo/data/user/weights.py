@@ -103,6 +103,13 @@ def problems(weights):
     }
 
 
+def no_use_for(row):
+    """The error of a task that has no use for weights."""
+    return checks.InputError(
+        f"sample_weight is for classes, labels and numbers; this task is {row.name}. Leave it out."
+    )
+
+
 def check(parts, row):
     """Raises `InputError` for weights that the task has no use for, or that are all 0; logs what they are.
 
@@ -115,9 +122,7 @@ def check(parts, row):
     if not weighed:
         return
     if not row.weighs_examples:
-        raise checks.InputError(
-            f"sample_weight is for classes, labels and numbers; this task is {row.name}. Leave it out."
-        )
+        raise no_use_for(row)
     if weights is None:
         raise checks.InputError(
             f"The {' and '.join(weighed)} data bring weights of their examples, and the train data none: pass them for train, too."
