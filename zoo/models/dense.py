@@ -30,7 +30,7 @@ SIZES = {
         "activation": "silu",
         "embedding": "piecewise",
         "ntk": True,
-        "dropout": 0.15,
+        "dropout": 0.2,
     },
     "ensemble": {
         "units": (256, 256, 256),
@@ -38,7 +38,7 @@ SIZES = {
         "embedding": "piecewise",
         "ntk": True,
         "members": 8,
-        "dropout": 0.15,
+        "dropout": 0.2,
     },
 }
 
