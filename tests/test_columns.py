@@ -10,11 +10,12 @@ from tolerances import KERNELS, PRINTED, ROUNDING, assert_close
 
 import zoo
 from zoo import api
-from zoo.config.config import TrainConfig
+from zoo.config.config import DistillConfig, TrainConfig
 from zoo.config.recommended import RECOMMENDED, settings_of
 from zoo.data import quantiles
 from zoo.models import columns
 from zoo.training.command_line import from_command_line
+from zoo.training.distill import Distillation
 
 RNG = np.random.default_rng(0)
 ENDS = (-2.0, -1.0, -1.0, 0.5, 3.0)
@@ -101,6 +102,15 @@ def test_an_ensemble_trains_on_the_mean_of_its_members_losses_and_shows_the_metr
     told = model.compute_metrics(X, y, members)["accuracy"]
     right = keras.ops.convert_to_numpy(model(X, training=False)).argmax(1) == y
     assert_close(float(told), right.mean(), ROUNDING)
+
+
+def test_each_member_of_an_ensemble_learns_from_a_teacher():
+    teacher, student = zoo.build_dense((3,), 3, units=()), ensemble("softmax")
+    distil = Distillation(teacher, DistillConfig(teacher="named", teacher_weight=1.0))
+    members = student(X, training=True)
+    for weights in (None, RNG.random(300).astype("float32")):
+        each = [float(distil(0.0, X, members[:, k], weights)) for k in range(4)]
+        assert_close(float(distil(0.0, X, members, weights)), np.mean(each), KERNELS)
 
 
 def test_members_begin_apart_and_parts_of_an_embedding_alike():

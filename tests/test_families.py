@@ -11,7 +11,6 @@ from table import (
     EAGER,
     EXTREME,
     KINDS,
-    NAMES,
     SAMPLES,
     SIZES,
     STATEFUL,
@@ -214,19 +213,26 @@ def test_low_rank_adaptation_trains_beside_fixed_weights(name, task, index, tmp_
     assert_close(answer(loaded, sample.inputs), expected, KERNELS)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_search_space_gives_arguments_that_build(name):
+SPACES = [
+    pytest.param(name, space, id=f"{name}-{getattr(space, '__name__', '')}")
+    for name, row in families.FAMILIES.items()
+    for space in (row.search_space, *row.spaces.values())
+]
+
+
+@pytest.mark.parametrize(("name", "space"), SPACES)
+def test_search_space_gives_arguments_that_build(name, space):
     keras_tuner = pytest.importorskip("keras_tuner")
     row = families.FAMILIES[name]
     task = next(iter(row.samples))
     data = sample_of(name, task, 0).arguments
     hp = keras_tuner.HyperParameters()
-    row.search_space(hp)
+    space(hp)
     rng = np.random.default_rng(0)
     for _ in range(5):
         for entry in hp.space:
             hp.values[entry.name] = entry.random_sample(seed=int(rng.integers(1 << 30)))
-        arguments = row.search_space(hp)
+        arguments = space(hp)
         assert set(arguments) <= set(inspect.signature(row.build).parameters)
         model = row.build(**{**data, **arguments})
         assert logits_of(model).shape[-1] == data.get("num_classes", data["input_shape"][-1])

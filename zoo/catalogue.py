@@ -79,7 +79,7 @@ def list_models(pattern="*", *, task=None, family=None):
         family: Keep this family only.
 
     >>> list_models("dense:*")
-    ['dense:tiny', 'dense:small', 'dense:base', 'dense:large']
+    ['dense:tiny', 'dense:small', 'dense:base', 'dense:large', 'dense:tabular', 'dense:ensemble']
     """
     return [size.model for size in matching(pattern, task=task, family=family)]
 

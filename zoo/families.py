@@ -36,6 +36,7 @@ class Family:
         search_space: Function from `keras_tuner.HyperParameters` to builder arguments.
         samples: Task → a function that makes tiny `Sample`s of each kind of input; the first task is the default.
         reference: The paper.
+        spaces: Size → its own function in place of `search_space`.
         own_task: The one task that it is for; `None` for a family that predicts whatever has an output of a known width.
     """
 
@@ -45,6 +46,7 @@ class Family:
     samples: Mapping[str, Callable[[], list[Sample]]]
     reference: str
     own_task: str | None = None
+    spaces: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
 
     @property
     def reads_texts_only(self):
@@ -137,7 +139,8 @@ FAMILIES = {
             "classification": _classification((6,), (4, 4, 1)),
             "regression": _regression((6,)),
         },
-        reference="Rumelhart, Hinton & Williams 1986; Srivastava et al. 2014",
+        reference="Rumelhart, Hinton & Williams 1986; Srivastava et al. 2014; for tables Holzmüller et al. 2024, Gorishniy et al. 2025",
+        spaces=dense.SPACES,
     ),
     "cnn": Family(
         build=cnn.build_cnn,

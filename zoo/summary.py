@@ -14,10 +14,12 @@ from zoo.models import checks
 from zoo.models.layers import all_layers
 
 STEPS = 200  # of a sequence of any length
+COLUMNS = 20  # of a table, for sizes that embed its numbers
 
 
 def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None):
-    """Builds a size of the table; without a shape for grey images of 28x28 pixels, or for texts of 200 tokens.
+    """Builds a size of the table; without a shape for grey images of 28x28 pixels, tables of 20 columns or
+    texts of 200 tokens.
 
     Texts are what a family of texts, a size with an embedding and a call with a `vocabulary_size` are for; 20,000 tokens
     by default.
@@ -30,7 +32,8 @@ def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None)
     if vocabulary_size is not None:
         arguments = families.arguments(name, {"vocabulary_size": vocabulary_size})
     texts = vocabulary_size is not None or row.reads_texts_only
-    default = (STEPS,) if texts else (28, 28, 1)
+    table = (COLUMNS,) if arguments.get("embedding") else (28, 28, 1)
+    default = (STEPS,) if texts else table
     classes = num_classes if row.has_classes else None
     return row.build(tuple(input_shape or default), classes, **arguments)
 

@@ -307,7 +307,7 @@ class ReportConfig:
     """What the report says beyond the test scores."""
 
     baseline: bool = False
-    """Fit a linear model on the same inputs and put its scores beside the model's."""
+    """Fit a linear model, and of a table boosted trees, on the same rows; put their scores beside the model's and say who won."""
     likelihood_samples: Count = 100
     """For generation: importance samples of each test image for its NLL; published figures use 5000."""
     beam_width: Count = 4

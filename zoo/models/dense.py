@@ -30,7 +30,7 @@ SIZES = {
         "activation": "silu",
         "embedding": "piecewise",
         "ntk": True,
-        "dropout": 0.15,
+        "dropout": 0.2,
     },
     "ensemble": {
         "units": (256, 256, 256),
@@ -38,7 +38,7 @@ SIZES = {
         "embedding": "piecewise",
         "ntk": True,
         "members": 8,
-        "dropout": 0.15,
+        "dropout": 0.2,
     },
 }
 
@@ -172,3 +172,23 @@ def search_space(hp):
         "normalization": "batch" if hp.Boolean("batch_normalization") else None,
         "dropout": hp.Float("dropout", 0.0, 0.6, step=0.1),
     }
+
+
+def table_space(hp):
+    """What is searched of the sizes for tables: what RealMLP and TabM are tuned by; `hp` is a `keras_tuner.HyperParameters`."""
+    width = hp.Int("units", 64, 512, step=2, sampling="log")
+    return {
+        "units": (width,) * hp.Int("num_layers", 1, 5),
+        "activation": hp.Choice("activation", ["silu", "mish", "selu", "relu"]),
+        "embedding": hp.Choice("embedding", list(columns.EMBEDDINGS)),
+        "dropout": hp.Float("dropout", 0.0, 0.5, step=0.05),
+    }
+
+
+def ensemble_space(hp):
+    """That of tables, and how many members there are."""
+    return {**table_space(hp), "members": hp.Choice("members", [4, 8, 16, 32])}
+
+
+# Sizes that are searched by other arguments than the family.
+SPACES = {"tabular": table_space, "ensemble": ensemble_space}

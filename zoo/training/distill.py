@@ -35,12 +35,17 @@ class Distillation:
         Args:
             loss: That of the labels and the penalty, a scalar.
             x: The inputs.
-            logits: The student's outputs `[B, classes]`.
+            logits: The student's outputs `[B, classes]`, of an ensemble those of its members `[B, K, classes]`.
             sample_weight: Weights of the examples `[B]`, or `None`.
             penalty: The part of the loss that is not of the labels, a scalar.
         """
         share, temperature, soft = self.share, self.temperature, self._crossentropy
         told = ops.cast(self.teacher(x, training=False), "float32") / temperature
+        if len(logits.shape) > len(
+            told.shape
+        ):  # of an ensemble: each member learns from the teacher
+            told = ops.repeat(told[:, None], logits.shape[1], axis=1)
+            sample_weight = None if sample_weight is None else sample_weight[:, None]
         guess, shares = ops.cast(logits, "float32") / temperature, ops.softmax(told)
         best = soft(shares, told, sample_weight=sample_weight)
         taught = soft(shares, guess, sample_weight=sample_weight) - best

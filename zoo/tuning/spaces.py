@@ -233,8 +233,10 @@ def _batch_sizes(num_train, replicas):
 
 
 def family_space(hp, name):
-    """The builder arguments that a family's own `search_space` proposes, as a config holds them."""
-    arguments = families.family(families.split_name(name)[0]).search_space(hp)
+    """The builder arguments that a family's, or a size's, own space proposes, as a config holds them."""
+    family, size = families.split_name(name)
+    row = families.family(family)
+    arguments = row.spaces.get(size, row.search_space)(hp)
     return {key: _rounded(value) for key, value in arguments.items()}
 
 
