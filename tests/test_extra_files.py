@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo import files
 from zoo.saving import card_page, golden_check, manifest, store
 
 VALUES = (
@@ -127,6 +128,62 @@ def test_random_changes_of_golden_pairs_are_noticed_in_one_line(seed, wine):
         with pytest.raises(manifest.DamagedModelError) as refused:
             zoo.verify(wine)
         assert str(refused.value).isprintable()
+
+
+def changed_bytes(content, rng):
+    """A file with some bytes changed, left out or put in, most of them near its begin, where headers are."""
+    content = bytearray(content)
+    for _ in range(rng.integers(1, 4)):
+        place = rng.integers(len(content) if rng.random() < 0.4 else min(len(content), 130))
+        content[place : place + rng.integers(0, 9)] = rng.choice([*b"{([\n'\"\t \0L"], rng.integers(0, 4)).astype("uint8").tobytes()  # fmt: skip
+    return bytes(content)
+
+
+@pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
+def test_damaged_arrays_are_refused_by_one_error_wherever_they_are_read(save, tmp_path):
+    rng, path, refused = np.random.default_rng(0), tmp_path / "damaged", 0
+    with open(path, "wb") as file:
+        save(file, rng.random((30, 2)))
+    whole = path.read_bytes()
+    for _ in range(100):
+        path.write_bytes(changed_bytes(whole, rng))
+        try:
+            files.read_arrays(path)
+        except ValueError as error:
+            refused += str(error).startswith("it cannot be read: ")
+        with contextlib.suppress(ValueError):
+            golden_check.read(path)
+    assert refused > 30
+
+
+@pytest.mark.parametrize(
+    ("entry", "change"),
+    [
+        ("signatures", lambda card: card["signatures"]["serving_default"]["inputs"].update(x=["float32)\nimport os", [None]])),
+        ("builder", lambda card: card["builder"]["arguments"].update(new=1)),
+        ("builder", lambda card: card["builder"]["arguments"].pop("input_shape")),
+    ],
+    ids=["dtype", "argument", "no shape"],
+)  # fmt: skip
+def test_what_a_card_says_is_neither_a_line_of_python_nor_an_argument_of_another(
+    entry, change, wine
+):
+    card = json.loads((wine / manifest.EXTRA / "card.json").read_text())
+    change(card)
+    (wine / manifest.EXTRA / "card.json").write_text(json.dumps(card))
+    manifest.write(wine)
+    with pytest.raises(manifest.DamagedModelError, match=entry):
+        zoo.build(weights=wine)
+
+
+def test_a_card_may_say_another_shape_of_its_input_than_of_its_signature(tmp_path):
+    folder = shutil.copytree(store.find("digits_cnn"), tmp_path / "1")
+    path = folder / manifest.EXTRA / "card.json"
+    card = json.loads(path.read_text())
+    card["signatures"]["serving_default"]["inputs"] = {"image": ["uint8", [None, None, 8]]}
+    path.write_text(json.dumps(card))
+    manifest.write(folder)
+    assert "tf.zeros([1, 8, 8], tf.uint8)" in card_page.render(zoo.load(folder).card)
 
 
 def test_a_golden_pair_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import zoo
 from zoo.data.kinds import cleaning
 from zoo.data.kinds import text as texts
 from zoo.saving import card as cards
+from zoo.saving import foreign as foreign_models
 from zoo.saving import inputs, manifest, store
 
 COLUMNS = {name: np.ones(3) for name in cards.read(store.find("wine_dense")).columns}
@@ -179,6 +180,25 @@ def test_texts_of_a_foreign_model_are_written(foreign, in_tmp):
     np.savez("x.npz", x=np.arange(4, dtype="uint8"))
     (row,) = inputs.predict_files(foreign, ["x.npz"])
     assert json.loads(json.dumps(row))["outputs"]["y"] == ["0", "1", "2", "3"]
+
+
+def test_tensors_of_every_kind_of_a_foreign_model_are_written(in_tmp):
+    np.savez("x.npz", x=np.zeros(1))
+    outputs = {
+        "ragged": tf.ragged.constant([[b"a"], [b"b", b"c"]]),
+        "sparse": tf.SparseTensor([[2, 1]], [5.0], [10**12, 10**6]),  # written out 8 million TB
+        "complex": tf.constant([1 + 2j]),
+        "half": tf.constant([0.5], tf.bfloat16),
+        "text": tf.constant(b"\xff"),
+    }
+    (row,) = foreign_models.predict_files(lambda inputs: outputs, ["x.npz"])
+    assert json.loads(json.dumps(row))["outputs"] == {
+        "ragged": [["a"], ["b", "c"]],
+        "sparse": {"indices": [[2, 1]], "values": [5.0], "shape": [10**12, 10**6]},
+        "complex": [[1.0, 2.0]],
+        "half": [0.5],
+        "text": "\ufffd",
+    }
 
 
 def test_a_label_cannot_steer_the_terminal():

@@ -99,6 +99,28 @@ def test_the_weights_are_those_of_an_unbroken_run(step, options, only_fit):
     assert_alike(*stopped_and_resumed(step, "dense:tiny", (X, Y), **DROPOUT, **options))
 
 
+def ended(stop, where=None, **place):
+    """Trains until an exception before a step, or at the first call of a function."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        if where:
+            patch.setattr(where, lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        zoo.train("dense:tiny", (X, Y), callbacks=[StopAt(stop)], **place)
+
+
+def test_a_run_ended_again_and_again_goes_on_as_one_that_was_not(only_fit):
+    """At prime-numbered steps, while a checkpoint is put in its place, and while the run is taken up."""
+    whole = zoo.train("dense:tiny", (X, Y), **EVERY, **DROPOUT, out="whole")
+    ended(3, **EVERY, **DROPOUT, out="pieces")
+    ended(None, "os.replace", resume="pieces")
+    for step in (7, 11):
+        ended(step, resume="pieces")
+        ended(None, "zoo.training.resume.Checkpoints.set_state", resume="pieces")
+    last = zoo.train("dense:tiny", (X, Y), resume="pieces", callbacks=[StopAt(None)])
+    for a, b in zip(last.network.variables, whole.network.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert Path("pieces/metrics.csv").read_text() == Path("whole/metrics.csv").read_text()
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"strategy": "mirrored", "replicas": 2}], ids=["one", "mirrored"]
 )

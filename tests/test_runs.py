@@ -127,17 +127,33 @@ def test_one_row_is_answered(form):
 
 @pytest.mark.parametrize(
     ("file", "text"),
-    [("score.json", "{"), ("score.json", ""), ("score.json", "[]"), ("score.json", '{"a": 1}'), ("config.yaml", ""), ("config.yaml", "a: [")],
+    [("score.json", None), ("score.json", "[" * 100_000), ("score.json", "{"), ("score.json", ""), ("score.json", "[]"), ("score.json", '{"a": 1}'), ("config.yaml", ""), ("config.yaml", "a: [")],
 )  # fmt: skip
 def test_a_damaged_run_hides_no_other(file, text, run, tmp_path):
     for name in ("good", "bad"):
         (tmp_path / name).mkdir()
         for part in ("config.yaml", "score.json", "metrics.csv"):
             shutil.copy(run("table") / part, tmp_path / name / part)
-    (tmp_path / "bad" / file).write_text(text)
+    (tmp_path / "bad" / file).unlink()
+    (tmp_path / "bad" / file).mkdir() if text is None else (tmp_path / "bad" / file).write_text(
+        text
+    )
     found = zoo.runs(tmp_path).set_index("run")["state"]
     assert found[str(tmp_path / "bad")] == "damaged"
     assert found[str(tmp_path / "good")] == "evaluated"
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[1]", "null", "{}", '{"scores": {}, "interval": 5}']
+)
+def test_a_run_with_a_damaged_score_is_not_loaded(text, run, tmp_path):
+    folder = shutil.copytree(run("table"), tmp_path / "run")
+    (folder / "score.json").unlink()
+    (folder / "score.json").mkdir() if text is None else (folder / "score.json").write_text(text)
+    with pytest.raises(
+        zoo.InputError, match=r"score\.json is damaged \(\w+\): remove it, and --resume"
+    ):
+        zoo.load_run(folder)
 
 
 def test_a_run_without_an_export_says_how_to_get_one(run, tmp_path):

@@ -4,6 +4,7 @@ import errno
 import os
 import random
 import signal
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -103,6 +104,55 @@ def test_trouble_is_named(error, words, in_tmp):
     with pytest.raises(zoo.InputError, match=words), start_run(RUN.replace(dataset="digits")):
         (in_tmp / "run/checkpoints").mkdir()  # it has begun
         raise error
+
+
+@pytest.mark.parametrize(
+    ("name", "is_folder", "use", "words"),
+    [
+        ("score.json", True, lambda path: files.write_atomic(path, "{}"), r"run/score\.json is a folder, and should be a file"),
+        ("log", True, lambda path: path.write_text("x"), "run/log is a folder, and should be a file"),
+        ("export", False, lambda path: files.new_version(path).__enter__(), "run/export is a file, and should be a folder"),
+        ("checkpoints", False, lambda path: path.mkdir(exist_ok=True), "run/checkpoints is a file, and should be a folder"),
+        ("checkpoints", False, lambda path: (path / "step").write_text("x"), "run/checkpoints is a file, and should be a folder"),
+        ("loop", None, lambda path: path.write_text("x"), "run/loop is a link that leads to itself"),
+    ],
+)  # fmt: skip
+def test_a_folder_in_place_of_a_file_is_named(name, is_folder, use, words, in_tmp):
+    with pytest.raises(zoo.InputError, match=f"{words}.*go on with --resume run"), start_run(RUN):
+        path = in_tmp / "run" / name
+        if is_folder:
+            (path / "inside").mkdir(parents=True)
+        elif is_folder is None:
+            path.symlink_to(name)
+        else:
+            path.write_text("")
+        (in_tmp / "run/metrics.csv").touch()  # it has begun
+        use(Path("run") / name)
+
+
+def test_what_the_caller_s_own_code_raises_is_not_taken_for_a_folder_that_is_gone(in_tmp):
+    class Broken(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, number):
+            if number == 2:
+                raise OSError("no tape")
+            return X[number::4], Y[number::4]
+
+    with pytest.raises(zoo.InputError, match="The train Broken fails while it is read: OSError: no tape"):  # fmt: skip
+        zoo.train("dense:tiny", Broken(), **EVERY)
+    with pytest.raises(OSError, match="no tape"), start_run(RUN):
+        raise OSError("no tape")
+    assert not (in_tmp / "run").exists()
+
+
+def test_a_disk_without_inodes_is_told_from_a_full_one(in_tmp, monkeypatch):
+    left = os.statvfs_result((1, 1, 9, 9, 9, 7, 0, 0, 0, 255))  # 9 blocks, none of 7 inodes
+    monkeypatch.setattr(os, "statvfs", lambda path: left)
+    monkeypatch.setattr(files, "check_space", lambda *_: None)
+    with pytest.raises(zoo.InputError, match=r"No space left on device \(no inode is free"), start_run(RUN):  # fmt: skip
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_other_errors_are_not_swallowed(in_tmp):

@@ -6,6 +6,9 @@ import platform
 import re
 import secrets
 import shutil
+import tokenize
+import zipfile
+import zlib
 from pathlib import Path
 
 from zoo.models import checks
@@ -67,6 +70,32 @@ def claim_numbered_folder(base, stem):
                 if not path.exists():
                     raise
         number += 1
+
+
+# What NumPy and zipfile raise for a file that somebody damaged or made up: of a cut header TokenError and SyntaxError, of an unknown way of
+# packing NotImplementedError, of a password RuntimeError, of a made-up size MemoryError.
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError, RuntimeError, SyntaxError),
+    *(MemoryError, OverflowError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)  # fmt: skip
+
+
+def read_arrays(path):
+    """The arrays of a `.npz` file by name, or the array of a `.npy` file.
+
+    Raises:
+        ValueError: It cannot be read, or holds Python objects.
+    """
+    import numpy as np  # `zoo --help` reads this file, too
+
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        with found:
+            return {name: found[name] for name in found.files}
+    except _UNREADABLE as error:
+        raise ValueError(f"it cannot be read: {type(error).__name__}") from error
 
 
 _LEFT_BEHIND = re.compile(

@@ -7,8 +7,10 @@ FAULTS is a JSON list of [event, action, arguments...]. An event is a call of a 
 one of `ACTIONS`.
 """
 
+import contextlib
 import dataclasses
 import errno
+import itertools
 import json
 import logging
 import os
@@ -16,6 +18,7 @@ import re
 import runpy
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -118,6 +121,20 @@ def fill(given, name="filler"):
                 continue
 
 
+def _use_up_inodes(given, folder="filler"):
+    """Makes empty files until the disk of the working directory takes no more."""
+    os.mkdir(folder)
+    with contextlib.suppress(OSError):
+        for number in itertools.count():
+            Path(folder, str(number)).touch()
+
+
+def _protect(given, folder):
+    """Makes a folder read-only, also for root: by a mount of the folder over itself."""
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+
+
 def _fill_and_log(given):
     fill(given)
     logging.getLogger("zoo").info("x" * 5000)  # more than is left of the log's last block
@@ -206,6 +223,8 @@ ACTIONS = {
     "halve and kill": _halve,
     "fill": fill,
     "fill and log": _fill_and_log,
+    "use up inodes": _use_up_inodes,
+    "protect": _protect,
     "remove": lambda given, folder: shutil.rmtree(folder),
     "no space": _no_space,
     "other data": _other_data,

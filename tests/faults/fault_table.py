@@ -84,13 +84,16 @@ VALIDATE = "keras.callbacks.CallbackList.on_test_batch_begin"
 DRAW = "zoo.tasks.pictures.confusion"
 STAGED = "zoo.saving.export._write_golden"  # the variables are written, the rest is not
 
+HALF = call("os.fsync", "halve and kill", text="step-000000011")
 KILLED = [
     Row("while the first step is traced", call(TRACE, *KILL), 137, kept=0),
     Row("before the first checkpoint", step(2, *KILL), 137, kept=0),
     Row("at a random moment of an epoch", step(9, "kill after", random.uniform(0, 0.1)), 137),
     Row("twice in a row", step(12, *KILL), 137, kept=14, again=step(7, *KILL)),
     Row("twice in a row, the second time while the run is taken up", step(12, *KILL), 137, kept=11, again=call("zoo.training.resume.Checkpoints.set_state", *KILL)),
-    Row("when half of a checkpoint is written", call("os.fsync", "halve and kill", text="step-000000011"), 137, kept=8),
+    Row("when half of a checkpoint is written", HALF, 137, kept=8),
+    Row("when half of a checkpoint is written, and again while the run is taken up", HALF, 137, kept=8, again=call("zoo.training.resume.Checkpoints.set_state", *KILL)),
+    Row("when half of a checkpoint is written, and again when half of the same one is", HALF, 137, kept=8, again=HALF),
     Row("between a checkpoint's write and its rename", call("os.replace", *KILL, text="step-000000011"), 137, kept=8),
     Row("between its rename and the removal of older ones", call("after zoo.training.checkpoints.write", *KILL, number=4), 137, kept=11),
     Row("when half of metrics.csv is written", call("os.fsync", "halve and kill", text="metrics.csv", number=2), 137, kept=16),
@@ -127,6 +130,7 @@ WHOLE = ", then go on with --resume RUN: what was saved before is whole."
 FULL = "Cannot write into RUN: No space left on device. Mend that"
 FULL_DISK = [
     Row("while a checkpoint is written", call("zoo.training.checkpoints.write", "fill", number=4), 2, FULL + WHOLE, 8),
+    Row("no inode is left while a checkpoint is written", call("zoo.training.checkpoints.write", "use up inodes", number=4), 2, "Cannot write into RUN: No space left on device (no inode is free, so there are too many files: df -i). Mend that" + WHOLE, 8),
     Row("while log.txt is written", step(12, "fill and log"), 2, FULL + WHOLE, 11),
     Row("while metrics.csv is written", call("zoo.files.write_atomic", "fill", text="metrics.csv", number=2), 2, FULL + WHOLE, 16),
     Row("while a picture is drawn", call(DRAW, "fill"), 2, FULL + WHOLE, 32),
@@ -144,6 +148,7 @@ NUMBERS = [
     Row("a batch holds NaN, which every layer passes on", call(LOAD, "poison batch", 12, "pass on"), 2, f"The loss is nan at step 13 {NOT_FINITE}", 11),
     Row("a batch holds NaN, of which a layer makes zeros", call(LOAD, "poison batch", 12, "swallow"), 2, f"A weight holds NaN or infinity after epoch 2 (step 16){NOT_FINITE.removeprefix('(epoch 2)')}", 11),
     Row("a gradient is NaN", call(LOAD, "poison gradient", 12), 2, f"The loss is nan at step 14 {NOT_FINITE}", 11),
+    Row("the clock jumps back by a day in mid-epoch, and again after the run is taken up (killed both times)", step(4, "set clock back") + step(12, *KILL), 137, kept=14, again=step(1, "set clock back") + step(7, *KILL)),
     Row("the clock is set back by a day; checkpoints by minutes still come (killed later)", step(4, "set clock back") + step(13, *KILL), 137, kept=12, options=["--checkpoint-minutes", "1e-6"]),
 ]  # fmt: skip
 
@@ -235,6 +240,7 @@ DATA = [
 
 PLACE = [
     Row("the disk of a killed run is read-only", None, 2, "Cannot write into RUN: Read-only file system. Mend that" + WHOLE, 11),
+    Row("the run's folder becomes read-only in mid-epoch", None, 2, "Cannot write into RUN: Read-only file system. Mend that" + WHOLE, 11),
     Row("a new run is begun on a read-only disk", None, 2, "Cannot create the folder OTHER: Read-only file system.", then=NOTHING),
     Row("the folder is removed while the run goes on", None, 2, "The run's folder RUN is gone: somebody has removed or renamed it.", then=GONE),
     Row("RUN/checkpoints is removed while the run goes on: it does", None, 0, "exported RUN/export/1", 32),

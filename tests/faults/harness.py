@@ -104,10 +104,11 @@ def says(pattern, printed):
 
 
 @contextlib.contextmanager
-def small_disk(folder, megabytes):
+def small_disk(folder, megabytes, inodes=10_000):
     """Mounts a memory disk on a folder."""
+    size = f"size={megabytes}m,nr_inodes={inodes}"
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", folder], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", size, "none", folder], capture_output=True
     )
     if mounted.returncode:
         pytest.skip("needs root, to mount a small disk (tmpfs)")

@@ -194,6 +194,18 @@ def read_only_disk(row, unbroken):
     goes_on(unbroken)
 
 
+def read_only_in_mid_epoch(row, unbroken):
+    code, printed = harness.child(
+        table.step(12, "protect", "RUN"), *OPTIONS, *SAVED, "--out", "RUN"
+    )
+    subprocess.run(["umount", "RUN"], check=True)
+    assert code == row.code, printed
+    assert harness.says(row.says, printed), printed
+    assert "Traceback" not in printed
+    assert harness.newest("RUN") == row.kept
+    goes_on(unbroken)
+
+
 def new_run_on_a_read_only_disk(row, unbroken):
     subprocess.run(["mount", "-o", "remount,ro", os.getcwd()], check=True)
     code, printed = harness.here(*OPTIONS, "--out", "OTHER")
@@ -269,6 +281,7 @@ PLACES = dict(
         (row.happens for row in table.PLACE),
         (
             read_only_disk,
+            read_only_in_mid_epoch,
             new_run_on_a_read_only_disk,
             folder_removed,
             checkpoints_removed,

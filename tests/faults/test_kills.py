@@ -38,20 +38,26 @@ def kill(step, newest, delay):
 FIRST = [param for param in table.KINDS if param.values[2] == 0]
 
 
-@pytest.mark.parametrize(("name", "task", "index"), FIRST)
-def test_kills_at_random_moments(name, task, index, in_tmp):
-    family_run.main(name, index, "WHOLE")
-    whole, rng = harness.outcome("WHOLE"), random.Random(f"{name} {index}")
-    steps = sorted(rng.choices(range(family_run.EPOCHS * family_run.STEPS), k=KILLS))
+def killed_and_whole(name, index, kills):
+    """Kills a family's run at random moments and lets it go on; returns what it leaves, and what one leaves that was not killed."""
+    whole, run = f"WHOLE-{name}", f"RUN-{name}"
+    family_run.main(name, index, whole)
+    rng = random.Random(f"{name} {index}")
+    steps = sorted(rng.choices(range(family_run.EPOCHS * family_run.STEPS), k=kills))
     for number, step in enumerate(steps, 1):
-        newest = harness.newest("RUN")
+        newest = harness.newest(run)
         fault = kill(max(step, newest), newest, rng.uniform(0, 0.05))
-        code, printed = harness.child([fault], name, index, "RUN", script=SCRIPT)
+        code, printed = harness.child([fault], name, index, run, script=SCRIPT)
         assert code == -9, printed
         moment = re.search("moment: (.*)", printed)[1]
-        note(f"{name} {index}, kill {number}: {moment}; checkpoint {harness.newest('RUN')}")
-    family_run.main(name, index, "RUN")
-    ended = harness.outcome("RUN")
+        note(f"{name} {index}, kill {number}: {moment}; checkpoint {harness.newest(run)}")
+    family_run.main(name, index, run)
+    return harness.outcome(run), harness.outcome(whole)
+
+
+@pytest.mark.parametrize(("name", "task", "index"), FIRST)
+def test_kills_at_random_moments(name, task, index, in_tmp):
+    ended, whole = killed_and_whole(name, index, KILLS)
     for key in ("every variable after the last step", "weights of the export"):
         note(f"{name} {index}, {key}: {ended[key][:16]}, unbroken {whole[key][:16]}")
     assert ended == whole

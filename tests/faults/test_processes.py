@@ -1,6 +1,7 @@
 """Faults of a running process: killed, asked to end, out of disk, out of numbers."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -78,7 +79,7 @@ def test_a_full_disk(row, unbroken, in_tmp):
         if row.then == table.NOTHING:
             assert not os.path.exists("RUN")
             return
-        os.remove("filler")
+        (shutil.rmtree if os.path.isdir("filler") else os.remove)("filler")
         resume(row, unbroken)
 
 

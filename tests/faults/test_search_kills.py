@@ -44,20 +44,27 @@ def wait_for(condition, seconds=120):
     return found
 
 
-@pytest.mark.parametrize("tuner", ["hyperband", "random", "grid", "bayesian"])
-def test_a_search_killed_at_random_moments(tuner, in_tmp):
-    search_script.main("WHOLE", tuner)
-    rng = random.Random(tuner)
-    for number in range(1, test_kills.KILLS + 1):
+def kill_at_random(run, tuner, kills):
+    """Kills a search so often at random moments; returns how often it was still going on."""
+    rng, codes = random.Random(tuner), []
+    for number in range(1, kills + 1):
         # So long after the write of a file: its number among some more than what is left for each kill.
-        write = rng.randint(1, 1 + 3 * WRITES // (2 * test_kills.KILLS))
+        write = rng.randint(1, 1 + 3 * WRITES // (2 * kills))
         fault = [["zoo.files.write_atomic", "", write], "kill after", rng.uniform(0, 0.5)]
-        code, printed = harness.child([fault], "RUN", tuner, script=SCRIPT)
+        code, printed = harness.child([fault], run, tuner, script=SCRIPT)
         assert code in (-9, 0), printed  # 0: nothing was left to do
-        done = len(list(Path("RUN").glob("trial_*/result.json")))
+        codes.append(code)
+        done = len(list(Path(run).glob("trial_*/result.json")))
         moment = re.search("moment: (.*)", printed)
         moment = moment[1] if moment else "none, it had ended"
         test_kills.note(f"{tuner}, kill {number}: {moment}; {done} trials done")
+    return codes.count(-9)
+
+
+@pytest.mark.parametrize("tuner", ["hyperband", "random", "grid", "bayesian"])
+def test_a_search_killed_at_random_moments(tuner, in_tmp):
+    search_script.main("WHOLE", tuner)
+    kill_at_random("RUN", tuner, test_kills.KILLS)
     search_script.main("RUN", tuner)
     assert outcome("RUN") == outcome("WHOLE")
     assert not [path for path in Path("RUN").rglob(".*") if path.name != ".lock"]

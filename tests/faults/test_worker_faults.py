@@ -55,6 +55,16 @@ def assert_same(run, unbroken):
     assert ended == unbroken
 
 
+def wake(pid):
+    """Waits until a process is stopped, and lets it go on after three seconds."""
+    deadline = time.monotonic() + 120
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert time.monotonic() < deadline, "it was not stopped"
+        time.sleep(0.05)
+    time.sleep(3)
+    os.kill(pid, signal.SIGCONT)
+
+
 def resume():
     codes, printed = end(start({}, "--resume", "RUN"))
     assert codes == (0, 0), printed
@@ -77,6 +87,8 @@ def test_a_fault_of_two_workers_and_what_comes_after(row, unbroken, in_tmp):
         else contextlib.nullcontext()
     ):
         processes = start(row.how, *OPTIONS, *SAVED, "--out", "RUN", own=row.own, late=row.late)
+        if "SIGCONT" in row.happens:
+            wake(processes[next(iter(row.how))].pid)
         if "hangs" in row.happens:
             printed = [processes[0].communicate()[0], ""]
             os.kill(processes[1].pid, signal.SIGKILL)

@@ -82,6 +82,8 @@ ROWS = [
     Row("SIGTERM to a worker during validation", {OTHER: call(VALIDATE, *TERM, number=8)}, (143, 143), ASKED, kept=16),
     Row("Ctrl-C to both in mid-epoch", both(step(12, *INTERRUPT)), (130, 130), ASKED),
     Row("a worker hangs (SIGSTOP) in mid-epoch, and is killed later", {OTHER: step(12, "signal", 19)}, (75, 137), kept=11),
+    Row("a worker is stopped for three seconds (SIGSTOP, SIGCONT): the others wait for it", {OTHER: step(12, "signal", 19)}, (0, 0), "exported RUN/export/1", 32),
+    Row("the chief is stopped for three seconds (SIGSTOP, SIGCONT): the others wait for it", {CHIEF: step(12, "signal", 19)}, (0, 0), "exported RUN/export/1", 32),
     Row("the chief's disk is full while a checkpoint is written", {CHIEF: call("zoo.training.checkpoints.write", "fill", number=4)}, (2, 75), FULL + WHOLE, kept=8),
     Row("a worker's scratch disk is full", {OTHER: call("zoo.training.checkpoints.write", "no space", number=4)}, (75, 2), "Cannot write into …: No space left on device. Mend that, then start all workers again with --resume: what was saved before is whole."),
     Row("a worker comes ten seconds late: the others wait for it", {}, (0, 0), "exported RUN/export/1", 32, late=10.0),

@@ -221,8 +221,11 @@ class TrainConfig:
             content = yaml.safe_load(Path(path).read_text())
         except OSError as error:
             raise checks.InputError(f"Cannot read the config {path}: {error.strerror}.") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise checks.InputError(f"The config {path} is not YAML: {error}") from error
+        # Besides what it names, YAML raises ValueError for a date that is none, and RecursionError for lists within lists.
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            mark = getattr(error, "problem_mark", None)
+            why = f"line {mark.line + 1}: {error.problem}" if mark else " ".join(str(error).split())
+            raise checks.InputError(f"The config {path} is not YAML: {why}") from error
         if not isinstance(content, dict):
             raise checks.InputError(
                 f"The config {path} must hold a mapping with keys such as `model` and `data`."

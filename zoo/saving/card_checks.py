@@ -130,7 +130,10 @@ def _is_tensors(value):
     """Whether it is a dict from the name of a tensor to its dtype and shape."""
 
     def is_tensor(pair):
-        return isinstance(pair, list) and len(pair) == 2 and _is_text(pair[0]) and _is_shape(pair[1])  # fmt: skip
+        is_pair = isinstance(pair, list) and len(pair) == 2 and _is_text(pair[0])
+        return (
+            is_pair and pair[0].isidentifier() and _is_shape(pair[1])
+        )  # its dtype stands in the page's lines of Python
 
     return _is_dict(value) and all(map(is_tensor, value.values()))
 

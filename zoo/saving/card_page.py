@@ -158,5 +158,8 @@ def _value(name, dtype, shape, card):
     if len(shape) == 1:
         low, high = (card.ranges or {}).get(name, (1.0, 1.0))
         return f"tf.constant([{(low + high) / 2:.6g}], tf.{dtype})"
-    sizes = [size or known for size, known in zip(shape[1:], card.input_shape, strict=True)]
+    known = dict(
+        enumerate(card.input_shape)
+    )  # a card may say other sizes of its input than of its signature
+    sizes = [size or known.get(i) or 1 for i, size in enumerate(shape[1:])]
     return f"tf.zeros([1, {', '.join(map(str, sizes))}], tf.{dtype})"

@@ -1,11 +1,12 @@
 """A SavedModel that plain Keras or TensorFlow made: without a card, so called by the names of its own tensors."""
 
-import zipfile
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from zoo import files
 from zoo.data.examples import as_unicode
 from zoo.models import checks
 from zoo.saving import gate
@@ -106,16 +107,28 @@ def predict_files(model, given):
         InputError: A file is no `.npz`, or holds other arrays than the model takes.
     """
     for path in given:
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                inputs = dict(arrays)
-        except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:  # fmt: skip
+        inputs = None
+        with contextlib.suppress(ValueError):
+            inputs = files.read_arrays(path)
+        if not isinstance(inputs, dict):
             raise checks.InputError(
                 f"{path} cannot be read: a model without a card takes .npz files of named arrays (np.savez)."
-            ) from error
-        answers = {}
-        for name, tensor in model(inputs).items():
-            values = tensor.numpy()  # of one text the text alone
-            found = np.asarray(values, object if tensor.dtype == tf.string else None)
-            answers[name] = as_unicode(found).tolist()
-        yield {"input": path, "outputs": answers}
+            )
+        yield {
+            "input": path,
+            "outputs": {name: _plain(found) for name, found in model(inputs).items()},
+        }
+
+
+def _plain(found):
+    """A tensor as JSON holds it: of complex numbers pairs of real and imaginary part, of a ragged one lists, of a sparse one its parts."""
+    if isinstance(found, tf.SparseTensor):  # written out it may be larger than any memory
+        parts = {"indices": found.indices, "values": found.values, "shape": found.dense_shape}
+        return {name: _plain(part) for name, part in parts.items()}
+    if isinstance(found, tf.RaggedTensor):
+        return [_plain(row) for row in found]
+    values = found.numpy()  # of one text the text alone
+    if found.dtype.is_complex:
+        values = np.stack([values.real, values.imag], -1)
+    values = np.asarray(values, object if found.dtype == tf.string else None)
+    return as_unicode(values).tolist()

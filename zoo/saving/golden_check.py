@@ -6,6 +6,7 @@ Prints one line of JSON: the signatures' names and the largest difference from t
 import json
 import os
 import sys
+import tokenize
 import zipfile
 import zlib
 
@@ -40,8 +41,8 @@ def read(path):
             raise ValueError(f"it would take up {size / 2**20:,.0f} MiB of memory")
         with np.load(path, allow_pickle=False) as arrays:
             found = dict(arrays)
-    # What NumPy and zipfile raise for a file that somebody else wrote: of an unknown way of packing NotImplementedError, of a password
-    # RuntimeError, of a header that is no Python literal SyntaxError. The caller counts it as a problem of the model.
+    # What NumPy and zipfile raise for a file that somebody else wrote, as in `zoo/files.py`, which is not to be imported here. The caller
+    # counts it as a problem of the model.
     except (
         OSError,
         EOFError,
@@ -51,6 +52,9 @@ def read(path):
         NotImplementedError,
         RuntimeError,
         SyntaxError,
+        MemoryError,
+        OverflowError,
+        tokenize.TokenError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:

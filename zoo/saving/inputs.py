@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -178,8 +177,8 @@ def _read(model, path):
 
 def _read_npy(path, card, kind):
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        array = files.read_arrays(path)
+    except ValueError as error:
         raise checks.InputError(
             f"{path} is no NumPy array, or one of Python objects: save numbers or texts with np.save."
         ) from error
@@ -198,12 +197,12 @@ def _read_several(path, card):
         for name, part in card.parts.items()
     }
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {
-                name: {column: arrays[key] for column, key in keys.items()} if isinstance(keys, dict) else arrays[keys]
-                for name, keys in wanted.items()
-            }  # fmt: skip
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, KeyError, zipfile.BadZipFile) as error:  # fmt: skip
+        arrays = files.read_arrays(path)
+        found = {
+            name: {column: arrays[key] for column, key in keys.items()} if isinstance(keys, dict) else arrays[keys]
+            for name, keys in wanted.items()
+        }  # fmt: skip
+    except (ValueError, KeyError, IndexError) as error:  # the last of one array, which has no names
         names = [
             k
             for keys in wanted.values()

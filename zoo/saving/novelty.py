@@ -126,9 +126,8 @@ def read(folder, card):
     if card.novelty is None:
         return None
     try:
-        with np.load(Path(folder) / FILE, allow_pickle=False) as content:
-            references = content["references"]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        references = files.read_arrays(Path(folder) / FILE)["references"]
+    except (ValueError, KeyError, IndexError) as error:  # the last of one array, which has no names
         raise DamagedModelError(f"{card.name}: {FILE} cannot be read: {error}") from None
     if references.ndim != 2 or references.dtype != np.float16 or not len(references):
         raise DamagedModelError(f"{card.name}: {FILE} holds no embeddings.")

@@ -1,5 +1,6 @@
 """The trainable Keras model of a SavedModel again: to go on from, or to teach another."""
 
+import inspect
 import logging
 
 import keras
@@ -12,7 +13,7 @@ from zoo.data.prepare import takes_splits_alone
 from zoo.models import checks
 from zoo.models.layers import all_layers
 from zoo.saving import card as cards
-from zoo.saving import gate, store
+from zoo.saving import gate, manifest, store
 from zoo.saving.load import copy_weights, load
 from zoo.tasks import task
 
@@ -38,7 +39,14 @@ def _build(path, folder, model, size, weights, arguments):
     for key in arguments:
         checks.one_of("argument together with weights", key, ("num_classes", "name"))
     saved = {k: tuple(v) if isinstance(v, list) else v for k, v in builder.arguments.items()}
-    built = families.family(builder.family).build(**{**saved, **arguments})
+    build = families.family(builder.family).build
+    try:
+        inspect.signature(build).bind(**saved)
+    except TypeError as error:
+        raise manifest.DamagedModelError(
+            f"{path}: the builder's arguments in its card are none of {checks.shown(builder.family)}: {checks.shown(str(error))}"
+        ) from None
+    built = build(**{**saved, **arguments})
     classes = saved.get("num_classes")
     new = ("logits",) if arguments.get("num_classes", classes) != classes else ()
     if mode := builder.quantize:

@@ -9,10 +9,11 @@ import tensorflow as tf
 
 from zoo import files
 from zoo.data.prepare import takes_splits_alone
+from zoo.models import checks
 from zoo.tasks import paired
 from zoo.tasks import scores as scoring
 from zoo.tasks.linear_baseline import Baseline
-from zoo.training import attention_maps
+from zoo.training import attention_maps, listing
 from zoo.training import report as reports
 from zoo.training import strategy as strategies
 from zoo.training.callbacks import NotFiniteError, check_weights
@@ -73,14 +74,25 @@ class Report:
 
     @classmethod
     def of_run(cls, folder):
-        """The report of a run that was evaluated, from its `score.json`."""
-        found = json.loads((folder / "score.json").read_text())
+        """The report of a run that was evaluated, from its `score.json`.
+
+        Raises:
+            InputError: The file is damaged.
+        """
         known = {field.name for field in dataclasses.fields(cls)} - {"folder"}
-        values = {key: value for key, value in found.items() if key in known}
-        for key in {"baseline", "boosted"} & found.keys():
-            values[key] = Baseline(**found[key])
-        interval = tuple(found["interval"] or (-np.inf, np.inf))
-        return cls(**{**values, "interval": interval, "folder": folder})
+        try:
+            found = json.loads((folder / "score.json").read_text())
+            values = {key: value for key, value in found.items() if key in known}
+            for key in {"baseline", "boosted"} & found.keys():
+                values[key] = Baseline(**found[key])
+            low, high = found["interval"] or (-np.inf, np.inf)
+            report = cls(**{**values, "interval": (low, high), "folder": folder})
+            str(report)
+        except (*listing.DAMAGE, IndexError) as error:
+            raise checks.InputError(
+                f"{folder}/score.json is damaged ({type(error).__name__}): remove it, and --resume {folder} judges the model again."
+            ) from error
+        return report
 
     def __repr__(self):
         scores = ", ".join(f"{name} {value:.4f}" for name, value in [*self.scores.items()][:3])

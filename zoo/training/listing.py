@@ -7,6 +7,8 @@ from pathlib import Path
 from zoo.config.config import TrainConfig
 from zoo.models import checks
 
+# What comes of a file of a run that is cut, emptied, of something else, or no file.
+DAMAGE = (checks.InputError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error)  # fmt: skip
 COLUMNS = ("run", "state", "model", "data", "seed", "epochs", "score", "value", "low", "high", "seconds")  # fmt: skip
 
 
@@ -46,7 +48,7 @@ def _row_or_damage(folder):
     """The row of a run; of one whose files cannot be read what is known."""
     try:
         return _row(folder)
-    except (checks.InputError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except (*DAMAGE, StopIteration):
         return {"run": str(folder), "state": "damaged"}
 
 

@@ -210,8 +210,11 @@ def _trouble(error, folder, dataset):
         name = getattr(error, "filename", None)
         is_inside = name is None or folder.absolute() in Path(os.fsdecode(name)).absolute().parents
         what = f"Cannot write into {folder}" if is_inside else f"Cannot use {name}"
-        return f"{what}: {found[0]}. Mend that{_then_go_on(folder)}"
-    if not folder.exists():
+        return f"{what}: {found[0]}{_no_inode(folder)}. Mend that{_then_go_on(folder)}"
+    if wrong := _of_another_kind(error):
+        return wrong + _then_go_on(folder)
+    # Not of what the caller's own code raises: the folder of a run that has not begun is removed then.
+    if isinstance(error, (FileNotFoundError, tf.errors.NotFoundError)) and not folder.exists():
         return (
             f"The run's folder {folder} is gone: somebody has removed or renamed it. Where it has another name now, "
             "go on with --resume and that name."
@@ -229,6 +232,32 @@ def _trouble(error, folder, dataset):
 _OF_DATA = re.compile(
     r"(corrupted|truncated) record at \d+|contain \d+ elements but contained only \d+|\S+; No such file or directory"
 )
+
+
+def _of_another_kind(error):
+    """Words for a folder in place of a file, a file in place of a folder, or a link that leads to itself; `None` for other errors."""
+    kinds = (IsADirectoryError, NotADirectoryError, FileExistsError)
+    name = getattr(error, "filename2", None) or getattr(error, "filename", None)
+    if name is None or not (
+        isinstance(error, kinds) or getattr(error, "errno", None) == errno.ELOOP
+    ):
+        return None
+    path = Path(os.fsdecode(name))
+    path = next(part for part in (path, *path.parents) if os.path.lexists(part))
+    if path.is_dir():
+        return f"{path} is a folder, and should be a file: rename or remove it"
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return f"{path} is a link that leads to itself: remove it"
+    return f"{path} is a file, and should be a folder: rename or remove it"
+
+
+def _no_inode(folder):
+    """Words for a disk that has room, but takes no more files."""
+    with contextlib.suppress(OSError, AttributeError):  # no such folder any more; not on Windows
+        disk = os.statvfs(folder)
+        if disk.f_files and not disk.f_favail and disk.f_bavail:
+            return " (no inode is free, so there are too many files: df -i)"
+    return ""
 
 
 def _then_go_on(folder):

@@ -1,5 +1,6 @@
 """What gives examples one after the other, or in batches: `tf.data` sets, Keras's and PyTorch's loaders; each is read once."""
 
+import contextlib
 import re
 
 import numpy as np
@@ -64,7 +65,22 @@ def of_py_dataset(split, data):
         raise checks.InputError(
             f"The {split} data are a {type(data).__name__} without end: give it a length, __len__."
         )
-    return of_batches(split, [data[i] for i in range(count)], _named_classes(data), True)
+    with _reading(split, data):
+        batches = [data[i] for i in range(count)]
+    return of_batches(split, batches, _named_classes(data), True)
+
+
+@contextlib.contextmanager
+def _reading(split, data):
+    """Tells that the caller's own object fails, and not the zoo, a disk or the run's folder."""
+    try:
+        yield
+    except checks.InputError:
+        raise
+    except Exception as error:  # whatever the caller's own code raises
+        raise checks.InputError(
+            f"The {split} {type(data).__name__} fails while it is read: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _named_classes(data):
@@ -87,9 +103,10 @@ def of_torch(split, data):
             f"The {split} data are a {type(data).__name__} whose length is not known: pass arrays."
         )
     labels = tuple(map(str, getattr(source, "classes", ())))
+    with _reading(split, data):
+        pairs = list(data) if is_loader else [data[i] for i in range(len(data))]
     if is_loader and data.batch_size is not None:
-        return of_batches(split, list(data), labels)
-    pairs = list(data) if is_loader else [data[i] for i in range(len(data))]
+        return of_batches(split, pairs, labels)
     return of_batches(split, [tuple(map(list, zip(*pairs)))] if pairs else [], labels)
 
 

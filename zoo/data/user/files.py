@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import files
 from zoo.config.options import OF_TABLES
 from zoo.data import examples, naming
 from zoo.data.user import csv_files, folders, layouts, memory, paths
@@ -137,9 +138,8 @@ _ARGUMENTS = {"train": "data", "validation": "validation", "test": "test"}
 
 def _read_npz(path):
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key.lower(): file[key] for key in file.files}
-    except (OSError, ValueError, EOFError) as error:
+        arrays = {key.lower(): array for key, array in files.read_arrays(path).items()}
+    except (ValueError, AttributeError) as error:  # the last of one array, which has no names
         raise checks.InputError(
             f"{path} is damaged, no .npz file, or holds Python objects: save arrays of numbers or texts with np.savez."
         ) from error
