@@ -175,9 +175,7 @@ class Checkpoints(keras.callbacks.Callback):
         try:
             yield
         except KeyboardInterrupt:
-            asked[:] = asked or [
-                signal.SIGINT
-            ]  # without a signal a callback raised it, or a notebook
+            asked[:] = asked or [signal.SIGINT]  # no signal: raised by a callback
             if not self._may_stop(keeps_best):
                 raise
         if self._may_stop(keeps_best):

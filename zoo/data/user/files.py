@@ -9,8 +9,6 @@ arrays.npz                                               x, y or x_train, y_trai
 
 from pathlib import Path
 
-import numpy as np
-
 from zoo import files
 from zoo.config.options import OF_TABLES
 from zoo.data import examples, naming
