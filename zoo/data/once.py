@@ -4,7 +4,6 @@ Who asks for the texts of a column that was asked for before gets what was found
 only for what cannot change: pandas' texts that Arrow holds, and arrays that were made here.
 """
 
-import dataclasses
 import functools
 import weakref
 
@@ -13,22 +12,20 @@ import numpy as np
 _FOUND = {}  # id of what holds a column's cells → a weak reference to it, and its `Once`
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
 class Once:
     """The different texts of a column.
 
     Attributes:
         codes: The number of each cell's text, int64 `[N]`; -1 where it is missing.
         texts: The different texts, in the order in which they come first.
+        counts: How often each text is there, int64 `[K]`.
+        has_gaps: Whether any cell is missing.
     """
 
-    codes: np.ndarray
-    texts: list[str]
-
-    @functools.cached_property
-    def counts(self):
-        """How often each text is there, int64 `[K]`."""
-        return np.bincount(self.codes + 1, minlength=len(self.texts) + 1)[1:]
+    def __init__(self, codes, texts):
+        self.codes, self.texts = codes, list(texts)
+        counts = np.bincount(codes + 1, minlength=len(self.texts) + 1)
+        self.counts, self.has_gaps = counts[1:], bool(counts[0])
 
     @functools.cached_property
     def first(self):
@@ -36,11 +33,6 @@ class Once:
         found = np.zeros(len(self.texts) + 1, "int64")
         found[self.codes[::-1]] = np.arange(len(self.codes))[::-1]  # the last one written stays
         return found[:-1]
-
-    @functools.cached_property
-    def has_gaps(self):
-        """Whether any cell is missing."""
-        return bool(len(self.codes)) and bool(self.codes.min() < 0)
 
     def spread(self, values, missing, dtype):
         """The value of each text in all its cells, and another in those that are missing: an array `[N]`."""
@@ -60,7 +52,7 @@ class Once:
         if numbers and all(isinstance(text, str) for text in numbers):
             is_same = codes == list(range(len(self.texts)))
             codes = self.codes if is_same else np.array(codes)[self.codes]
-            _keep(found, Once(codes, list(numbers)))
+            _keep(found, Once(codes, numbers))
         return found
 
 
@@ -83,7 +75,7 @@ def texts_of(values):
     if pd.api.types.infer_dtype(column, skipna=True) not in ("string", "empty"):
         return None
     codes, texts = pd.factorize(column)
-    found = Once(codes, texts.tolist())
+    found = Once(codes, texts)
     if holder is not None:
         _keep(holder, found)
     return found
@@ -104,4 +96,4 @@ def _holder(values):
 
 def _keep(holder, found):
     key = id(holder)
-    _FOUND[key] = weakref.ref(holder, lambda _: _FOUND.pop(key, None)), found
+    _FOUND[key] = weakref.ref(holder, functools.partial(_FOUND.pop, key)), found  # until it is gone

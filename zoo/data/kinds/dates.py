@@ -21,6 +21,7 @@ log = logging.getLogger("zoo")
 _BIRTH = re.compile(
     r"(?i)(?:^|[^a-z])dob(?:[^a-z]|$)|birth|born|geburt|geb(?:[^a-z]|$)|naissance|nacimiento|nascimento"
 )
+_GAPS = {"", *units.GAPS}
 _AHEAD = 20  # years: years of two digits that are later are hardly meant
 
 
@@ -50,7 +51,7 @@ def moments(column, order=None, form=None):
     if not len(different.texts) or not all(isinstance(text, str) for text in different.texts):
         return {}
     texts = pd.Series(different.texts, dtype=object)
-    present = texts[[bool(text.strip()) and not units.is_gap(text) for text in different.texts]]
+    present = texts[[text.strip().lower() not in _GAPS for text in different.texts]]
     is_known = _fits(present, form)
     fitting = [form] if is_known else date_forms.forms(present, order)
     found = {}
@@ -175,7 +176,7 @@ def _form_of(title, column, order, skip_bad):
         given = column.drop_duplicates().dropna()
     else:
         given = pd.Series(found.texts, column.index[found.first], object)
-    texts = given[[isinstance(v, str) and bool(v.strip()) and not units.is_gap(v) for v in given]]
+    texts = given[[isinstance(v, str) and v.strip().lower() not in _GAPS for v in given]]
     if not len(texts) or len(texts) < given.map(lambda v: not isinstance(v, str)).sum():
         return None
     if len(texts) == len(given) and are_dates(texts.iloc[:3]).all() and are_dates(texts).all():

@@ -54,7 +54,7 @@ class _Texts:
     @property
     def may_be_numbers(self):
         """Whether more than half of the cells beside gaps have a digit."""
-        of_digits = np.array([units.has_digit(text) for text in self.once.texts], bool)
+        of_digits = np.array([units.DIGIT.search(text) for text in self.once.texts], bool)
         counts = np.where(self.are_said, 0, self.once.counts)
         return counts[of_digits].sum() > counts.sum() / 2
 
@@ -81,7 +81,7 @@ def typed(
     """
     import pandas as pd
 
-    if units.is_share(style):
+    if style is not None and units.is_share(style):
         _check_shares(column, style)
     if column.dtype.kind in "iuf":
         return _of_numbers(column, missing, quoted_in and not is_text)

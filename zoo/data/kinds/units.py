@@ -62,7 +62,8 @@ STYLES = {
     "1 234,5": (rf"[+-]?(?:[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+|\d+)(?:,\d+)?", _SPACE, ",", "decimal commas"),
 }  # fmt: skip
 _EITHER = r"[+-]?[1-9]\d{0,2},\d{3}"  # 9750, or 9.75
-_PLAIN, _CODE, _DIGIT = re.compile(PLAIN), re.compile(CODE), re.compile(r"\d")
+DIGIT = re.compile(r"\d")  # of any script
+_PLAIN, _CODE = re.compile(PLAIN), re.compile(CODE)
 # A line that is no plain number, or is a code. A pattern looks at a million lines in the time of some ten thousand calls.
 _NO_NUMBER = re.compile(rf"^(?!(?:{PLAIN})$)|^(?:{CODE})$", re.MULTILINE | re.ASCII)
 _PRICE = re.compile(rf"([+-]?)\s*({_CURRENCY})\s*([+-]?)\s*(.+)")
@@ -245,11 +246,6 @@ def is_style(text):
     return isinstance(text, str) and split_style(text)[0] in ("plain", *STYLES)
 
 
-def has_digit(text):
-    """Whether a text has a digit, of any script."""
-    return _DIGIT.search(text) is not None
-
-
 def number_style(texts, decimal=None):
     """How some texts, all of which are numbers, are written.
 
@@ -265,7 +261,7 @@ def number_style(texts, decimal=None):
     """
     apart = Apart.of(texts)
     cores = apart.cores
-    if not cores or not all(map(has_digit, apart.texts)) or any(map(_CODE.fullmatch, cores)):
+    if not cores or not all(map(DIGIT.search, apart.texts)) or any(map(_CODE.fullmatch, cores)):
         return None
     if decimal != "," and all(map(_PLAIN.fullmatch, cores)):
         return "plain" if common_unit(apart) is not None else None
