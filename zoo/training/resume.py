@@ -176,8 +176,7 @@ class Checkpoints(keras.callbacks.Callback):
         try:
             yield
         except KeyboardInterrupt:
-            if not asked:  # no signal: a callback raised it, or what runs a notebook
-                asked.append(signal.SIGINT)
+            asked[:] = asked or [signal.SIGINT]  # without a signal a callback raised it
             if not self._may_stop(keeps_best):
                 raise
         if self._may_stop(keeps_best):
@@ -272,9 +271,7 @@ class Checkpoints(keras.callbacks.Callback):
         held = arrays[len(variables) :]
         for callback, (_, values) in zip(self.others, state["callbacks"]):
             monitor_op.find_direction(callback)  # which would change other values later
-            vars(callback).update(
-                {key: packing.unpacked(value, held) for key, value in values.items()}
-            )
+            vars(callback).update((k, packing.unpacked(v, held)) for k, v in values.items())
         self._taken_up = None
 
     def history(self):
