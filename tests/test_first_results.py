@@ -77,6 +77,7 @@ def test_a_card_of_before_answers_with_texts(numbered):
 
 
 def test_what_comes_out_is_shown_in_one_short_line(numbered):
+    assert len(repr(zoo.load(numbered.export).card)) < 250
     for shown in (numbered, numbered.report):
         assert len(repr(shown)) < 250
         assert "\n" not in repr(shown)
@@ -123,3 +124,15 @@ def test_quiet_is_silent_in_python_and_leaves_the_result_on_the_command_line(in_
     assert err == ""
     assert out.startswith("test (16 examples): accuracy")
     assert out.endswith(f"exported {Path('run/export/1')}\n")
+
+
+def test_what_people_look_for_who_come_from_elsewhere_is_told(numbered):
+    for name, where in (("fit", "model.fit"), ("score", "report.scores"), ("predict_proba", "probabilities")):  # fmt: skip
+        with pytest.raises(AttributeError, match=where):
+            getattr(numbered, name)
+    assert not hasattr(numbered, "nothing_of_the_kind")
+
+
+def test_what_data_are_taken_for_is_shown_in_a_notebook():
+    found = zoo.inspect(pd.DataFrame({"a": X[:, 0], "kind": ["x", "y"] * 40}), target="kind")
+    assert repr(found) == str(found)

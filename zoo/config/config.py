@@ -59,7 +59,7 @@ class TrainConfig:
     """A whole run. `zoo.train` and every recipe take it; a run's `config.yaml` holds it."""
 
     model: Annotated[str, constraints.Text("a name")] = "cnn:base"
-    """Family and size; `zoo models` lists them."""
+    """Family and size; `zoo models` lists them. `zoo train` without it takes one that suits the data."""
     model_args: ModelArguments = dataclasses.field(default_factory=dict)
     """Builder arguments on top of the size, for example filters=[8,16] dropout=0.1"""
     weights: Annotated[str, constraints.Text("a name or a path")] | None = None

@@ -16,7 +16,7 @@ from zoo.data.user import files, paths, targets
 from zoo.data.user.pairs import paired
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Inspection:
     """What `zoo.inspect` finds; `str` of it, or `print`, shows it all.
 
@@ -37,6 +37,9 @@ class Inspection:
     def taken_for(self):
         """What the inputs were taken for, and what was said while they were read: sentences."""
         return self.splits.taken_for
+
+    def __repr__(self):  # what a notebook shows of `zoo.inspect(...)`
+        return str(self)
 
     def __str__(self):
         info, held = self.splits.info, self.splits.examples

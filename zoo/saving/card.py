@@ -10,6 +10,7 @@ import yaml
 
 from zoo import files
 from zoo.data.examples import Arrays
+from zoo.models import checks
 from zoo.saving import card_page
 from zoo.saving.card_entries import (
     VERSION,
@@ -28,7 +29,7 @@ from zoo.tasks.row import monitor_in_words
 MOST_LINES = 100  # of what the inputs were taken for
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Card(Entries, Mapping):
     """What `card.json` says of a model. Until 0.3.0 it can be read as the dict in that file, too: `card["labels"]`.
 
@@ -99,6 +100,9 @@ class Card(Entries, Mapping):
     made_by: Mapping
     limits: str
     others: Mapping = dataclasses.field(default_factory=dict)
+
+    def __repr__(self):
+        return checks.shown(f"<Card {self.name} ({self.model}), {self.task}: {self.headline}>")
 
     @property
     def model(self):

@@ -86,7 +86,7 @@ def find(name_or_path):
             raise checks.InputError(
                 f"No model {str(name_or_path)!r}: it is no path, and {searched} holds none."
             )
-        checks.one_of("model", str(name_or_path), known)
+        checks.one_of("model", str(name_or_path), known, (), "or the folder of a run or a model")
     base = known[str(name_or_path)]
     return base / str(files.versions(base)[-1])
 

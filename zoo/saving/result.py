@@ -18,6 +18,18 @@ from zoo.saving.trained import build_trained
 from zoo.training import diagnose
 from zoo.training.evaluate import Report
 
+# What people look for who come from Keras or scikit-learn → where it is.
+_ELSEWHERE = {
+    "evaluate": "trained.model.evaluate(x, y) does that, and trained.report has the test scores.",
+    "fit": "trained.model.fit(x, y) goes on training, or zoo.train(..., resume=trained.folder).",
+    "predict_proba": "trained.predict(x)['probabilities'] has them, in the order of trained.labels.",
+    "score": "trained.report.scores has the test scores; trained.model.evaluate(x, y) judges other data.",
+    "scores": "They are trained.report.scores.",
+    "classes_": "They are trained.labels.",
+    "summary": "trained.model.summary() does that.",
+    "card": "It is zoo.load(trained.export).card.",
+}
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Trained:
@@ -57,6 +69,10 @@ class Trained:
         return (
             f"<Trained {name}: {score} on {self.report.num_test} test examples, see {self.folder}>"
         )
+
+    def __getattr__(self, name):
+        where = f" {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.{where}")
 
     def __reduce__(self):
         self._check_trained()

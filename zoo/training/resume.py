@@ -270,9 +270,7 @@ class Checkpoints(keras.callbacks.Callback):
         held = arrays[len(variables) :]
         for callback, (_, values) in zip(self.others, state["callbacks"]):
             monitor_op.find_direction(callback)  # which would change other values later
-            vars(callback).update(
-                {key: packing.unpacked(value, held) for key, value in values.items()}
-            )
+            vars(callback).update((k, packing.unpacked(v, held)) for k, v in values.items())
         self._taken_up = None
 
     def history(self):

@@ -79,7 +79,7 @@ def find(name, info):
     metric = name.removeprefix("val_")
     fitting = of_keras.fitting_metrics(task)
     if name in found or name == metric or of_keras.snake_case(metric) not in fitting:
-        checks.one_of(f"objective of a {info.task}", name, found, [f"val_{m}" for m in fitting], "or val_ and a metric of Keras's")  # fmt: skip
+        checks.one_of(f"objective of a {info.task}", name, found, [f"val_{m}" for m in fitting if f"val_{m}" not in found], "or val_ and a metric of Keras's")  # fmt: skip
         return found[name], ()
     if metric == "acc":  # as of old, for the task's own
         own = next(one.name for one in task.metrics() if one.name in of_keras.ACCURACIES)
