@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn import ensemble
 from test_report import LABELS, NOISY, X, judged, splits_of
 
 import zoo
@@ -21,7 +22,14 @@ def boosted(splits):
     return splits.task.boosted(splits)
 
 
-def test_they_see_categories_gaps_and_dates_as_they_come(in_tmp):
+def test_they_see_categories_gaps_and_dates_as_they_come(in_tmp, monkeypatch):
+    real, asked = ensemble.HistGradientBoostingClassifier, []
+
+    def noted(**options):
+        asked.append(options["categorical_features"])
+        return real(**options)
+
+    monkeypatch.setattr(ensemble, "HistGradientBoostingClassifier", noted)
     count = 600
     codes = RNG.integers(300, size=count)  # more categories than scikit-learn takes
     ages = np.where(RNG.random(count) < 0.3, np.nan, RNG.normal(size=count))
@@ -40,6 +48,8 @@ def test_they_see_categories_gaps_and_dates_as_they_come(in_tmp):
     assert set(splits.info.column_kinds) == {"category", "number", "date"}
     found = boosted(splits)
     assert found.scores["accuracy"] > 0.9  # without any of the three it would be below
+    # shop, code, age, and the three parts of a day
+    assert asked[0].tolist() == [True, True, False, False, False, False]
     assert found.num_train == len(splits.examples["train"])
 
 
@@ -63,7 +73,10 @@ def test_inputs_that_are_no_rows_of_columns_have_none():
 
 
 def test_the_difference_is_paired_as_scipys():
-    errors = RNG.normal(size=(2, 300))
+    errors = RNG.normal(size=(2, 300)) * [[1.0], [0.1]]
+    errors[1] += (
+        1.1 * errors[0]
+    )  # much alike: the interval is far narrower than that of two other samples
     value, low, high = paired.difference(scores.resampled_error, np.zeros(300), *errors[..., None])
     assert value == pytest.approx(np.diff(np.sqrt(np.mean(errors[::-1] ** 2, 1)))[0])
     theirs = stats.bootstrap(
