@@ -44,7 +44,11 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     named_files.check(data, options)
     row = task(options.task) if options.task else None
     if row and row.targets == "steps":
-        _check_whole(data, options, row, validation, test)
+        weights.check_none(data, options, row)
+        if options.skip_bad or not (validation is test is None):
+            raise checks.InputError(
+                "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
+            )
         return _read_series(data, options, name, separator)
     data, test = forms.both(data, test)
     parts, styles, table = _parts(data, validation, test, options, separator)
@@ -61,8 +65,7 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
     if row is None or row.targets == "number":
         targets.check_numbers(train, titles)
     row = row or task(targets.guess_task(train.y, getattr(train.x, "shape", ())))
-    if row.targets == "class":
-        targets.check_classes(train, titles, is_told=bool(options.task))
+    targets.check_classes(train, titles, row, is_told=bool(options.task))
     weights.check(parts, row)
     names, convert_targets = row.convert(train.y, titles)
     if train.labels and row.targets == "class":
@@ -96,16 +99,6 @@ def read(data, options, *, validation=None, test=None, name="your data", separat
         kind = kinds.kind(info.kind)
         oddities.warn(kind.named(splits["train"].inputs, info), splits["train"].targets)
     return info, splits
-
-
-def _check_whole(data, options, row, validation, test):
-    """Raises `InputError` for what a series has no use for."""
-    if options.sample_weight or isinstance(data, weights.Weighted):
-        raise weights.no_use_for(row)
-    if options.skip_bad or not (validation is test is None):
-        raise checks.InputError(
-            "A series is split by time and has no gaps: pass it whole, as `data`, without skip_bad."
-        )
 
 
 def _described(fields, name, task_name, styles):

@@ -101,18 +101,19 @@ def check_numbers(part, titles):
         )
 
 
-def check_classes(part, titles, is_told):
+def check_classes(part, titles, row, *, is_told):
     """Refuses targets that are no classes: dates, and texts that differ in most examples.
 
     Args:
         part: The training `Part`.
         titles: Those of the targets; empty where they have none.
+        row: The row of the task; targets that are no classes are not looked at.
         is_told: Whether the caller says that they are classes.
     """
     import pandas as pd
 
     y = part.y
-    if y.dtype.kind not in "OUST" or y.size != len(y):
+    if row.targets != "class" or y.dtype.kind not in "OUST" or y.size != len(y):
         return
     values = pd.Series(y.reshape(-1)).infer_objects()
     count, title = values.nunique(), f"The target {titles[0]!r}" if titles else "The target"

@@ -103,8 +103,13 @@ def problems(weights):
     }
 
 
-def no_use_for(row):
-    """The error of a task that has no use for weights."""
+def check_none(data, options, row):
+    """Raises `InputError` for data that bring weights, or options that name their column, where the task has no use for them."""
+    if options.sample_weight or isinstance(data, Weighted):
+        raise _no_use_for(row)
+
+
+def _no_use_for(row):
     return checks.InputError(
         f"sample_weight is for classes, labels and numbers; this task is {row.name}. Leave it out."
     )
@@ -122,7 +127,7 @@ def check(parts, row):
     if not weighed:
         return
     if not row.weighs_examples:
-        raise no_use_for(row)
+        raise _no_use_for(row)
     if weights is None:
         raise checks.InputError(
             f"The {' and '.join(weighed)} data bring weights of their examples, and the train data none: pass them for train, too."
