@@ -273,7 +273,9 @@ def different(targets):
         targets = targets.astype("int64")
     elif targets.dtype.kind in "OUST":
         found = once.texts_of(targets)
-        at, texts = (found.codes, found.texts) if found and found.texts else (None, targets.tolist())
+        at, texts = (
+            (found.codes, found.texts) if found and found.texts else (None, targets.tolist())
+        )
         texts = [v.decode() if isinstance(v, bytes) else str(v) for v in texts]
         targets = np.array([text.strip() for text in texts])
     labels, places = np.unique(targets, return_inverse=True)
