@@ -5,12 +5,15 @@
 Every row is injected by a slow test, which checks each column. In what is said `…` stands for anything.
 """
 
+import csv
 import dataclasses
 import json
 import random
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+KILLED_RUNS = Path(__file__).with_name("kills.csv")
 EQUAL = "the same bits"
 NO_RUN = "is refused: there is no run yet; remove the folder and begin again"
 NOTHING = "nothing was begun"
@@ -186,6 +189,16 @@ def leave_parts(run):
     (run / "export" / ".staged-1-01234567" / "saved_model.pb").write_bytes(b"part")
 
 
+def edit_config(run):
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("learning_rate: 0.2", "learning_rate: 0.1"))
+
+
+def folder_for_metrics(run):
+    (run / "metrics.csv").unlink()
+    (run / "metrics.csv").mkdir()
+
+
 def best_of_finished(run):
     empty(run / "checkpoints" / "step-000000024.npz")
 
@@ -212,6 +225,8 @@ DAMAGED = [
     Row("the best epoch's checkpoint is damaged, and no later epoch is as good", best_of_finished, 0, "epoch 3, the best so far, is lost: the best of later ones is kept…the best epoch's weights are lost: those of the last are kept", 32, LAST_KEPT, finished=True),
     Row("config.yaml is emptied", lambda run: empty(run / "config.yaml"), 2, f"The config RUN/config.yaml must hold a mapping with keys such as `model` and `data`.\n{COPY}"),
     Row("config.yaml is missing", lambda run: (run / "config.yaml").unlink(), 2, "RUN is not the folder of a run: it has no config.yaml."),
+    Row("config.yaml is edited: another learning rate", edit_config, 2, "RUN: its checkpoints were made with learning_rate=0.2, but its config.yaml says 0.1: it was edited. Write back what it was, or begin a new run with the file: --config."),
+    Row("a folder stands in place of metrics.csv (mended: it is removed)", folder_for_metrics, 2, "RUN/metrics.csv is a folder, and should be a file: rename or remove it" + WHOLE),
     Row("metrics.csv is emptied", lambda run: empty(run / "metrics.csv"), 0, NEWEST, 22),
     Row("log.txt is missing", lambda run: (run / "log.txt").unlink(), 0, NEWEST, 22),
     Row("the lock of a dead process is left", lambda run: (run / ".lock").write_text("1 on elsewhere"), 0, NEWEST, 22),
@@ -273,7 +288,7 @@ real processes and check every column: exit code, message, newest whole checkpoi
 once the cause is mended. "{equal}" means: every variable of model, optimizer and metrics after the last step,
 the exported weights, `metrics.csv` and the scores equal those of a run that nothing happened to, bit for bit (on CPUs, and
 on [one machine](#which-bits-which-machines)), no half-written file is left, and no row prints a traceback.
-`tests/faults/test_kills.py` kills every family at random moments besides.
+`tests/faults/test_kills.py` kills every family at random moments besides, and [kills are counted](#kills-that-were-counted) below.
 
 The run: `python recipes/classify_table.py --out RUN`, a tiny model with dropout, {steps} steps in four epochs, a checkpoint
 after every third step of an epoch and at its end."""
@@ -334,6 +349,42 @@ is the same. To set the older processor's limits on both is worth a try, but **u
 functions of the C library choose by the processor, too."""
 
 
+NOTICED = """
+## What would go wrong without a word, and is refused or told of
+
+- A checkpoint holds the settings that it was made with. Where `config.yaml` says others by now, nothing is trained.
+- Weights that `zoo shrink` has quantized are neither trained further, nor adapted, nor converted: only biases would be trained, and
+  what is added to weights of few bits is rounded away. Go on from the model that they were made of.
+- In a float16 model for ONNX Runtime what prepares inputs and what brings outputs to their units stays in float32: in 16 bits 300,000
+  is infinite. A conversion whose golden outputs differ is not kept.
+- A number such as -999 that may stand for none is told of, with its column, and `missing=-999` reads it as a gap.
+- An optimizer that leaves other weights in the model than those it is to be used by (`keras.optimizers.ScheduleFreeAdamW`) is refused.
+- What the caller's own data raise while they are read is told as theirs."""
+
+
+KILLS = """
+## Kills that were counted
+
+Printed by `python tests/faults/kill_series.py`, on the processor as it is and as an older one (`ONEDNN_MAX_CPU_ISA=AVX2`): after its
+kills each run goes on to its end, and is compared with one that nothing happened to; "equal" are those with {equal}.
+
+| processor | what is killed, and when | kills | runs | of them equal |
+| --- | --- | --- | --- | --- |"""
+
+
+def kills_in_words():
+    """The rows of `kills.csv` in Markdown."""
+    with KILLED_RUNS.open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        print("| {processor} | {series} | {kills} | {runs} | {equal} |".format(**row))
+    names = dict.fromkeys(row["processor"] for row in rows)
+    for name in names:
+        of = [row for row in rows if row["processor"] == name]
+        total = [sum(int(row[key]) for row in of) for key in ("kills", "runs", "equal")]
+        print(f"| {name} | together | {total[0]} | {total[1]} | {total[2]} |")
+
+
 def main():
     import worker_table
 
@@ -349,6 +400,9 @@ def main():
     print(WORKERS.format(equal=EQUAL.capitalize()))
     for row in worker_table.ROWS:
         print(row.in_words())
+    print(NOTICED)
+    print(KILLS.format(equal=EQUAL))
+    kills_in_words()
     print(BITS)
 
 

@@ -18,10 +18,9 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))  # as pytest does
 
 import harness  # noqa: E402
-from fault_table import HALF, KILL, OPTIONS, SAVED, call, step  # noqa: E402
+from fault_table import HALF, KILL, KILLED_RUNS, OPTIONS, SAVED, call, step  # noqa: E402
 
 SEED = 0
-RESULTS = Path(__file__).with_name("kills.csv")
 COLUMNS = ("processor", "series", "runs", "kills", "equal")
 OF_TABLE = "the run of this page: "
 STEPS = 8  # of an epoch
@@ -146,7 +145,7 @@ def processor():
     (isa,) = [line.rpartition(":")[2] for line in processors.traces({})[0] if ",cpu,isa:" in line]
     with open("/proc/cpuinfo") as file:
         model = next(line.partition(":")[2].strip() for line in file if "model name" in line)
-    return f"{model}; oneDNN: {isa}"
+    return f"{model}, oneDNN up to {isa.partition(' with ')[0]}"
 
 
 def main(kills="2", only=""):
@@ -164,9 +163,9 @@ def main(kills="2", only=""):
 
 def keep(row):
     """Writes a row into the file of results, in place of that of the same processor and series."""
-    before = list(csv.DictReader(RESULTS.open())) if RESULTS.exists() else []
+    before = list(csv.DictReader(KILLED_RUNS.open())) if KILLED_RUNS.exists() else []
     others = [old for old in before if any(old[key] != row[key] for key in COLUMNS[:2])]
-    with RESULTS.open("w", newline="") as file:
+    with KILLED_RUNS.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows([*others, row])

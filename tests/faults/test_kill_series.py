@@ -28,7 +28,7 @@ def test_a_series_of_kills(runs, unbroken, in_tmp):
 
 def test_every_kill_that_was_counted_left_the_same_bits():
     """What `kill_series.py` wrote, on two kinds of processor."""
-    with kill_series.RESULTS.open() as file:
+    with kill_series.KILLED_RUNS.open() as file:
         rows = list(csv.DictReader(file))
     assert all(row["equal"] == row["runs"] for row in rows)
     assert len({row["processor"] for row in rows}) >= 2
