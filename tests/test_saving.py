@@ -217,7 +217,7 @@ def test_wrong_tables_are_refused(wine_run):
     cases = [
         ({k: v for k, v in good.items() if k != "alcohol"}, r"Missing: \['alcohol'\]"),
         ({"vintage": np.ones(2)}, r"Not known: \['vintage'\]"),
-        ({**good, "alcohol": np.array([1.0, np.nan])}, "alcohol is NaN or infinite in example 1"),
+        ({**good, "alcohol": np.array([1.0, np.nan])}, "'alcohol' is NaN or infinite in example 1"),
         (
             {**good, "alcohol": np.array(["a", "b"])},
             "'alcohol' must hold numbers. Received 'a' in example 0",

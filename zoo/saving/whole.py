@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from zoo.models import checks
 from zoo.saving import card as cards
-from zoo.saving import raw_batches
+from zoo.saving import frames, raw_batches
 from zoo.saving.raw_compile import as_lists, compiled, loads_again
 from zoo.saving.raw_inputs import check_inputs
 from zoo.tasks import model_checks, task
@@ -67,8 +67,8 @@ class RawModel(keras.Model):
 
     @property
     def labels(self):
-        """The classes' names in the order of the outputs."""
-        return self.card.labels
+        """The classes' names in the order of the outputs; whole numbers or truth values where the labels of the data were such."""
+        return frames.typed_labels(self.card)
 
     @property
     def network(self):
