@@ -178,7 +178,7 @@ def test_a_model_of_before_keeps_the_order_of_its_rows(caplog):
     frame = pd.DataFrame(
         {"日期": [f"{d.year}年{d.month}月{d.day}日" for d in DAYS], "sold": NOISE}
     )[::-1]
-    card = types.SimpleNamespace(columns=("sold",), readings={}, decoding=None)
+    card = types.SimpleNamespace(columns=("sold",), readings={}, decoding=None, ranges=None)
     as_before = series_kind._columns_of_model(frame, card)[:, 0]
     assert as_before[0] == np.float32(NOISE[-1])
     assert "trained before such dates were read" in caplog.text
@@ -190,7 +190,9 @@ def test_a_model_of_before_keeps_the_order_of_its_rows(caplog):
 def test_a_series_of_predict_is_read_by_the_form_of_training(form, first):
     days = ["01/03/2023", "02/02/2023", "03/01/2023"]  # rise from January, or fall from March
     frame = pd.DataFrame({"Order Date": days, "sold": [0, 1, 2]})
-    card = types.SimpleNamespace(columns=("sold",), readings={"Order_Date": form}, decoding=2)
+    card = types.SimpleNamespace(
+        columns=("sold",), readings={"Order_Date": form}, decoding=2, ranges=None
+    )
     assert series_kind._columns_of_model(frame, card)[0, 0] == first
 
 

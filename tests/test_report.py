@@ -146,7 +146,7 @@ def test_a_report_says_how_far_it_can_be_trusted(in_tmp):
     assert score["interval"] == list(scores.wilson(hits, 80)) == list(report.interval)
     assert re.search(r"accuracy 0\.\d{4} \(95 % interval 0\.\d+ to \d\.\d+\), cross", str(report))
     text = (folder / "report.md").read_text()
-    assert "| test score | model | linear baseline | constant guess |" in text
+    assert "| test score | model | linear baseline | boosted trees | constant guess |" in text
     assert f"{report.baseline.scores['accuracy']:.4f}" in text
     assert "Wilson" in text
     assert "LogisticRegression" in text

@@ -34,6 +34,10 @@ def only_fit(in_tmp, monkeypatch):
     return in_tmp
 
 
+class Ended(BaseException):
+    """As if the process had ended: nothing but a signal is answered."""
+
+
 class StopAt(keras.callbacks.Callback):
     """Ends a run by an exception before a step of the whole run, or at an epoch's end; once."""
 
@@ -43,12 +47,12 @@ class StopAt(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         if self.step is not None and self.count == self.step:
-            raise KeyboardInterrupt
+            raise Ended
         self.count += 1
 
     def on_epoch_end(self, epoch, logs=None):
         if self.step == f"epoch {epoch}":
-            raise KeyboardInterrupt
+            raise Ended
 
 
 def stopped_and_resumed(step, model, data, extra=list, **options):
@@ -57,7 +61,7 @@ def stopped_and_resumed(step, model, data, extra=list, **options):
     for folder, stops in (("whole", [None]), ("pieces", [step, None])):
         for piece, stop in enumerate(stops):
             place = {"resume": folder} if piece else {"out": folder}
-            with contextlib.suppress(KeyboardInterrupt):
+            with contextlib.suppress(Ended):
                 trained = zoo.train(
                     model, data, callbacks=[StopAt(stop), *extra()], **place, **{**EVERY, **options}
                 )
@@ -101,9 +105,9 @@ def test_the_weights_are_those_of_an_unbroken_run(step, options, only_fit):
 
 def ended(stop, where=None, **place):
     """Trains until an exception before a step, or at the first call of a function."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Ended):
         if where:
-            patch.setattr(where, lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(where, lambda *_, **__: (_ for _ in ()).throw(Ended))
         zoo.train("dense:tiny", (X, Y), callbacks=[StopAt(stop)], **place)
 
 
@@ -434,7 +438,7 @@ def test_the_state_of_a_run_is_json(only_fit):
     ids=["rate", "seed", "batches", "no entry", "cut"],
 )  # fmt: skip
 def test_a_config_that_was_edited_is_noticed_before_a_step(before, after, words, only_fit):
-    with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.suppress(Ended):
         zoo.train("dense:tiny", (X, Y), callbacks=[StopAt("epoch 1")], out="run", **EVERY)
     path = Path("run/config.yaml")
     text = path.read_text()

@@ -97,7 +97,7 @@ def test_more_trials_go_on_with_a_search_other_settings_do_not(in_tmp, monkeypat
 
 def test_a_refused_search_does_not_keep_its_folder(in_tmp, monkeypatch):
     quick_trials(monkeypatch)
-    for wrong in ({"objective": "val_acc"}, {"fix": {"dropout": 0.9}}, {"task": "generation"}):
+    for wrong in ({"objective": "val_accurate"}, {"fix": {"dropout": 0.9}}, {"task": "generation"}):
         with pytest.raises(zoo.InputError):
             tune(out="s", **wrong)
     assert len(tune(out="s").trials) == 2

@@ -28,7 +28,6 @@ class DataInfo:
         input_shape: Shape of one raw example without the batch; `()` for a text.
         input_dtype: `"uint8"`, `"float32"` or `"string"`; `"mixed"` for a table with `column_kinds`, and for several inputs.
         labels: The classes' names in the order of their ids; empty for a regression.
-        label_type: What the caller's labels were, `"int"` or `"bool"`, where they were no texts.
         columns: The columns' names, for a table; for a series the one that is forecast comes first.
         column_kinds: What each column is, `"number"`, `"precise"`, `"category"` or `"date"`; the inputs are then a dict of columns.
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
@@ -39,7 +38,6 @@ class DataInfo:
         target_unit: For answers that are texts, what they are split into.
         horizon: For a series, the steps to forecast.
         season: For a series, the steps after which it resembles itself; 1 where it does not.
-        spans: For a series, column of dates, or `"index"` → its first and last day, as ISO 8601 texts.
         split: How examples come into validation and test where a column says it, in words.
         licence: Terms of the data.
         source: Where it comes from.
@@ -48,6 +46,8 @@ class DataInfo:
         notes: What the log said while the data were read: what was taken for what, what was left out.
         target_names: The names of the numbers that a regression of several predicts, in the order of its outputs; otherwise empty.
         parts: Of several inputs the `DataInfo` of each, by its name; otherwise empty.
+        spans: For a series, column of dates, or `"index"` → its first and last day, as ISO 8601 texts.
+        label_type: What the caller's labels were, `"int"` or `"bool"`, where they were no texts.
     """
 
     name: str
@@ -56,7 +56,6 @@ class DataInfo:
     input_shape: tuple[int, ...]
     input_dtype: str
     labels: tuple[str, ...] = ()
-    label_type: str = ""
     columns: tuple[str, ...] = ()
     column_kinds: tuple[str, ...] = ()
     styles: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -67,7 +66,6 @@ class DataInfo:
     horizon: int = 0
     season: int = 1
     licence: str = "unknown"
-    spans: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     split: str = ""
     source: str = "the caller"
     limits: str = "judged on its own test split only"
@@ -75,6 +73,8 @@ class DataInfo:
     notes: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
     parts: dict[str, "DataInfo"] = dataclasses.field(default_factory=dict)
+    spans: dict[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    label_type: str = ""
 
     def with_notes(self, lines):
         """A copy with further notes."""

@@ -113,7 +113,10 @@ def check_classes(part, titles, row, *, is_told):
     import pandas as pd
 
     y = part.y
-    if row.targets != "class" or y.dtype.kind not in "OUST" or y.size != len(y):
+    is_text = y.dtype.kind in "UST" or (
+        y.dtype.kind == "O" and not isinstance(y.flat[0], (list, tuple, set, dict))
+    )
+    if row.targets != "class" or not is_text or y.size != len(y):
         return
     values = pd.Series(y.reshape(-1)).infer_objects()
     count, title = values.nunique(), f"The target {titles[0]!r}" if titles else "The target"
