@@ -32,7 +32,6 @@ NUMERIC = (
     "test_noise.py",
     "test_resume.py",
     "faults/test_kills.py",
-    "faults/test_kill_series.py",
     "test_stop.py",
     "test_fused.py",
     "test_signatures.py",
