@@ -52,6 +52,7 @@ class NumberEmbedding(keras.layers.Layer):
         embedding_dim: Numbers that each becomes.
 
     Input: `[B, F]`. Output: `[B, N * embedding_dim + R]`: the embeddings, then the features that are no numbers as they are.
+    Each subclass has `embed`: `[B, N]` → `[B, N, embedding_dim]`.
     """
 
     def __init__(self, quantiles, embedding_dim, **kwargs):
@@ -82,10 +83,6 @@ class NumberEmbedding(keras.layers.Layer):
         centre, scale = (keras.ops.cast(v, numbers.dtype) for v in (self._centre, self._scale))
         x = (numbers - centre) * scale
         return (x / keras.ops.sqrt(1 + keras.ops.square(x / 3)))[..., None]
-
-    def embed(self, numbers):
-        """`[B, N]` → `[B, N, embedding_dim]`."""
-        raise NotImplementedError  # by subclasses; Keras calls `call` alone
 
     def compute_output_shape(self, input_shape):
         return input_shape[0], len(self.numbers) * self.embedding_dim + len(self.others)

@@ -108,9 +108,8 @@ def _described(part):
         return _name(part)
     try:
         settings = part.get_config()
-    except (
-        NotImplementedError
-    ):  # what Keras raises for a class of the caller's that has no settings
+    # What Keras raises for a class of the caller's that has no settings.
+    except NotImplementedError:
         return _name(part)
     if not isinstance(
         part, keras.metrics.Metric
