@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # What a plain `pip install` of the wheel gives: builds it, installs it into an empty environment outside of the
-# checkout, without extras, and uses it there. `make test-installed PYTHON=python3.12` tries another Python.
+# checkout, without extras, and uses it there. `make test-installed PYTHON=python3.12` tries another Python;
+# `tests/installed.sh FOLDER` makes the environment in a new folder, and leaves it there.
 set -euo pipefail
 unset PYTHONPATH PYTHONDONTWRITEBYTECODE ZOO_MODELS_DIR ZOO_DATA_DIR
 largest_mb=60
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+environment=$(realpath -m "${1:-$folder/venv}")
 
 passed() { echo "ok      $1 (${SECONDS} s)"; SECONDS=0; }
 fail() { # what is wrong, what was expected, what came
@@ -31,8 +33,8 @@ size=$(stat -c %s "$wheel")
 [ "$size" -lt $((largest_mb * 1000000)) ] || fail "the wheel's size" "less than $largest_mb MB" "$size bytes"
 passed "$(basename "$wheel") is built, from the sdist: $((size / 1000000)) MB, less than $largest_mb"
 
-"${PYTHON:-python3}" -m venv "$folder/venv"
-bin=$folder/venv/bin
+"${PYTHON:-python3}" -m venv "$environment"
+bin=$environment/bin
 output "$bin/python" -m pip install --quiet --no-compile "$wheel"
 output "$bin/python" -m pip check >/dev/null
 passed "installs without extras, and pip check finds no conflict, on $("$bin/python" --version)"

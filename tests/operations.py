@@ -106,6 +106,7 @@ EXPORTS = {
     "dense, features": trained("dense:tiny", (STEPS[:, 0], LABELS)),
     "dense, columns": trained("dense:tiny", "wine", limit=60),
     "dense, columns with gaps, texts and dates": trained("dense:tiny", TABLE, target="bought"),
+    **{f"dense:{size}, columns with gaps, texts and dates": trained(f"dense:{size}", TABLE, target="bought") for size in ("tabular", "ensemble")},
     "dense, regression": trained("dense:tiny", (STEPS[:, 0], STEPS[:, 1, 0])),
     "dense, several labels": trained("dense:tiny", (STEPS[:, 0], np.eye(3, dtype=int)[LABELS] | np.eye(3, dtype=int)[0]), task="multilabel"),
     "vae, images": trained("vae:tiny", PIXELS),

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 
 import numpy as np
@@ -20,6 +21,8 @@ EXAMPLES = {
     "digits_cnn": lambda model: np.zeros((1, 8, 8), "uint8"),
     "cmudict_stress": lambda model: ["hello"],
 }
+# Of the random changes; `ZOO_RANDOM=10 python -m pytest tests/test_extra_files.py --slow` tries ten.
+SEEDS = [0, *[pytest.param(n, marks=pytest.mark.slow) for n in range(1, int(os.environ.get("ZOO_RANDOM", "3")))]]  # fmt: skip
 
 
 def places(content, path=()):
@@ -102,7 +105,7 @@ def use(folder, name):
         zoo.build(weights=folder)
 
 
-@pytest.mark.parametrize("seed", [0, *[pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10)]])  # fmt: skip
+@pytest.mark.parametrize("seed", SEEDS)
 def test_twenty_random_changes_are_used_or_refused(seed, tmp_path):
     rng = np.random.default_rng(seed)
     for number in range(20):
@@ -116,7 +119,7 @@ def test_twenty_random_changes_are_used_or_refused(seed, tmp_path):
         use(folder, name)
 
 
-@pytest.mark.parametrize("seed", [0, *[pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10)]])  # fmt: skip
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_changes_of_golden_pairs_are_noticed_in_one_line(seed, wine):
     rng = np.random.default_rng(seed)
     whole = (wine / manifest.EXTRA / "golden.npz").read_bytes()

@@ -150,7 +150,7 @@ def check_space(folder, size):
     if free < size:
         raise checks.InputError(
             f"The disk of {folder} has {free / 2**20:,.0f} MiB left, but this run writes about {size / 2**20:,.0f} MiB: "
-            "free some, or choose another folder with out=... (--out)."
+            "free some, or choose another folder with out=FOLDER (--out FOLDER)."
         )
 
 

@@ -140,12 +140,12 @@ FULL_DISK = [
     Row("while score.json is written", call("zoo.files.write_atomic", "fill", text="score.json"), 2, FULL + WHOLE, 32),
     Row("during export: no half version is left", call("zoo.saving.export._write_saved_model", "fill"), 2, FULL + WHOLE, 32),
     Row("before the run writes anything", call("zoo.files.locked", "fill"), 2, FULL + ", then begin the run again: it had not saved anything yet.", then=NOTHING),
-    Row("too small from the start", [], 2, "The disk of RUN has … MiB left, but this run writes about … MiB: free some, or choose another folder with out=... (--out).", then=NOTHING),
+    Row("too small from the start", [], 2, "The disk of RUN has … MiB left, but this run writes about … MiB: free some, or choose another folder with --out FOLDER.", then=NOTHING),
 ]  # fmt: skip
 
 NOT_FINITE = (
     "(epoch 2), at a learning rate of 0.2; first layer with a weight of NaN or infinity: …\nThe weights of epoch 1 are "
-    "restored, from RUN/checkpoints.\nTry a lower learning rate, clip_norm=1.0, or look for odd values in the inputs."
+    "restored, from RUN/checkpoints.\nTry a lower learning rate, --clip-norm 1.0, or look for odd values in the inputs."
 )
 NUMBERS = [
     Row("a batch holds NaN, which every layer passes on", call(LOAD, "poison batch", 12, "pass on"), 2, f"The loss is nan at step 13 {NOT_FINITE}", 11),
@@ -223,9 +223,9 @@ DAMAGED = [
     Row("all checkpoints are damaged (mended: their folder is removed)", every_checkpoint, 2, "No checkpoint in RUN/checkpoints can be read. Remove that folder, and --resume begins the run anew."),
     Row("the best epoch's checkpoint is damaged, and a later epoch is as good", lambda run: empty(run / "checkpoints" / "step-000000016.npz"), 0, f"epoch 2, the best so far, is lost: the best of later ones is kept…{NEWEST}", 22),
     Row("the best epoch's checkpoint is damaged, and no later epoch is as good", best_of_finished, 0, "epoch 3, the best so far, is lost: the best of later ones is kept…the best epoch's weights are lost: those of the last are kept", 32, LAST_KEPT, finished=True),
-    Row("config.yaml is emptied", lambda run: empty(run / "config.yaml"), 2, f"The config RUN/config.yaml must hold a mapping with keys such as `model` and `data`.\n{COPY}"),
+    Row("config.yaml is emptied", lambda run: empty(run / "config.yaml"), 2, f"The config RUN/config.yaml must hold a mapping, with the keys model, data and others.\n{COPY}"),
     Row("config.yaml is missing", lambda run: (run / "config.yaml").unlink(), 2, "RUN is not the folder of a run: it has no config.yaml."),
-    Row("config.yaml is edited: another learning rate", edit_config, 2, "RUN: its checkpoints were made with learning_rate=0.2, but its config.yaml says 0.1: it was edited. Write back what it was, or begin a new run with the file: --config."),
+    Row("config.yaml is edited: another learning rate", edit_config, 2, "RUN: its checkpoints were made with --learning-rate 0.2, but its config.yaml says 0.1: it was edited. Write back what it was, or begin a new run with the file: --config."),
     Row("a folder stands in place of metrics.csv (mended: it is removed)", folder_for_metrics, 2, "RUN/metrics.csv is a folder, and should be a file: rename or remove it" + WHOLE),
     Row("metrics.csv is emptied", lambda run: empty(run / "metrics.csv"), 0, NEWEST, 22),
     Row("log.txt is missing", lambda run: (run / "log.txt").unlink(), 0, NEWEST, 22),
@@ -266,8 +266,8 @@ PLACE = [
 
 REFUSED = [
     Row("other data: `--dataset breast_cancer`", ["--dataset", "breast_cancer"], 2, "RUN cannot go on: the training or validation examples are not those that it began with.", 22),
-    Row("another model: `--model dense:small`", ["--model", "dense:small"], 2, "RUN was begun with model='dense:tiny' and cannot go on with 'dense:small'. Leave it out, or begin a new run with other settings: --config RUN/config.yaml.", 22),
-    Row("another setting: `--learning-rate 0.1`", ["--learning-rate", "0.1"], 2, "RUN was begun with learning_rate=0.2 and cannot go on with 0.1. Leave it out, or begin a new run with other settings: --config RUN/config.yaml.", 22),
+    Row("another model: `--model dense:small`", ["--model", "dense:small"], 2, "RUN was begun with --model dense:tiny and cannot go on with 'dense:small'. Leave it out, or begin a new run with other settings: --config RUN/config.yaml.", 22),
+    Row("another setting: `--learning-rate 0.1`", ["--learning-rate", "0.1"], 2, "RUN was begun with --learning-rate 0.2 and cannot go on with 0.1. Leave it out, or begin a new run with other settings: --config RUN/config.yaml.", 22),
 ]  # fmt: skip
 
 GROUPS = {

@@ -77,6 +77,33 @@ def outcome(run):
     }
 
 
+_LEFT = set()  # what was seen to go on, by this process of tests
+
+
+def is_left_anew(run):
+    """Whether no run before left the same: what goes on from the same bits need be seen once.
+
+    Compared are the names of all files, and the contents of all but the log; of checkpoints what they hold, without the
+    seconds that the training took.
+    """
+    content = hashlib.sha256()
+    for path in sorted(Path(run).rglob("*")):
+        content.update(str(path.relative_to(run)).encode())
+        if path.is_file() and path.name not in ("log.txt", ".lock"):
+            content.update(repr(_held(path)).encode())
+    known = content.digest() in _LEFT
+    _LEFT.add(content.digest())
+    return not known
+
+
+def _held(path):
+    if path.suffix == ".npz":
+        with contextlib.suppress(zoo.InputError, ValueError, OSError):  # a damaged one: its bytes
+            state, arrays = checkpoints.read(path)
+            return {**state, "seconds": None}, digest(arrays)
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
 def digest(arrays):
     """SHA-256 of arrays: dtypes, shapes and bytes."""
     content = hashlib.sha256()

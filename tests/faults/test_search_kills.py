@@ -1,7 +1,7 @@
 """A search is killed at random moments, and ends with the trials and scores of one that was not.
 
-Two kills; `ZOO_KILLS=10 python -m pytest tests/faults/test_search_kills.py --slow` makes ten. With several processes the
-order in which trials are proposed differs from run to run; what must hold then is that none is lost or counted twice.
+Two kills; `ZOO_KILLS=10 python -m pytest tests/faults/test_search_kills.py --slow` makes ten. Of several processes one
+is killed half as often; the order in which trials are proposed differs there from run to run; what must hold then is that none is lost or counted twice.
 """
 
 import json
@@ -71,7 +71,8 @@ def test_a_search_killed_at_random_moments(tuner, in_tmp):
     assert Path("RUN/best.yaml").read_text() == Path("WHOLE/best.yaml").read_text()
 
 
-TRIALS = 2 + 2 * test_kills.KILLS
+KILLS = max(1, test_kills.KILLS // 2)  # three processes begin anew after each
+TRIALS = 2 + 2 * KILLS
 
 
 def launched(*options):
@@ -108,9 +109,9 @@ def one_named(parent, name):
 
 @pytest.mark.parametrize("victim", [None, "tuner0", "chief"])
 def test_several_workers_one_of_which_is_killed(victim, in_tmp):
-    process = launched("--max-restarts", str(test_kills.KILLS))
+    process = launched("--max-restarts", str(KILLS))
     rng = random.Random(str(victim))
-    for number in range(test_kills.KILLS if victim else 0):
+    for number in range(KILLS if victim else 0):
         known = lambda n=number: len(list(Path("RUN").glob("trial_*"))) > 2 * n  # noqa: E731
         wait_for(known)
         time.sleep(rng.uniform(0, 3))
@@ -123,5 +124,5 @@ def test_several_workers_one_of_which_is_killed(victim, in_tmp):
     assert all(reason is None for *_, reason in found.values())
     assert len({json.dumps(values, sort_keys=True) for values, *_ in found.values()}) == TRIALS
     assert Path("RUN/best.yaml").exists()
-    assert printed.count("was ended by SIGKILL") == (test_kills.KILLS if victim else 0)
+    assert printed.count("was ended by SIGKILL") == (KILLS if victim else 0)
     assert "[tuner1] trial" in printed

@@ -14,6 +14,7 @@ import crew
 import harness
 import numpy as np
 import pytest
+import runs
 import table
 import train_family
 from fault_table import step
@@ -68,23 +69,34 @@ def plain_options(name):
     return options
 
 
+@pytest.fixture(scope="session")
+def one(tmp_path_factory):
+    """Function: a family and the index of its sample → the run of one worker, made once for all processes of tests."""
+
+    def of(name, index):
+        with runs.made_once(tmp_path_factory, f"one-{name}-{index}") as (folder, is_made):
+            if not is_made:
+                train_family.main(name, index, str(folder), json.dumps(plain_options(name)))
+        return folder
+
+    return of
+
+
 @pytest.mark.parametrize(("name", "index", "count"), MATRIX)
-def test_workers_train_to_the_weights_of_one(name, index, count, in_tmp):
+def test_workers_train_to_the_weights_of_one(name, index, count, one, in_tmp):
     options = plain_options(name)
-    train_family.main(name, index, "ONE", json.dumps(options))
     ended = crew.run(count, crew.TRAIN, name, index, "MANY", json.dumps(options))
     assert [code for code, _ in ended] == [0] * count, ended[0][1] + ended[-1][1]
     assert len({weights_of(printed) for _, printed in ended}) == 1  # bit for bit
-    assert_alike("ONE", "MANY", count)
+    assert_alike(one(name, index), "MANY", count)
     assert harness.exported("MANY")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "index"), [(name, index) for name, _, index in FIRST])
-def test_mirrored_devices_train_to_the_weights_of_one_though_killed(name, index, in_tmp):
+def test_mirrored_devices_train_to_the_weights_of_one_though_killed(name, index, one, in_tmp):
     """The cells of `mirrored`: two devices of one process, killed in the second epoch, go on and export."""
     options = plain_options(name) | {"resume": "auto"}
-    train_family.main(name, index, "ONE", json.dumps(options))
     arguments = [crew.TRAIN, name, index, "TWO", json.dumps(options | {"strategy": "mirrored", "replicas": 2})]  # fmt: skip
     killed = json.dumps(step(14, "signal", 9))
     ((code, printed),) = crew.run(1, harness.DRIVER, killed, *arguments)
@@ -92,7 +104,7 @@ def test_mirrored_devices_train_to_the_weights_of_one_though_killed(name, index,
     ((code, printed),) = crew.run(1, *arguments)
     assert code == 0, printed
     assert "going on after 1 epochs" in Path("TWO/log.txt").read_text()
-    assert_alike("ONE", "TWO", 2)
+    assert_alike(one(name, index), "TWO", 2)
     assert harness.exported("TWO")
 
 

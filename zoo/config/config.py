@@ -122,7 +122,9 @@ class TrainConfig:
             )
         self._check_data()
         if self.checkpoints.resume == AUTO and self.run.out is None:
-            raise checks.InputError("resume='auto' needs the run's folder: pass out=... (--out).")
+            raise checks.InputError(
+                "resume='auto' needs the run's folder: pass out=FOLDER (--out FOLDER)."
+            )
         return self
 
     def _check_data(self):
@@ -228,7 +230,7 @@ class TrainConfig:
             raise checks.InputError(f"The config {path} is not YAML: {why}") from error
         if not isinstance(content, dict):
             raise checks.InputError(
-                f"The config {path} must hold a mapping with keys such as `model` and `data`."
+                f"The config {path} must hold a mapping, with the keys model, data and others."
             )
         return cls.from_mapping(content, str(path))
 

@@ -99,7 +99,7 @@ def _check_unused(folder):
         return
     if any(not any(map(path.match, _UNUSED)) for path in folder.iterdir()):
         raise checks.InputError(
-            f"{folder} holds other files and no search: choose another folder with out=... (--out)."
+            f"{folder} holds other files and no search: choose another folder with out=FOLDER (--out FOLDER)."
         )
 
 
@@ -125,16 +125,16 @@ def _check_same(folder, now):
             if key == EXAMPLES:
                 raise checks.InputError(
                     f"The search in {folder} was begun with other training or validation examples, with which these trials "
-                    "would not compare: use those, or choose another folder with out=... (--out)."
+                    "would not compare: use those, or choose another folder with out=FOLDER (--out FOLDER)."
                 )
             if key == CODE:
                 raise checks.InputError(
                     f"The search in {folder} was begun with another builder function of the same name, whose trials these would "
-                    "not compare with: choose another folder with out=... (--out)."
+                    "not compare with: choose another folder with out=FOLDER (--out FOLDER)."
                 )
             raise checks.InputError(
                 f"The search in {folder} was begun with {key}={then.get(key)!r} and cannot go on with {now.get(key)!r}: "
-                "leave that as it was, or choose another folder with out=... (--out)."
+                "leave that as it was, or choose another folder with out=FOLDER (--out FOLDER)."
             )
 
 
