@@ -15,6 +15,7 @@ from table import (
     SIZES,
     STATEFUL,
     answer,
+    by_shape,
     logits_of,
     loss_of,
     quick_of,
@@ -44,7 +45,7 @@ def test_the_table_is_complete():
 @functools.cache
 def built_by_shape(name, size, again=False):
     """A size without its weights' memory: one model for the tests that only look at it, or a second one."""
-    with keras.StatelessScope(initialize_variables=False):
+    with by_shape():
         return summary.build_for_info(f"{name}:{size}", num_classes=7)
 
 
@@ -98,7 +99,7 @@ def test_parameter_counts_are_the_published_ones(name, shape, classes, published
     ],
 )
 def test_residual_networks_have_the_published_parameters(size, shape, classes, published):
-    with keras.StatelessScope(initialize_variables=False):
+    with by_shape():
         model = zoo.build(f"resnet:{size}", input_shape=shape, num_classes=classes)
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == published
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from table import by_shape
 from test_attention import numpy_sinusoids
 from tolerances import KERNELS, ORDER, ROUNDING, TORCH, assert_close
 
@@ -135,7 +136,7 @@ def test_output_and_gradients_agree_with_pytorch(norm_first, vocabulary_size):
 
 @pytest.mark.parametrize(("size", "published"), [("base", 63_082_496), ("big", 214_245_376)])
 def test_sizes_of_the_paper_have_its_parameters(size, published):
-    with keras.StatelessScope(initialize_variables=False):
+    with by_shape():
         model = zoo.build(f"seq2seq:{size}", input_shape=(None,), num_classes=37_000)
     assert model.count_params() == published
 

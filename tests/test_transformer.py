@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import warm
-from table import set_ramp
+from table import by_shape, set_ramp
 from test_attention import numpy_sinusoids
 from tolerances import KERNELS, ORDER, TORCH, TRAINED, assert_close
 
@@ -170,7 +170,7 @@ def test_output_and_gradients_agree_with_pytorch(arguments):
     ],
 )
 def test_berts_have_the_published_parameters(size, published):
-    with keras.StatelessScope(initialize_variables=False):
+    with by_shape():
         model = summary.build_for_info(f"transformer:{size}", num_classes=None)
     assert model.count_params() == published
     assert model.get_layer("embedding").input_dim == 30_522

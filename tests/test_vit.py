@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from table import by_shape
 from test_transformer import gradients_of, torch_encoder
 from tolerances import KERNELS, TORCH, assert_close
 
@@ -107,7 +108,7 @@ def test_output_and_gradients_agree_with_pytorch(shape, arguments):
     ],
 )
 def test_sizes_have_the_published_parameters(size, shape, classes, published):
-    with keras.StatelessScope(initialize_variables=False):
+    with by_shape():
         model = zoo.build(f"vit:{size}", input_shape=shape, num_classes=classes)
     assert model.count_params() == published
 

@@ -5,6 +5,7 @@ Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 
 import ast
 import dataclasses
+import functools
 import inspect
 import textwrap
 from typing import Annotated, Literal
@@ -53,6 +54,7 @@ LOSSES = (
 )  # fmt: skip
 
 
+@functools.cache
 def descriptions(kind):
     """Option of a dataclass → what `--help` says of it: the text below the field."""
     found = {}

@@ -168,14 +168,15 @@ def _read_split(name, builder, split, keys, info, convert, options):
     """One split as `Arrays` or `Stream`; `None` where its labels are hidden, as some sets do with those of test."""
     count = builder.info.splits[split].num_examples
     records = _records(name, builder, split, keys, kinds.kind(info.kind))
-    first = _first_labels(records, keys[1]) if info.labels else None
+    held = examples.Stream(records, count, convert).held(options.cache_mb)
+    is_stream, first = isinstance(held, examples.Stream), None
+    if info.labels:
+        first = _first_labels(records, keys[1]) if is_stream else held.targets[:LOOKED_AT]
     if first is not None and split != "train" and (first < 0).all():
         examples.log.info(
             "%s: the labels of its %s split are hidden (%d): it is left out", name, split, first[0]
         )
         return None
-    held = examples.Stream(records, count, convert).held(options.cache_mb)
-    is_stream = isinstance(held, examples.Stream)
     if is_stream and first is not None and _is_sorted(first, len(info.labels)):
         places = min(PLACES, count)
         examples.log.info(
