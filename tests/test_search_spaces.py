@@ -329,20 +329,20 @@ def test_scores_as_objectives_are_those_of_the_report():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("model", "data", "objective"),
-    [("vae:tiny", "digits", "val_nll"), ("seq2seq:tiny", "cmudict", "val_sequence_error")],
-)
-def test_a_score_of_the_validation_split_as_objective(model, data, objective, in_tmp):
+    ("model", "data", "objective", "options"),
+    [
+        ("vae:tiny", "digits", "val_nll", {"likelihood_samples": 5, "space": {"units": (64, 64)}}),
+        ("seq2seq:tiny", "cmudict", "val_sequence_error", {"space": {"num_layers": (1, 1), "hidden_dim": (32, 32)}}),
+    ],
+)  # fmt: skip
+def test_a_score_of_the_validation_split_as_objective(model, data, objective, options, in_tmp):
     found = zoo.tune(
         model,
         data,
         tuner="random",
         trials=2,
         objective=objective,
-        likelihood_samples=5,
-        space={"units": (64, 64)}
-        if model == "vae:tiny"
-        else {"num_layers": (1, 1), "hidden_dim": (32, 32)},  # fmt: skip
+        **options,
         **QUICK,
     )
     scores = [row["score"] for row in found.trials]

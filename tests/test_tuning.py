@@ -263,6 +263,7 @@ def test_limits_of_size_and_time(in_tmp):
         ({"weights": "digits_dense"}, "weights fixes the model"),
         ({"resume": "somewhere"}, "the same command is run again"),
         ({"find_lr": True}, "find_lr is for a single training"),
+        ({"likelihood_samples": 9}, "is for a generation"),
         ({"retrain": True, "schedule": "plateau"}, "leave retrain out"),
         ({"smoke": True, "learning_rates": 3}, "Did you mean 'learning_rate'"),
         ({"model": keras.Sequential([keras.layers.Dense(2)])}, "leaves nothing to search"),

@@ -73,7 +73,7 @@ def check_ids(splits, info):
             f"The train split of {info.name} holds one class only ({info.labels[train[0]]!r}): there is nothing to "
             "tell apart."
         )
-    for split in set(present) - {"train"}:
+    for split in [name for name in present if name != "train"]:
         unseen = [info.labels[i] for i in np.setdiff1d(present[split], train)]
         if unseen:
             raise checks.InputError(

@@ -18,6 +18,7 @@ from zoo.data.inspection import check_named
 from zoo.data.prepare import prepare
 from zoo.data.user.pairs import paired
 from zoo.models import checks
+from zoo.tasks import check_options
 from zoo.training import cluster
 from zoo.tuning import final, objectives, report, results, spaces
 from zoo.tuning import folder as folders
@@ -240,6 +241,7 @@ def _search(model, data, parts, config, asked, folder, settings):
     try:
         splits = door.load(data, config.data_options, **parts)
         check_named(model, splits.info)
+        check_options(splits.info, config)
         splits = splits.mapped(prepare(splits, fixed_length=not isinstance(model, str)))
         objective, logged = objectives.find(asked.objective, splits.info)
         metrics = dict.fromkeys((*config.optimizer.metrics, *logged))
