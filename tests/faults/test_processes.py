@@ -1,9 +1,12 @@
 """Faults of a running process: killed, asked to end, out of disk, out of numbers."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import fault_table as table
 import harness
@@ -97,3 +100,38 @@ def test_a_loop_of_the_shell_ends_when_the_run_is_finished(unbroken, in_tmp):
     check(finished, *again)
     assert harness.outcome("RUN") == unbroken
     assert files.versions("RUN/export") == [1]
+
+
+def test_the_clock_of_the_system_jumps_back(unbroken, in_tmp):
+    """What the C library tells of the time, as the rows above do to Python's: a day back in mid-epoch, before a kill."""
+    library = Path(pytest.importorskip("libfaketime").__file__).parent
+    (library,) = library.rglob("libfaketime.so.1")
+    Path("clock").write_text("+0")
+    variables = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(Path("clock").absolute()),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    faults = json.dumps(table.step(4, "wait", "step") + table.step(12, *table.KILL))
+    command = [sys.executable, harness.DRIVER, faults, harness.TABLE, *OPTIONS, *SAVED, "--out", "RUN"]  # fmt: skip
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    while not os.path.exists("step.reached"):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    Path("clock").write_text("-1d")
+    Path("go").touch()
+    printed = process.communicate()[0]
+    assert process.returncode == -9, printed
+    days = [line[:10] for line in Path("RUN/log.txt").read_text().splitlines()]
+    assert days[-1] < days[0], days
+    assert harness.newest("RUN") == 11
+    code, printed = harness.here("--resume", "RUN")
+    assert code == 0, printed
+    assert harness.outcome("RUN") == unbroken
