@@ -212,7 +212,8 @@ def _page(model, row):
 
 def _column(column):
     ends = column["range_in_training"]
-    return f"`{column['name']}`" + (f": {ends[0]:.6g} to {ends[1]:.6g}" if ends else "")
+    shown = [end if isinstance(end, str) else f"{end:.6g}" for end in ends or ()]  # a date is a text
+    return f"`{column['name']}`" + (f": {' to '.join(shown)}" if shown else "")
 
 
 def _of_javascript(row):
