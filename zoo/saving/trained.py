@@ -135,7 +135,7 @@ def from_weights(config):
         raise checks.InputError(
             f"{config.weights} {why}: it cannot go on training here. Use it with zoo.load."
         )
-    data = {"input_shape", "num_classes", "vocabulary_size", "quantiles", "average"}
+    data = {"input_shape", "num_classes", "vocabulary_size", "quantiles", "average", "columns"}
     given = {key: value for key, value in builder.arguments.items() if key not in data}
     size = config.data.image_size or (card.input_shape[:2] if kind.is_drawn else None)
     return config.replace(model=builder.model, model_args=given, image_size=size)
