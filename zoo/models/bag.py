@@ -26,6 +26,7 @@ SIZES = {
     "tiny": {"rows": 2**12},
     "small": {"rows": 2**18},
     "base": {"rows": 2**19},
+    "large": {"rows": 2**20},
 }
 
 _ANY = -128  # the check of a row that every n-gram may have, before `adapt`
@@ -172,8 +173,8 @@ class NGrams(keras.layers.Layer):
         known = ops.logical_or(ops.equal(held, check), ops.equal(held, _ANY))
         rows = ops.where(ops.logical_and(known, whole), rows, self.rows)
         rows = ops.sort(rows, axis=1)
-        before = ops.pad(rows[:, :-1], [[0, 0], [1, 0]], constant_values=-1)
-        return ops.where(ops.equal(rows, before), self.rows, rows)
+        before = ops.pad(rows[:, :-1] + 1, [[0, 0], [1, 0]])  # plus 1, as rows begin with 0
+        return ops.where(ops.equal(rows + 1, before), self.rows, rows)
 
     def compute_output_shape(self, input_shape):
         batch, steps = input_shape
