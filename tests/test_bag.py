@@ -9,7 +9,7 @@ import zoo
 from zoo.config.options import DataOptions
 from zoo.config.recommended import settings_of
 from zoo.data.load import load
-from zoo.models import bag
+from zoo.models import bag, ngrams
 
 RNG = np.random.default_rng(0)
 WORDS = np.array(["good", "bad", "not", "a", "film", "very", "plot"])
@@ -54,7 +54,7 @@ def test_the_rows_of_a_text_are_those_of_its_different_n_grams(longest):
 
 
 def test_no_sum_of_codes_needs_more_digits_than_float32_has():
-    codes = bag.NGrams(1000, 2**20)._codes((1000, 2))
+    codes = ngrams.NGrams(1000, 2**20)._codes((1000, 2))
     highest = keras.ops.convert_to_numpy(codes).max(axis=0)
     assert (highest < [2**20, 251]).all()
     assert highest[0] * (1 + 3 + 9) < 2**24
@@ -125,10 +125,10 @@ def test_counting_goes_on_where_memory_ends(monkeypatch):
     models = [built(), built(), built()]
     parts = [(IDS[at : at + 5], targets[at : at + 5]) for at in range(0, 30, 5)]
     bag.adapt(models[0], lambda: parts)
-    monkeypatch.setattr(bag, "_PENDING", 50)  # merged often
+    monkeypatch.setattr(ngrams, "_PENDING", 50)  # merged often
     bag.adapt(models[1], lambda: parts)
     np.testing.assert_array_equal(ratios_of(models[0]), ratios_of(models[1]))
-    monkeypatch.setattr(bag, "_MOST_COUNTED", 30)
+    monkeypatch.setattr(ngrams, "_MOST_COUNTED", 30)
     bag.adapt(models[2], lambda: parts)
     held = [(np.array(model.get_layer("ngrams").checks) != -127).sum() for model in models]
     assert 0 < held[2] <= 30 < held[0]

@@ -61,10 +61,7 @@ def _build_for(config, preparation):
     """The model of a config, for data that a `Preparation` describes."""
     if config.weights is None:
         built = build(config.model, **preparation.arguments_of(config.model, config.model_args))
-        adapt = families.family(families.split_name(config.model)[0]).adapt
-        if adapt is not None:
-            adapt(built, preparation.training_batches)
-        return built
+        return preparation.adapt(built, config.model)
     classes = preparation.builder_arguments.get("num_classes")
     model = build(weights=config.weights, num_classes=classes)
     for layer in model.layers[:-1]:

@@ -47,6 +47,19 @@ class Preparation:
         """The training quantiles of each input, `None` for one that is no number; `None` in place of all where they are not known."""
         return self.find_quantiles()
 
+    def adapt(self, model, name):
+        """Gives a model what its family takes from the training split without a gradient, as a bag counts n-grams; returns it.
+
+        Args:
+            model: The model, new and not compiled.
+            name: Family and size.
+        """
+        found = families.family(families.split_name(name)[0]).adapt
+        if found is not None:
+            with notes.timed("counting what the model takes from the training split"):
+                found(model, self.training_batches)
+        return model
+
     def training_batches(self):
         """One pass over the training split: pairs of prepared inputs and targets `[B, K]`."""
         return self.read_training(self)
