@@ -27,7 +27,8 @@ def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None)
     row = families.family(families.split_name(name)[0])
     arguments = families.arguments(name)
     if vocabulary_size is None:
-        words = 20_000 if "embedding_dim" in arguments or row.reads_texts_only else None
+        of_texts = row.reads_texts_only and row.own_task is None
+        words = 20_000 if "embedding_dim" in arguments or of_texts else None
         vocabulary_size = arguments.get("vocabulary_size", words)
     if vocabulary_size is not None:
         arguments = families.arguments(name, {"vocabulary_size": vocabulary_size})
