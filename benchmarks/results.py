@@ -122,6 +122,11 @@ ROWS = {
         "curves.png", "89.0 %", "imdb_reviews",
         note="The linear baseline, on the words and pairs of words of whole reviews, is better.",
     ),
+    "imdb_bag": Row(
+        "classify_text", "--dataset imdb_reviews --model bag:base --use-validation", "curves.png", "92.0 %", "imdb_reviews",
+        note="The size, the three epochs and the division by the root of the number of n-grams were chosen by parts of the training "
+        "split; then all 25,000 reviews were trained on.",
+    ),
     "cmudict_stress": Row(
         "classify_text", "--epochs 15 --monitor accuracy", "confusion.png", "-", "cmudict_stress",
     ),

@@ -19,7 +19,6 @@ RECOMMENDED = {
     "dense:ensemble": {**_WAVES, "epochs": 24, "learning_rate": 0.03},
     "bag:small": _COUNTED,
     "bag:base": _COUNTED,
-    "bag:large": _COUNTED,
 }
 
 
