@@ -8,6 +8,7 @@ from tolerances import KERNELS, ROUNDING, assert_close
 import zoo
 from zoo.config.options import DataOptions
 from zoo.config.recommended import settings_of
+from zoo.data.kinds import cleaning
 from zoo.data.load import load
 from zoo.models import bag, ngrams
 
@@ -195,3 +196,13 @@ def test_what_is_no_text_is_refused(model, in_tmp):
 def test_its_sizes_bring_their_settings():
     assert settings_of("bag:base")["epochs"] == 3
     assert settings_of("bag:base") == settings_of("bag:small")
+    with pytest.raises(zoo.InputError, match="comes with the model: bag:small, bag:base"):
+        zoo.load_dataset("wine", text_size=settings_of("bag:base")["text_size"])
+
+
+def test_tokens_are_words_and_signs():
+    texts = ["It's great!!<br />Not-bad\u2026", "\u597d\u7684 \u201cno\u201d"]
+    plain, read = (cleaning.units(texts, "tokens", steps) for steps in ((), ("signs",)))
+    assert plain[0] == ["it", "'", "s", "great", "!", "!", "not", "-", "bad…"]
+    assert read[0] == ["it", "'", "s", "great", "!", "!", "not", "-", "bad", "…"]
+    assert read[1] == ["\u597d", "\u7684", '"', "no", '"']

@@ -13,6 +13,7 @@ _COUNTED = {
     "learning_rate": 1e-3,
     "schedule": "constant",
     "text_size": (1500, 50_000),
+    "text_unit": "tokens",
 }
 RECOMMENDED = {
     "dense:tabular": {**_WAVES, "epochs": 32, "learning_rate": 0.02},

@@ -74,7 +74,9 @@ def quantize(model, mode, leave_out=()):
 
     def fits(layer):
         is_one = any(isinstance(layer, kind) and type(layer).call is kind.call for kind in kinds)
-        return is_one and layer.name not in leave_out
+        # Each row of an embedding gets a scale of its own, which takes as much as four numbers of a byte.
+        is_narrow = getattr(layer, "output_dim", 8) < 8
+        return is_one and layer.name not in leave_out and not is_narrow
 
     total = model.count_params()
     quantized = sum(layer.count_params() for layer in all_layers(model) if fits(layer))
