@@ -20,6 +20,7 @@ LABELS = np.array(
 )
 LATER = (["good film unheard"] * 10 + ["bad plot unheard"] * 10, np.repeat(["for", "against"], 10))
 IDS = np.where(np.arange(9) < RNG.integers(1, 10, (30, 1)), RNG.integers(1, 8, (30, 9)), 0)
+IDS[0] = [8, 8, 8, 8, 0, 0, 0, 0, 0]  # often in one text, and in no other
 CLASSES = np.arange(30) % 3
 
 
