@@ -25,9 +25,8 @@ def main(config):
         splits = zoo.load_dataset(**zoo.data_options(config))
         splits = splits.mapped(zoo.prepare(splits))
         with run.strategy.scope():
-            model = zoo.build(
-                config.model, **{**splits.preparation.builder_arguments, **config.model_args}
-            )
+            arguments = splits.preparation.arguments_of(config.model, config.model_args)
+            model = splits.preparation.adapt(zoo.build(config.model, **arguments), config.model)
             zoo.compile_model(model, splits.info, config, steps_per_epoch=splits.steps_per_epoch)
         if zoo.diagnose(model, splits, run):
             return

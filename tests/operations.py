@@ -97,10 +97,11 @@ def handle_texts(texts):
 
 
 SEQUENCES = ("cnn", "recurrent", "transformer")
+TEXTUAL = (*SEQUENCES, "bag")
 EXPORTS = {
     **{f"{name}, images": trained(f"{name}:tiny", (PIXELS, LABELS)) for name in ("cnn", "dense", "recurrent", "resnet", "transformer", "vit")},
     "cnn, coloured images": trained("cnn:tiny", (COLOURED, LABELS)),
-    **{f"{name}, texts": trained(f"{name}:tiny", (TEXTS, LABELS)) for name in SEQUENCES},
+    **{f"{name}, texts": trained(f"{name}:tiny", (TEXTS, LABELS)) for name in TEXTUAL},
     **{f"{name}, sequences": trained(f"{name}:tiny", (STEPS, LABELS)) for name in (*SEQUENCES, "dense")},
     **{f"{name}, series": trained(f"{name}:tiny", WAVE, **FORECAST) for name in (*SEQUENCES, "dense")},
     "dense, features": trained("dense:tiny", (STEPS[:, 0], LABELS)),

@@ -90,6 +90,7 @@ STATEFUL = {
     "vit": {"filters": (8, 16), "pooling": "attention", "qkv_bias": False},
     "recurrent": {"bidirectional": True, "normalization": "batch"},
     "vae": {"num_samples": 2},
+    "bag": {"ngrams": 2},
     "seq2seq": {"activation": "swiglu"},
 }
 EXTREME = {

@@ -105,7 +105,16 @@ def test_no_cycles():
 
 
 def test_families_never_import_each_other():
-    names = ("checks", "columns", "latent", "layers", "positions", "attention", "decoding")
+    names = (
+        "checks",
+        "columns",
+        "latent",
+        "layers",
+        "positions",
+        "attention",
+        "decoding",
+        "ngrams",
+    )
     shared = {f"zoo.models.{name}" for name in names}
     for path in (ROOT / "zoo/models").glob("*.py"):
         assert imported(path) <= shared, path

@@ -280,7 +280,7 @@ def test_a_part_that_is_no_part_is_refused():
         ("--epochs ten", "Received: 'ten'"),
         (
             "--text-unit letters",
-            "Unknown --text-unit 'letters'. Choose one of: 'words', 'characters'",
+            "Unknown --text-unit 'letters'. Choose one of: 'words', 'tokens', 'characters'",
         ),
         ("--image-size 8 -1", "Received: (8, -1)"),
         ("--skip-bad no", "no"),  # a flag has no value: tyro says so

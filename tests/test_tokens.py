@@ -24,6 +24,7 @@ VARIANTS = {
         {"cell": "gru", "bidirectional": True, "normalization": "layer", "pooling": "max"},
         {"cell": "rnn", "num_layers": 2},
     ],
+    "bag": [{}, {"ngrams": 5, "columns": 2}],
 }
 CASES = [
     pytest.param(*param.values, arguments, id=f"{param.id}-{i}")

@@ -15,6 +15,7 @@ _HOMES = {
     "InputError": "zoo.models.checks",
     "TrainConfig": "zoo.config.config",
     "build": "zoo.building",
+    "build_bag": "zoo.models.bag",
     "build_cnn": "zoo.models.cnn",
     "build_dense": "zoo.models.dense",
     "build_recurrent": "zoo.models.recurrent",

@@ -60,7 +60,8 @@ def build(model=None, *, size=None, weights=None, **arguments):
 def _build_for(config, preparation):
     """The model of a config, for data that a `Preparation` describes."""
     if config.weights is None:
-        return build(config.model, **preparation.arguments_of(config.model, config.model_args))
+        built = build(config.model, **preparation.arguments_of(config.model, config.model_args))
+        return preparation.adapt(built, config.model)
     classes = preparation.builder_arguments.get("num_classes")
     model = build(weights=config.weights, num_classes=classes)
     for layer in model.layers[:-1]:

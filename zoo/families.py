@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo.models import checks, cnn, dense, recurrent, resnet, seq2seq, transformer, vae, vit
+from zoo.models import bag, checks, cnn, dense, recurrent, resnet, seq2seq, transformer, vae, vit
 
 SMALLEST = "dense:tiny"  # a name that stands for a model until one is chosen
 TOKENS = (None,)  # the shape of one text: token ids, any number of them
@@ -38,6 +38,7 @@ class Family:
         reference: The paper.
         spaces: Size → its own function in place of `search_space`.
         own_task: The one task that it is for; `None` for a family that predicts whatever has an output of a known width.
+        adapt: (model, function that returns the training batches) → sets what no gradient finds, before the training; `None` for most.
     """
 
     build: Callable
@@ -46,6 +47,7 @@ class Family:
     samples: Mapping[str, Callable[[], list[Sample]]]
     reference: str
     own_task: str | None = None
+    adapt: Callable | None = None
     spaces: Mapping[str, Callable] = dataclasses.field(default_factory=dict)
 
     @property
@@ -199,6 +201,17 @@ FAMILIES = {
             "regression": _regression((None, 2)),
         },
         reference="Hochreiter & Schmidhuber 1997; Schuster & Paliwal 1997; Cho et al. 2014",
+    ),
+    "bag": Family(
+        build=bag.build_bag,
+        sizes=bag.SIZES,
+        search_space=bag.search_space,
+        samples={
+            "classification": _classification(TOKENS),
+            "regression": _regression(TOKENS),
+        },
+        reference="Wang & Manning 2012; Weinberger et al. 2009",
+        adapt=bag.adapt,
     ),
     "seq2seq": Family(
         build=seq2seq.build_seq2seq,

@@ -21,13 +21,14 @@ def build_for_info(name, input_shape=None, num_classes=10, vocabulary_size=None)
     """Builds a size of the table; without a shape for grey images of 28x28 pixels, tables of 20 columns or
     texts of 200 tokens.
 
-    Texts are what a family of texts, a size with an embedding and a call with a `vocabulary_size` are for; 20,000 tokens
+    Texts are what a family of texts alone, a size with an embedding and a call with a `vocabulary_size` are for; 20,000 tokens
     by default.
     """
     row = families.family(families.split_name(name)[0])
     arguments = families.arguments(name)
     if vocabulary_size is None:
-        words = 20_000 if "embedding_dim" in arguments else None
+        of_texts = row.reads_texts_only and row.own_task is None
+        words = 20_000 if "embedding_dim" in arguments or of_texts else None
         vocabulary_size = arguments.get("vocabulary_size", words)
     if vocabulary_size is not None:
         arguments = families.arguments(name, {"vocabulary_size": vocabulary_size})

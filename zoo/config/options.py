@@ -120,9 +120,9 @@ class DataConfig:
     """Height and width in pixels to bring images to."""
     text_size: Annotated[tuple[int, int], WORDS] | None = None
     """Words kept of each text, and words in the vocabulary; default: 256 20000."""
-    text_unit: Literal["words", "characters"] | None = None
-    """What a text is split into; default: characters where the training texts are names, single words, or of a script without spaces
-    between words, otherwise words."""
+    text_unit: Literal["words", "tokens", "characters"] | None = None
+    """What a text is split into; tokens are words and signs of punctuation. Default: characters where the training texts are names,
+    single words, or of a script without spaces between words, otherwise words."""
     bucket: bool = True
     """Put texts of similar length into a training batch, so that little padding is computed."""
     limit: Count | None = None

@@ -33,7 +33,7 @@ class DataInfo:
             Empty where all are numbers without gaps; the inputs are then one float32 matrix.
         styles: Column → how its numbers are written where they are texts, a key of `kinds.units.STYLES` or `"plain"`.
         text_size: For text, the units kept of each text and the units of the vocabulary.
-        text_unit: For text, what it is split into: `"words"` or `"characters"`.
+        text_unit: For text, what it is split into: `"words"`, `"tokens"` (words and signs of punctuation) or `"characters"`.
         text_cleaning: For text, what is brought to plain text, keys of `kinds.cleaning.STEPS`; none for a set that has a name.
         target_unit: For answers that are texts, what they are split into.
         horizon: For a series, the steps to forecast.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import keras
 
 from zoo import families
-from zoo.data import examples, notes, quantiles
+from zoo.data import examples, notes, passes, quantiles
 from zoo.tasks.targets import Unchanged
 
 
@@ -28,6 +28,7 @@ class Preparation:
         input_range: Lowest and highest value of arrays of features in the training split; `None` for other kinds.
         parts: Of several inputs the `kinds.row.Prepared` of each, by its name.
         find_quantiles: Finds the training quantiles of the inputs that are numbers, as `zoo.data.quantiles` says.
+        read_training: (the preparation) → the pairs of one pass over the training split, as `zoo.data.passes` says.
         average: What of an ensemble's answers is averaged, for the builder.
     """
 
@@ -38,12 +39,30 @@ class Preparation:
     input_range: tuple[float, float] | None = None
     parts: dict = dataclasses.field(default_factory=dict)
     find_quantiles: Callable = lambda: None
+    read_training: Callable = lambda prepared: ()
     average: str = "values"
 
     @functools.cached_property
     def quantiles(self):
         """The training quantiles of each input, `None` for one that is no number; `None` in place of all where they are not known."""
         return self.find_quantiles()
+
+    def adapt(self, model, name):
+        """Gives a model what its family takes from the training split without a gradient, as a bag counts n-grams; returns it.
+
+        Args:
+            model: The model, new and not compiled.
+            name: Family and size.
+        """
+        found = families.family(families.split_name(name)[0]).adapt
+        if found is not None:
+            with notes.timed("counting what the model takes from the training split"):
+                found(model, self.training_batches)
+        return model
+
+    def training_batches(self):
+        """One pass over the training split: pairs of prepared inputs and targets `[B, K]`."""
+        return self.read_training(self)
 
     def arguments_of(self, model, model_args=()):
         """What the builder of a model of the table takes, besides what its size says.
@@ -55,6 +74,8 @@ class Preparation:
         given = families.arguments(model, model_args)
         more = {"quantiles": self.quantiles} if given.get("embedding") else {}
         more |= {"average": self.average} if given.get("members") else {}
+        is_one_of_two = self.average == "softmax" and self.builder_arguments["num_classes"] == 2
+        more |= {"columns": 1} if given.get("rows") and is_one_of_two else {}
         return self.builder_arguments | more | dict(model_args)
 
     @property
@@ -119,6 +140,7 @@ def prepare(splits, *, fixed_length=False):
         found.input_range,
         found.parts,
         functools.partial(quantiles.of_training, found.inputs, splits),
+        functools.partial(passes.of_training, splits),
         {"class": "softmax", "labels": "sigmoid"}.get(splits.task.targets, "values"),
     )
 

@@ -74,7 +74,9 @@ def quantize(model, mode, leave_out=()):
 
     def fits(layer):
         is_one = any(isinstance(layer, kind) and type(layer).call is kind.call for kind in kinds)
-        return is_one and layer.name not in leave_out
+        # Each row of an embedding gets a scale of its own, which takes as much as four numbers of a byte.
+        is_narrow = getattr(layer, "output_dim", 8) < 8
+        return is_one and layer.name not in leave_out and not is_narrow
 
     total = model.count_params()
     quantized = sum(layer.count_params() for layer in all_layers(model) if fits(layer))
@@ -135,7 +137,7 @@ def from_weights(config):
         raise checks.InputError(
             f"{config.weights} {why}: it cannot go on training here. Use it with zoo.load."
         )
-    data = {"input_shape", "num_classes", "vocabulary_size", "quantiles", "average"}
+    data = {"input_shape", "num_classes", "vocabulary_size", "quantiles", "average", "columns"}
     given = {key: value for key, value in builder.arguments.items() if key not in data}
     size = config.data.image_size or (card.input_shape[:2] if kind.is_drawn else None)
     return config.replace(model=builder.model, model_args=given, image_size=size)

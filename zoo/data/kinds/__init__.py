@@ -3,6 +3,7 @@
 To add a kind, write `kinds/<name>.py` with its row and add that here.
 """
 
+from zoo.config.recommended import RECOMMENDED
 from zoo.data.kinds import features, image, series, several, table, text
 from zoo.data.kinds.row import Kind
 from zoo.models import checks
@@ -52,6 +53,9 @@ def check_options(info, options):
             value = getattr(options, name)
             if name not in read and value != getattr(default, name):
                 instead = f", or pass {other.asked_by}" if other.asked_by else ""
+                bringing = [size for size, of in RECOMMENDED.items() if of.get(name) == value]
+                if bringing:
+                    instead += f". Where you did not pass it, it comes with the model: {', '.join(bringing)} read {other.called} alone"
                 raise checks.InputError(
                     f"{name}={value!r} is for {other.called}, and the inputs of {info.name} are {rows[0].called}: leave it out{instead}."
                 )

@@ -55,6 +55,7 @@ _SIGNS_OF_WORDS = [
     (rf"[\p{{So}}{SPACELESS}]", r" \0 "),
     (r"\p{P}", " "),
 ]
+_SIGNS_OF_TOKENS = [(pattern, r" \0 ") for pattern, _ in _SIGNS_OF_WORDS]
 STEPS = {
     "html": "tags of HTML left out, entities such as &amp; read",
     "signs": "full-width signs, quotes of print and spaces of any width brought to plain ones",
@@ -64,9 +65,11 @@ STEPS = {
 def clean(texts, unit, steps=()):
     """Brings a tensor of texts to what is split: in lower case, HTML's breaks taken for spaces, of words without punctuation.
 
+    Of tokens each sign of punctuation is one by itself.
+
     Args:
         texts: A string tensor `[N]`.
-        unit: `"words"` or `"characters"`.
+        unit: `"words"`, `"tokens"` or `"characters"`.
         steps: Keys of `STEPS`.
     """
     if "html" in steps:
@@ -75,9 +78,10 @@ def clean(texts, unit, steps=()):
         texts = _replaced(_usual_width(texts), _SIGNS)
     texts = tf.strings.lower(texts, encoding="utf-8")
     texts = tf.strings.strip(tf.strings.regex_replace(texts, _BREAK, " "))
-    if unit != "words":
+    if unit == "characters":
         return texts
-    return _replaced(texts, _SIGNS_OF_WORDS if "signs" in steps else _SIGNS_OF_WORDS[:1])
+    patterns = _SIGNS_OF_TOKENS if unit == "tokens" else _SIGNS_OF_WORDS
+    return _replaced(texts, patterns if "signs" in steps else patterns[:1])
 
 
 @keras.saving.register_keras_serializable(package="zoo")
@@ -113,9 +117,9 @@ def _usual_width(texts):
 
 
 def units(texts, unit, steps=()):
-    """The words or characters of some texts, `str` or UTF-8 bytes: a list of lists, as the layer tells them apart."""
+    """The words, tokens or characters of some texts, `str` or UTF-8 bytes: a list of lists, as the layer tells them apart."""
     cleaned = clean(tf.constant(list(texts), tf.string), unit, steps).numpy()
-    if unit == "words":  # of bytes, as only ASCII's spaces separate them
+    if unit != "characters":  # of bytes, as only ASCII's spaces separate them
         return [[word.decode(errors="replace") for word in text.split()] for text in cleaned]
     return [list(text.decode(errors="replace")) for text in cleaned]
 

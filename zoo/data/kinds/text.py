@@ -13,7 +13,7 @@ from zoo.data.kinds import columns as tables
 from zoo.data.kinds.row import Kind, Prepared
 from zoo.models import checks
 
-UNITS = ("words", "characters")
+UNITS = ("words", "tokens", "characters")
 SIZE = (256, 20_000)  # units kept of each text, units in the vocabulary
 _LOOKED_AT = 10_000  # texts, to say how long they are
 
@@ -115,7 +115,7 @@ def vectorizer(splits, fixed_length=False):
     layer = keras.layers.TextVectorization(
         max_tokens=most,
         standardize=cleaning.Clean(unit, steps),
-        split="whitespace" if unit == "words" else "character",
+        split="character" if unit == "characters" else "whitespace",
         name="vectorize",
     )
     layer.adapt(texts.batch(1024))
@@ -129,12 +129,12 @@ def vectorizer(splits, fixed_length=False):
     if padding is not None:
         examples.log.info("texts: padding is %.1f %% of the training batches", 100 * padding)
     if unknown > 0.5:
-        other = next(each for each in UNITS if each != unit)
+        other = UNITS[0] if unit == UNITS[-1] else UNITS[-1]
         examples.log.warning(
             "texts: a model that does not know most %s of new texts answers by chance: pass text_unit='%s' (--text-unit %s), more "
             "texts, or texts of one language", unit, other, other,
         )  # fmt: skip
-    marks = ", without punctuation" if unit == "words" else ""
+    marks = {"words": ", without punctuation", "tokens": ", signs of punctuation by themselves"}.get(unit, "")  # fmt: skip
     said = [
         *(f"{cleaning.STEPS[step]}" for step in steps),
         f"texts in lower case{marks}, HTML's breaks taken for spaces, split into {unit}",
@@ -326,7 +326,7 @@ KIND = Kind(
     check_raw=_check_raw,
     overview=_overview,
     otherwise=lambda info: (
-        "text_unit (--text-unit words or characters) says what they are split into"
+        "text_unit (--text-unit words, tokens or characters) says what they are split into"
     ),
     model=lambda info: "cnn:text",
     example_of_file=lambda path, content, card: [content],
