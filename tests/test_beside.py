@@ -1,5 +1,7 @@
 """What stands beside a model's scores: simpler models that are as good, and what says more than the accuracy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -17,6 +19,10 @@ def test_a_model_that_is_no_better_than_a_guess_says_so(in_tmp):
     assert str(trained.report).splitlines()[-1] == f"warning: {told}"
     head = (trained.folder / "report.md").read_text().splitlines()[2]
     assert head.startswith("**No better than the constant guess (accuracy")
+    unsure = {"accuracy": 0.8, "cross_entropy": 0.74}
+    guess = {"accuracy": 0.48, "cross_entropy": 0.7}
+    (told,) = dataclasses.replace(trained.report, scores=unsure, constant=guess).warnings
+    assert "its accuracy is better (0.8000 against 0.4800), but its probabilities are not" in told
 
 
 def test_a_model_that_the_linear_one_beats_says_so_and_another_says_nothing(in_tmp):

@@ -175,6 +175,14 @@ def test_fractions_that_are_no_pixels_stay_and_pixels_are_refused_then(in_tmp, c
     assert "are they of the same scale" in caplog.text
 
 
+def test_pictures_that_are_nearly_black_are_told_of(models, caplog):
+    models["images"][0].predict(PIXELS / 16.0)
+    assert "the largest of all pixels is" in caplog.text
+    caplog.clear()
+    models["images"][0].predict(PIXELS.astype("float32"))
+    assert "nearly black" not in caplog.text
+
+
 def test_pixels_of_0_and_1_are_told_of(models, caplog):
     door.read(((PIXELS > 128).astype("uint8"), Y))
     assert "pixels of 0 and 1 alone" in caplog.text

@@ -49,4 +49,8 @@ def test_a_named_model_is_taken_and_a_run_goes_on_with_its_own(in_tmp):
 def test_data_that_cannot_be_used_leave_no_folder(in_tmp):
     with pytest.raises(zoo.InputError, match="Name the target column"):
         zoo.train(data=FRAME, **QUICK)
+    with pytest.raises(zoo.InputError, match="has no column 'Target' for the target"):
+        zoo.train(FRAME, target="Target", **QUICK)  # the model is left out
+    with pytest.raises(zoo.InputError, match="Received: DataFrame. Data come second"):
+        zoo.train(FRAME, X, X[:, 0], **QUICK)
     assert not list(in_tmp.iterdir())

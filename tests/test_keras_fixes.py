@@ -17,7 +17,7 @@ from tolerances import KERNELS, ORDER, assert_close
 
 import zoo
 from zoo.config.config import OptimizerConfig
-from zoo.keras_fixes import compiled_parts, masked_loss, scalar_reduction
+from zoo.keras_fixes import compiled_parts, kept_vocabulary, masked_loss, scalar_reduction
 from zoo.models import attention, recurrent
 from zoo.training import compile as compiling
 
@@ -396,3 +396,17 @@ def test_keras_still_gives_no_loss_that_a_model_was_compiled_with_but_its_name()
     with pytest.raises(TypeError, match="off"):
         keras.saving.deserialize_keras_object(public["loss"])
     assert keras.saving.deserialize_keras_object(public["metrics"][0]) is not metric
+
+
+def test_keras_still_loses_an_empty_text_that_is_the_last_word(tmp_path):
+    """keras_fixes/kept_vocabulary.py: `keep`."""
+    words, found = np.array(["no", "no", "no", "yes", "yes", ""]), []
+    for way_round in (lambda lookup: None, kept_vocabulary.keep):
+        lookup = keras.layers.StringLookup()
+        lookup.adapt(words)
+        way_round(lookup)
+        inputs = keras.Input((), dtype="string")
+        keras.Model(inputs, lookup(inputs)).save(tmp_path / "m.keras")
+        loaded = keras.saving.load_model(tmp_path / "m.keras")
+        found.append(keras.ops.convert_to_numpy(loaded(tf.constant(words))).tolist())
+    assert found == [[1, 1, 1, 2, 2, 0], [1, 1, 1, 2, 2, 3]]

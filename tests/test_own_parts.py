@@ -165,7 +165,7 @@ def test_columns_may_be_named_by_numbers(in_tmp):
     loaded = zoo.load(trained.export)
     assert loaded.card.columns == ("0", "1")
     assert len(loaded.predict(table[[0, 1]])["label"]) == 60
-    with pytest.raises(zoo.InputError, match="Name the target column.*It has: 0, 1, 2, 3"):
+    with pytest.raises(zoo.InputError, match="no column .*4.* for the target.*It has: 0, 1, 2, 3"):
         zoo.train("dense:tiny", table, target=4, **options)
 
 

@@ -1,5 +1,10 @@
 """The Keras model that takes raw inputs: it answers as the export does, goes on training, and is saved with its card."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pandas as pd
@@ -16,7 +21,9 @@ DIGITS = RNG.integers(0, 256, (60, 9, 7), dtype="uint8")
 ROWS = RNG.normal(2, 3, (60, 4)).astype("float32")
 NAMES = np.where(ROWS[:, 0] > 2, "up", "down")
 STEPS = np.sin(np.arange(200.0)) + 5
-MIXED = runs.MIXED
+MIXED = runs.MIXED.assign(
+    colour=runs.MIXED.colour.where(np.arange(120) % 20 > 0)
+)  # gaps are rarest
 PRECISE = pd.DataFrame(ROWS.astype("float64") + 1.6e9, columns=["a", "b b", "c", "d"])
 # Kind → model, data, options, and raw inputs as a caller has them.
 CASES = {
@@ -69,7 +76,24 @@ def test_it_answers_raw_inputs_as_the_export_does_also_from_a_file(case, trained
     assert loaded.card.name == zoo.load(found.export).card.name
 
 
-def test_it_goes_on_training_with_labels(trained):
+def test_files_are_loaded_in_a_process_that_has_used_nothing_of_zoo(trained, tmp_path):
+    cases = ("image", "mixed table", "text")
+    for case in cases:
+        trained(case).save(tmp_path / f"{case}.keras")
+    code = "import zoo, pathlib; print([zoo.load_model(p).labels for p in sorted(pathlib.Path().glob('*.keras'))])"
+    child = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(zoo.__file__).parents[1])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert child.stdout == f"{[trained(case).labels for case in cases]}\n", child.stderr
+    with pytest.raises(zoo.InputError, match="There is no file 'm.keras'"):
+        zoo.load_model("m.keras")
+
+
+def test_it_goes_on_training_with_labels(trained, caplog):
     found = trained("features")
     before = found.predict(ROWS)["probabilities"]
     model = found.model
@@ -79,6 +103,7 @@ def test_it_goes_on_training_with_labels(trained):
     assert history["loss"][-1] < history["loss"][0]
     assert history["val_accuracy"][-1] >= by_label["accuracy"]
     np.testing.assert_array_equal(found.predict(ROWS)["probabilities"], before)  # of the export
+    assert "trained.predict answers as the export, from before trained.model.fit" in caplog.text
     with pytest.raises(
         zoo.InputError, match="Targets are the labels 'down', 'up'. Received: 'left'"
     ):

@@ -38,6 +38,7 @@ _HOMES = {
     "list_models": "zoo.catalogue",
     "load": "zoo.saving.load",
     "load_dataset": "zoo.data.load",
+    "load_model": "zoo.building",
     "load_run": "zoo.saving.result",
     "make_strategy": "zoo.training.strategy",
     "predict_sandboxed": "zoo.saving.sandbox",

@@ -55,7 +55,7 @@ def train(
     Args:
         model: A name such as `"cnn:base"`, the name or path of a trained model to go on from, a builder function
             `(input_shape, num_classes) → keras.Model`, or a Keras model whose output is logits (one number, or several, for a regression),
-            built or not, subclassed too. Where it is `None` the inputs decide, as `zoo.inspect` says.
+            built or not, subclassed too. Where it is `None`, or left out, the inputs decide, as `zoo.inspect` says.
         data: A data set's name (by default the config's), a path (`load_dataset` lists what it may lead to), a pair of
             arrays `(x, y)` (or `x` alone, to generate images like it), a DataFrame (with `target`), or a
             `tf.data.Dataset` of pairs, which is read into memory once; tables, arrays, tensors and loaders of other libraries, too.
@@ -95,6 +95,7 @@ def train(
     40
     """
     whole.refuse_as_model(model)
+    model, data, targets = _in_their_places(model, data, targets)
     config = _begun_with(config, options, model)
     data = config.data.dataset if data is None else data
     data = paired(data, targets)
@@ -163,6 +164,11 @@ def run_recipe(
         try:
             export = export_model(built, splits, run)
             make = functools.partial(whole.of_export, built, splits, export)
+            if isinstance(model, keras.Model):
+                log.info(
+                    "%r takes prepared inputs, and so do files that a callback saved of it: trained.model is the Keras model of raw ones",
+                    model.name,
+                )
             return Trained(built, history, report, export, make)
         except (
             Exception
@@ -172,6 +178,18 @@ def run_recipe(
                 run.folder,
             )
             raise
+
+
+def _in_their_places(model, data, targets):
+    """Model, data and targets, where the model may have been left out: `train(table, target="y")`, `train(x, y)`."""
+    if model is None or isinstance(model, (str, os.PathLike)) or callable(model):
+        return model, data, targets
+    if data is not None and targets is not None:
+        raise checks.InputError(
+            f"`model` must be a name, a Keras model or a builder function. Received: {type(model).__name__}. Data come second: "
+            "zoo.train(model, x, y), or by their names, without a model: zoo.train(data=x, targets=y)."
+        )
+    return None, model, data
 
 
 def _begun_with(config, options, model):

@@ -7,7 +7,7 @@ import keras
 from zoo import families
 from zoo.config import constraints
 from zoo.models import checks
-from zoo.saving import trained
+from zoo.saving import trained, whole
 from zoo.training import own as own_parts
 from zoo.training import own_models
 from zoo.training.compile import compile_model
@@ -55,6 +55,31 @@ def build(model=None, *, size=None, weights=None, **arguments):
         )
     arguments = keras.tree.map_structure(constraints.plain, arguments)  # of NumPy
     return row.build(**families.arguments(name, arguments))
+
+
+def load_model(path, **options):
+    """Loads a `.keras` file that holds parts of the zoo, such as `trained.save("m.keras")` and `model.save("m.keras")` write.
+
+    It is `keras.saving.load_model`, which alone knows the classes only that are imported already, and not those of a module that waits
+    for its first use, as `import zoo` leaves them.
+
+    Args:
+        path: The file. Parts of your own must be registered before, with `keras.saving.register_keras_serializable`.
+        **options: As there: `compile`, `custom_objects`, `safe_mode`.
+
+    Returns:
+        The `keras.Model`; of `trained.save` one that takes raw inputs, with `labels` and `card`.
+
+    Raises:
+        InputError: There is no such file.
+
+    Example:
+
+    >>> build("vit:tiny", input_shape=(8, 8, 1), num_classes=2).save("m.keras")
+    >>> load_model("m.keras").name
+    'vit'
+    """
+    return whole.load_file(path, **options)
 
 
 def _build_for(config, preparation):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 import shutil
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from zoo.saving.load import load
 from zoo.saving.trained import build_trained
 from zoo.training import diagnose
 from zoo.training.evaluate import Report
+
+log = logging.getLogger("zoo")
 
 # What people look for who come from Keras or scikit-learn → where it is.
 _ELSEWHERE = {
@@ -85,7 +88,7 @@ class Trained:
         Its `predict`, `evaluate` and `fit` take inputs in every form that `zoo.load(export).predict` takes, its outputs are logits, or
         numbers in the units of the targets; targets are labels. It shares its weights with `network`, is compiled with the optimizer,
         the loss and the metrics of the training (of a run that is loaded: with what a config can hold of them), and `model.save("m.keras")` writes it with its `card` and `labels`, which
-        `keras.models.load_model` loads after `import zoo`. What it learns does not reach the export.
+        `zoo.load_model` loads. What it learns does not reach the export.
 
         Raises:
             InputError: The task has no such model, or nothing was trained for good.
@@ -138,6 +141,11 @@ class Trained:
         Returns:
             A dict from the name of an output to an array `[N, ...]`, or a DataFrame.
         """
+        if getattr(vars(self).get("model"), "has_gone_on", False):
+            log.warning(
+                "trained.predict answers as the export, from before trained.model.fit: trained.model.predict(inputs) gives the logits of the "
+                "weights of now"
+            )
         return self._loaded.predict(inputs, **options)
 
     def plot(self, *names):

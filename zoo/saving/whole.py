@@ -60,6 +60,8 @@ class RawModel(keras.Model):
     Keras takes them: arrays under the names of the model's inputs; their targets are labels, too.
     """
 
+    has_gone_on = False  # whether `fit` has been called
+
     @property
     def card(self):
         """The `Card` of the export."""
@@ -107,6 +109,7 @@ class RawModel(keras.Model):
         if given is not None:
             options["validation_data"] = self._validation(given, options)
         options = self._brought(options, x, y, shuffles=True)
+        self.has_gone_on = True
         with raw_batches.clear_errors():
             return super().fit(**options)
 
@@ -234,6 +237,15 @@ def write(network, splits, run, card):
     except (ValueError, TypeError, NotImplementedError, AttributeError, RuntimeError) as error:
         (run.folder / FILE).unlink(missing_ok=True)
         log.info("no %s: %s", FILE, str(error).partition("\n")[0])
+
+
+def load_file(path, **options):
+    """`keras.saving.load_model` of a `.keras` file; raises `InputError` where there is none."""
+    if not Path(path).is_file():
+        raise checks.InputError(
+            f"There is no file {str(path)!r}: expected one that model.save wrote, such as 'm.keras'. A SavedModel is for zoo.load."
+        )
+    return keras.saving.load_model(path, **options)
 
 
 def read(folder):

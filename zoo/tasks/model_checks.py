@@ -170,7 +170,7 @@ def check_logits(model, info):
         number = " To predict a number pass task='regression'." if shapes == [(1,)] else ""
         raise checks.InputError(
             f"The model {model.name!r} gives outputs of shape {[(None, *s) for s in shapes]}; expected {wanted}. "
-            f"Build it with num_classes={info.num_outputs}.{number}"
+            f"Let its last layer have so many units, Dense({info.num_outputs}).{number}"
         )
     applied = _last_function(outputs_of(model)[0])
     if applied in SQUASHING:

@@ -175,7 +175,7 @@ def _refuse(argument, part, row, table):
             f"{argument}={shown!r}: a {row.name} has no choice of it. Leave it out."
         )
     raise checks.InputError(
-        f"{argument}={shown!r} does not fit a {row.name} here, whose models give {_GIVEN[row.targets]}: choose "
+        f"{argument}={shown!r} does not fit a {row.name} here, whose models give {_GIVEN[row.targets]}.{checks.did_you_mean(shown, table, 0.8)} Choose "
         f"{', '.join(name for name, kind in table.items() if not _needed(kind))}, or pass a function of (y_true, y_pred)."
     )
 

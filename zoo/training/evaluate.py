@@ -69,7 +69,11 @@ class Report:
         for name, scores in simpler.items():
             if equal := scoring.not_beaten(self.scores, scores):
                 pairs = [f"{n} {self.scores[n]:.4f} against {scores[n]:.4f}" for n in equal]
-                found.append(f"no better than the {name} ({', '.join(pairs)}): {advice[name]}")
+                first = next(iter(self.scores))
+                is_unsure = name == self.constant_name and first not in equal
+                better = f"its {first} is better ({self.scores[first]:.4f} against {scores.get(first, 0):.4f}), but its probabilities are not: train longer, or pass calibrate=True (--calibrate)"
+                said = better if is_unsure else advice[name]
+                found.append(f"no better than the {name} ({', '.join(pairs)}): {said}")
         return found
 
     @classmethod

@@ -7,6 +7,7 @@ import tensorflow as tf
 from zoo.data import examples, once
 from zoo.data.kinds import categories, dates, numbers
 from zoo.data.kinds.columns import NUMBERS
+from zoo.keras_fixes import kept_vocabulary
 
 
 def encoder(info, inputs):
@@ -56,6 +57,9 @@ def encoder(info, inputs):
     as_written.experimental_optimization.apply_default_optimizations = False
     as_written.autotune.enabled = False
     merge.adapt(tf.data.Dataset.from_tensors(counted).with_options(as_written))
+    for column, kind in zip(info.columns, info.column_kinds, strict=True):
+        if kind == "category":
+            kept_vocabulary.keep(merge.preprocessors[column])
     concat = keras.Model(dict(merge.get_inputs()), merge.get_encoded_features(), name="merge")
     merged = concat({name: keras.ops.expand_dims(x, -1) for name, x in encoded.items()})
     return keras.Model(raw, merged, name="prepare"), steps

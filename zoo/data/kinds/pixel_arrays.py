@@ -12,6 +12,7 @@ log = logging.getLogger("zoo")
 CHANNELS = (1, 3, 4)
 _LEAST = 8  # pixels of a side, below which an array may be anything
 _BRIGHT = 64  # whole numbers that stay below may be counts
+DARK = 20  # the largest pixel of pictures that may be on another scale, such as 0..16
 _GREY = ("1", "L", "LA")
 _WIDE = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # of Pillow's modes those of more than 8 bits
 
@@ -74,6 +75,11 @@ def as_pixels(what, x):
     scale = 255 if x.dtype.kind == "f" and high <= 1 else 1
     how = "0..1 are multiplied by 255" if scale == 255 else "0..255 are taken for pixels"
     log.info("%s: %s %s, rounded to uint8", what, x.dtype, how)
+    if scale == 1 and len(x) > 1 and high <= DARK:
+        log.warning(
+            "%s: the largest of all pixels is %.4g of 255, nearly black: if that is white, multiply them by %.4g",
+            what, high, 255 / high if high else 1,
+        )  # fmt: skip
     return np.round(x.astype("float32") * scale).astype("uint8")
 
 

@@ -159,9 +159,14 @@ def titles_of(split, frame, target):
     if named == [NONE]:
         return []
     if not named or any(title not in frame.columns for title in named):
+        unknown = [title for title in named if title not in frame.columns]
+        if unknown:
+            raise checks.InputError(
+                f"The {split} table has no column {unknown[0]!r} for the target.{checks.did_you_mean(unknown[0], frame.columns)} "
+                f"It has: {', '.join(frame.columns)}"
+            )
         raise checks.InputError(
-            f"Name the target column of the {split} table: target=... or --target. Received: {target!r}. "
-            f"It has: {', '.join(frame.columns)}"
+            f"Name the target column of the {split} table: target=... or --target. It has: {', '.join(frame.columns)}"
         )
     return named
 

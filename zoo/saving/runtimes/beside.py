@@ -212,7 +212,8 @@ def _page(model, row):
 
 def _column(column):
     ends = column["range_in_training"]
-    shown = [end if isinstance(end, str) else f"{end:.6g}" for end in ends or ()]  # a date is a text
+    # The days of a date are texts.
+    shown = [end if isinstance(end, str) else f"{end:.6g}" for end in ends or ()]
     return f"`{column['name']}`" + (f": {' to '.join(shown)}" if shown else "")
 
 
