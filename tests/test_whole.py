@@ -25,6 +25,9 @@ MIXED = runs.MIXED.assign(
     colour=runs.MIXED.colour.where(np.arange(120) % 20 > 0)
 )  # gaps are rarest
 PRECISE = pd.DataFrame(ROWS.astype("float64") + 1.6e9, columns=["a", "b b", "c", "d"])
+LINES = [
+    ("a fine\nfilm" if i % 2 else "bad\x1cplot") + "x" * (i % 3) for i in range(60)
+]  # of which one sign ends a line
 # Kind → model, data, options, and raw inputs as a caller has them.
 CASES = {
     "image": ("cnn:tiny", (DIGITS, np.arange(60) % 3), {}, RNG.integers(0, 256, (5, 20, 13), dtype="uint8")),
@@ -34,6 +37,7 @@ CASES = {
     "precise table": ("dense:tiny", PRECISE.assign(y=1e9 + 10 * ROWS[:, 0].astype("float64")), {"target": "y"}, PRECISE[:5]),
     "mixed table": ("dense:tiny", MIXED, {"target": "kind"}, MIXED.drop(columns="kind")[:5]),
     "text": ("recurrent:tiny", (runs.TEXTS, np.arange(120) % 2), {}, runs.TEXTS[:5]),
+    "characters": ("recurrent:tiny", (LINES, np.arange(60) % 2), {"text_unit": "characters"}, LINES[:5]),
     "series": ("dense:tiny", STEPS, {"task": "forecasting", "window": 12, "horizon": 2}, STEPS[:12]),
 }  # fmt: skip
 

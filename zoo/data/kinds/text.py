@@ -11,6 +11,7 @@ from zoo.data import examples, naming
 from zoo.data.kinds import buckets, categories, cells, cleaning, numbers
 from zoo.data.kinds import columns as tables
 from zoo.data.kinds.row import Kind, Prepared
+from zoo.keras_fixes import kept_vocabulary
 from zoo.models import checks
 
 UNITS = ("words", "tokens", "characters")
@@ -119,6 +120,7 @@ def vectorizer(splits, fixed_length=False):
         name="vectorize",
     )
     layer.adapt(texts.batch(1024))
+    kept_vocabulary.keep(layer)
 
     raw = keras.Input((), dtype="string", name="raw")
     fill = buckets.Fill(limit, fixed_length, dtype="int64", name="fill")
