@@ -23,5 +23,11 @@ ELSEWHERE = {
     "max_trials": "trials",
     "y": "the third argument: zoo.train(model, x, y)",
     "device": "strategy",
+    "shuffle": "what is always done: each epoch has an order of its own, by the seed",
+    "steps_per_epoch": "limit (the number of training examples)",
+    "initial_epoch": "resume (the folder of the run that goes on)",
+    "validation_batch_size": "batch_size",
+    "class_weights": "class_weight",
+    "checkpoint": "checkpoint_minutes, checkpoint_steps and keep_checkpoints",
     "dropout": "model_args={'dropout': ...} (--model-args dropout=...)",
 }

@@ -54,7 +54,7 @@ def carved(splits, name, share, info):
     gap = max(info.horizon - 1, 0)
     if count < 1 or count + gap >= data.count:
         raise checks.InputError(
-            f"A share of {share} of {data.count} examples leaves one part empty: pass more examples or another share."
+            f"A share of {share} of {data.count} examples for the {name} split leaves one part empty: pass more examples or another share."
         )
     if kinds.kind(info.kind).is_ordered:
         rest, part = (

@@ -102,7 +102,7 @@ def _check_inputs(model, arguments):
         if isinstance(layer, (keras.layers.Rescaling, keras.layers.Normalization)):
             raise checks.InputError(
                 f"The model {model.name!r} scales its inputs itself (layer {layer.name!r}), but the zoo prepares "
-                "inputs, in training and in the export: remove that layer."
+                "inputs, in training and in the export: remove that layer (of some of keras.applications: include_preprocessing=False)."
             )
     model_checks.check_inputs(model, arguments["input_shape"])
     words = arguments.get("vocabulary_size", 0)
