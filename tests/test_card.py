@@ -111,10 +111,13 @@ def changed(content, path, value):
     return content
 
 
+OPTIONAL = ("input_range", "column_kinds", "text_size", "text_unit", "ranges", "readings", "taken_for")
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        *(((key,), ...) for key in content_of() if key not in ("input_range", "column_kinds", "text_size", "text_unit")),
+        *(((key,), ...) for key in content_of() if key not in OPTIONAL),
         *(((key,), 3.5) for key in content_of()),
         (("builder",), {"family": "dense", "size": "tiny"}),
         (("builder", "arguments", "units"), [{"module": "builtins"}]),
