@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import gc
+import logging
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ def pytest_configure(config):
         return  # the process that hands the tests out needs no TensorFlow
     import zoo
 
+    logging.getLogger("zoo").setLevel(logging.INFO)  # as every run does, whichever test comes first
     # Logical devices can be made only before TensorFlow starts.
     zoo.make_strategy("mirrored", replicas=2)
 

@@ -111,7 +111,15 @@ def changed(content, path, value):
     return content
 
 
-OPTIONAL = ("input_range", "column_kinds", "text_size", "text_unit", "ranges", "readings", "taken_for")
+OPTIONAL = (
+    "input_range",
+    "column_kinds",
+    "text_size",
+    "text_unit",
+    "ranges",
+    "readings",
+    "taken_for",
+)
 
 
 @pytest.mark.parametrize(

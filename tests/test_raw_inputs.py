@@ -128,7 +128,7 @@ def test_texts_without_a_word_are_refused_and_of_unknown_words_alone_are_told(ca
 def test_units_are_told_apart_as_the_graph_does(unit):
     given = ["It's <br /> GREAT!", "  ... ?", "été"]
     cleaned = [text.decode() for text in cleaning.clean(tf.constant(given), unit).numpy()]
-    split = [text.split() if unit == "words" else list(text) for text in cleaned]
+    split = [list(text) if unit == "characters" else text.split() for text in cleaned]
     assert cleaning.units(given, unit) == split
 
 

@@ -182,7 +182,7 @@ def run_recipe(
 
 def _in_their_places(model, data, targets):
     """Model, data and targets, where the model may have been left out: `train(table, target="y")`, `train(x, y)`."""
-    if model is None or isinstance(model, (str, os.PathLike)) or callable(model):
+    if isinstance(model, (str, os.PathLike)) or callable(model) or not hasattr(model, "__iter__"):
         return model, data, targets
     if data is not None and targets is not None:
         raise checks.InputError(
