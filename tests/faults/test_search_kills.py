@@ -1,7 +1,8 @@
 """A search is killed at random moments, and ends with the trials and scores of one that was not.
 
-Two kills; `ZOO_KILLS=10 python -m pytest tests/faults/test_search_kills.py --slow` makes ten. Of several processes one
-is killed half as often; the order in which trials are proposed differs there from run to run; what must hold then is that none is lost or counted twice.
+One kill; `ZOO_KILLS=10 python -m pytest tests/faults/test_search_kills.py --slow` makes ten, half as many of one of several
+processes. The order in which trials are proposed differs there from run to run; what must hold then is that none is lost
+or counted twice.
 """
 
 import json
