@@ -7,6 +7,7 @@ import os
 
 import tensorflow as tf
 
+from zoo import families
 from zoo.models import checks
 from zoo.training import cluster, workers
 
@@ -141,6 +142,12 @@ def check_together(strategy, config):
         config.diagnose.find_lr or config.diagnose.overfit_batch
     ):
         raise checks.InputError("find_lr and overfit_batch are for one worker: run them there.")
+    family = families.FAMILIES.get(config.model.partition(":")[0])
+    if workers.place(strategy).count > 1 and family is not None and family.adapt is not None:
+        raise checks.InputError(
+            f"{config.model} is for one worker: its tables are of 8 bits, which TensorFlow does not send from one to another. Train it "
+            "on one machine, which takes a minute, or choose another family."
+        )
     if workers.place(strategy).count > 1 and config.run.steps_per_execution > 1:
         raise checks.InputError(
             f"steps_per_execution={config.run.steps_per_execution} on several workers fails inside TensorFlow (their "
