@@ -23,7 +23,7 @@ outputs = {}
 for name, task, index in (param.values for param in KINDS):
     model, sample = tiny(name, task, index, **STATEFUL[name])
     set_ramp(model)
-    outputs[f"{name}-{index}"] = keras.tree.flatten(model.predict(sample.inputs, verbose=0))[0]
+    outputs[f"{name}-{task}-{index}"] = keras.tree.flatten(model.predict(sample.inputs, verbose=0))[0]
     model.compile("sgd", loss_of(task))
     assert np.isfinite(model.fit(sample.inputs, sample.targets, verbose=0).history["loss"]).all()
 np.savez(sys.argv[2], **outputs)
@@ -49,7 +49,7 @@ def test_other_backends_give_the_same_outputs(backend, tmp_path):
         model, sample = tiny(name, task, index, **STATEFUL[name])
         set_ramp(model)
         ours = keras.tree.flatten(model.predict(sample.inputs, verbose=0))[0]
-        assert_close(theirs[f"{name}-{index}"], ours, COMPILERS, err_msg=name)
+        assert_close(theirs[f"{name}-{task}-{index}"], ours, COMPILERS, err_msg=name)
 
 
 @pytest.mark.slow
