@@ -65,15 +65,17 @@ class Report:
             "with zoo inspect",
             **dict.fromkeys(self.beside, "take that one, or search better settings with zoo tune"),
         }
-        found = []
+        found, headline = [], next(iter(self.scores))
         for name, scores in simpler.items():
             if equal := scoring.not_beaten(self.scores, scores):
                 pairs = [f"{n} {self.scores[n]:.4f} against {scores[n]:.4f}" for n in equal]
-                first = next(iter(self.scores))
-                is_unsure = name == self.constant_name and first not in equal
-                better = f"its {first} is better ({self.scores[first]:.4f} against {scores.get(first, 0):.4f}), but its probabilities are not: train longer, or pass calibrate=True (--calibrate)"
-                said = better if is_unsure else advice[name]
-                found.append(f"no better than the {name} ({', '.join(pairs)}): {said}")
+                told = advice[name]
+                if name == self.constant_name and headline in scores and headline not in equal:
+                    told = (
+                        f"its {headline} is better ({self.scores[headline]:.4f} against {scores[headline]:.4f}), but its probabilities are "
+                        "not: train longer, or pass calibrate=True (--calibrate)"
+                    )
+                found.append(f"no better than the {name} ({', '.join(pairs)}): {told}")
         return found
 
     @classmethod
