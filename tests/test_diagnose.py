@@ -221,11 +221,11 @@ def test_the_command_says_what_it_found_and_ends_with_0_or_2(in_tmp, capsys):
     command("0.01")
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "overfit_batch passed" in captured.err
+    assert "--overfit-batch passed" in captured.err
     with pytest.raises(SystemExit) as stop:
         command("1e-9")
     assert stop.value.code == 2
-    assert "overfit_batch failed" in capsys.readouterr().err
+    assert "--overfit-batch failed" in capsys.readouterr().err
 
 
 def test_one_diagnosis_at_a_time():
