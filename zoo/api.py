@@ -182,7 +182,8 @@ def run_recipe(
 
 def _in_their_places(model, data, targets):
     """Model, data and targets, where the model may have been left out: `train(table, target="y")`, `train(x, y)`."""
-    if isinstance(model, (str, os.PathLike)) or callable(model) or not hasattr(model, "__iter__"):
+    is_model = isinstance(model, (str, os.PathLike)) or callable(model)
+    if is_model or not hasattr(model, "__iter__") or isinstance(data, str):
         return model, data, targets
     if data is not None and targets is not None:
         raise checks.InputError(
