@@ -146,7 +146,7 @@ def check_together(strategy, config):
     if workers.place(strategy).count > 1 and family is not None and family.adapt is not None:
         raise checks.InputError(
             f"{config.model} is for one worker: its tables are of 8 bits, which TensorFlow does not send from one to another. Train it "
-            "on one machine, which takes a minute, or choose another family."
+            "on one machine, or choose another family."
         )
     if workers.place(strategy).count > 1 and config.run.steps_per_execution > 1:
         raise checks.InputError(
